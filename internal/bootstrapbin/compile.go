@@ -1,0 +1,109 @@
+package bootstrapbin
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	module  = "github.com/aproorg/sluice"
+	command = module + "/cmd/bootstrap"
+)
+
+// compileLimit bounds one compilation, from an empty build cache too.
+const compileLimit = 5 * time.Minute
+
+// Compile builds cmd/bootstrap for one system and architecture in Go's words.
+// It needs the go command and this module's source. Package gen calls it for a
+// release; everyone else calls Binary.
+func Compile(ctx context.Context, goos, goarch string) ([]byte, error) {
+	return compile(ctx, target{goos, goarch})
+}
+
+func compile(ctx context.Context, t target) ([]byte, error) {
+	root, err := sourceRoot()
+	if err != nil {
+		return nil, fmt.Errorf("compile the bootstrap for %s/%s: %w", t.os, t.arch, err)
+	}
+	dir, err := os.MkdirTemp("", "sluice-bootstrap-")
+	if err != nil {
+		return nil, fmt.Errorf("compile the bootstrap: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "bootstrap")
+	if err := goBuild(ctx, root, out, t); err != nil {
+		return nil, fmt.Errorf("compile the bootstrap for %s/%s: %w", t.os, t.arch, err)
+	}
+	return os.ReadFile(out)
+}
+
+func goBuild(ctx context.Context, root, out string, t target) error {
+	ctx, cancel := context.WithTimeout(ctx, compileLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
+		"-ldflags=-s -w -buildid=", "-o", out, command)
+	cmd.Dir = root
+	cmd.Env = append(cmd.Environ(), reproducible(t)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	err := cmd.Run()
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("%w (hint: install Go, or use a released sluice, which carries the bootstrap)", err)
+	}
+	if err != nil {
+		return fmt.Errorf("go build: %w: %s", err, strings.TrimSpace(said.String()))
+	}
+	return nil
+}
+
+// reproducible overrides all of the person's Go settings that change bytes.
+func reproducible(t target) []string {
+	return []string{
+		"GOOS=" + t.os, "GOARCH=" + t.arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off",
+		"GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off", "GO111MODULE=on",
+	}
+}
+
+// sourceRoot finds this module's directory: where this file was compiled, or
+// else the working directory or one above it.
+func sourceRoot() (string, error) {
+	var tried []string
+	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
+		tried = append(tried, filepath.Dir(file))
+	}
+	if dir, err := os.Getwd(); err == nil {
+		tried = append(tried, dir)
+	}
+	for _, dir := range tried {
+		if root, ok := moduleAbove(dir); ok {
+			return root, nil
+		}
+	}
+	return "", fmt.Errorf("no source of %s in %s or above (hint: run inside the source tree, or use a released sluice)",
+		module, strings.Join(tried, " or "))
+}
+
+func moduleAbove(dir string) (string, bool) {
+	for {
+		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && strings.HasPrefix(string(text), "module "+module+"\n") {
+			return dir, true
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", false
+		}
+		dir = parent
+	}
+}
