@@ -1,0 +1,234 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+
+	tfjson "github.com/hashicorp/terraform-json"
+)
+
+// links finds what a resource's attribute points at. In a state the attribute
+// has a value that some resource has as its id, ARN or the like. In a plan of
+// what is yet to be made it has none: then the configuration's references are
+// followed, through variables and outputs of modules. Locals are not part of a
+// plan; where they hide the reference, the one candidate that stands nearest in
+// the tree of modules is taken.
+type links struct {
+	resources []*resource
+	configs   map[string]configured // by address without keys
+	modules   map[string]*tfjson.ConfigModule
+	calls     map[string]*tfjson.ModuleCall // by the called module's path
+}
+
+type configured struct {
+	module string
+	*tfjson.ConfigResource
+}
+
+func newLinks(resources []*resource, config *tfjson.Config) *links {
+	l := &links{
+		resources: resources,
+		configs:   map[string]configured{},
+		modules:   map[string]*tfjson.ConfigModule{},
+		calls:     map[string]*tfjson.ModuleCall{},
+	}
+	if config != nil {
+		l.index("", config.RootModule)
+	}
+	return l
+}
+
+func (l *links) index(path string, m *tfjson.ConfigModule) {
+	if m == nil {
+		return
+	}
+	l.modules[path] = m
+	for _, r := range m.Resources {
+		l.configs[join(path, r.Type+"."+r.Name)] = configured{path, r}
+	}
+	for name, call := range m.ModuleCalls {
+		child := join(path, "module."+name)
+		l.calls[child] = call
+		l.index(child, call.Module)
+	}
+}
+
+func join(module, address string) string {
+	if module == "" {
+		return address
+	}
+	return module + "." + address
+}
+
+// identities are the attributes by whose value another resource may name one.
+var identities = []string{"id", "arn", "name", "bucket", "bucket_regional_domain_name", "bucket_domain_name", "invoke_arn",
+	"response_streaming_invoke_arn", "qualified_arn", "root_resource_id", "execution_arn", "invoke_url", "domain_name", "function_name"}
+
+// find returns the resource of one of the types that r's attribute points at, or
+// nil. path leads through blocks: "origin.domain_name".
+func (l *links) find(r *resource, value string, path string, types ...string) *resource {
+	candidates := l.ofType(r, types)
+	if value != "" {
+		if found := l.named(value, candidates); found != nil {
+			return found
+		}
+	}
+	if found := l.referenced(r, path, candidates); found != nil {
+		return found
+	}
+	return nearest(r, candidates)
+}
+
+// ofType returns the resources of the types, without r itself.
+func (l *links) ofType(r *resource, types []string) []*resource {
+	var all []*resource
+	for _, c := range l.resources {
+		if c != r && slices.Contains(types, c.Type) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// named finds the candidate that the value names: exactly, or inside a longer
+// one, such as an invocation URI that holds a function's ARN.
+func (l *links) named(value string, candidates []*resource) *resource {
+	for _, c := range candidates {
+		if value == c.Address {
+			return c
+		}
+	}
+	for _, c := range candidates {
+		for _, attribute := range identities {
+			id, _ := c.Values[attribute].(string)
+			if id == "" {
+				continue
+			}
+			if id == value || (strings.HasPrefix(id, "arn:") && strings.Contains(value, id)) || strings.Contains(id, "://"+value+"/") {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// referenced follows the configuration from r's attribute.
+func (l *links) referenced(r *resource, path string, candidates []*resource) *resource {
+	config, ok := l.configs[r.config()]
+	if !ok {
+		return nil
+	}
+	targets := map[string]bool{}
+	for _, ref := range references(config.Expressions, strings.Split(path, ".")) {
+		l.follow(config.module, ref, targets, 0)
+	}
+	var hits []*resource
+	for _, c := range candidates {
+		if targets[c.config()] {
+			hits = append(hits, c)
+		}
+	}
+	return sameKey(r, hits)
+}
+
+// references collects what the expressions at path refer to.
+func references(expressions map[string]*tfjson.Expression, path []string) []string {
+	e := expressions[path[0]]
+	if e == nil || e.ExpressionData == nil {
+		return nil
+	}
+	if len(path) == 1 || len(e.NestedBlocks) == 0 { // a dynamic block has the references of the whole
+		return e.References
+	}
+	var all []string
+	for _, block := range e.NestedBlocks {
+		all = append(all, references(block, path[1:])...)
+	}
+	return all
+}
+
+// follow adds the configuration addresses of the resources behind ref, as seen
+// from module.
+func (l *links) follow(module, ref string, targets map[string]bool, depth int) {
+	if depth > 16 { // a cycle is no valid configuration, but the file may be anything
+		return
+	}
+	parts := strings.Split(withoutKeys(ref), ".")
+	switch {
+	case len(parts) < 2:
+	case parts[0] == "var":
+		l.followCall(module, parts[1], targets, depth)
+	case parts[0] == "module" && len(parts) > 2:
+		child := join(module, "module."+parts[1])
+		if m := l.modules[child]; m != nil {
+			if out := m.Outputs[parts[2]]; out != nil && out.Expression != nil && out.Expression.ExpressionData != nil {
+				for _, next := range out.Expression.References {
+					l.follow(child, next, targets, depth+1)
+				}
+			}
+		}
+	default:
+		targets[join(module, parts[0]+"."+parts[1])] = true
+	}
+}
+
+// followCall goes on in the calling module with what it gave for a variable.
+func (l *links) followCall(module, variable string, targets map[string]bool, depth int) {
+	call := l.calls[module]
+	if call == nil {
+		return
+	}
+	given := call.Expressions[variable]
+	if given == nil || given.ExpressionData == nil {
+		return
+	}
+	parent := ""
+	if i := strings.LastIndex(module, ".module."); i >= 0 {
+		parent = module[:i]
+	}
+	for _, next := range given.References {
+		l.follow(parent, next, targets, depth+1)
+	}
+}
+
+// sameKey picks the one hit, or among instances the one with r's own key.
+func sameKey(r *resource, hits []*resource) *resource {
+	if len(hits) == 1 {
+		return hits[0]
+	}
+	for _, h := range hits {
+		if h.key() == r.key() && r.key() != "" {
+			return h
+		}
+	}
+	return nil
+}
+
+// nearest picks the candidate that shares most of r's module path, if it is alone.
+func nearest(r *resource, candidates []*resource) *resource {
+	var best *resource
+	most, ties := -1, 0
+	for _, c := range candidates {
+		n := shared(r.module(), c.module())
+		switch {
+		case n > most:
+			best, most, ties = c, n, 0
+		case n == most:
+			ties++
+		}
+	}
+	if ties > 0 {
+		return nil
+	}
+	return best
+}
+
+// shared counts the modules that two paths have in common from the root.
+func shared(a, b string) int {
+	left, right := strings.Split(a, "."), strings.Split(b, ".")
+	n := 0
+	for n < len(left) && n < len(right) && left[n] == right[n] && left[n] != "" {
+		n++
+	}
+	return n
+}

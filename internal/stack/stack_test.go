@@ -1,0 +1,76 @@
+package stack
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDefaultIsTheShippedEnvironment(t *testing.T) {
+	s, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var patterns []string
+	for _, b := range s.Distribution.OrderedCacheBehaviors {
+		patterns = append(patterns, b.PathPattern)
+	}
+	if diff := cmp.Diff([]string{"/api/*", "/oauth/*", "/images/*", "/health"}, patterns); diff != "" {
+		t.Errorf("behaviors (-want +got):\n%s", diff)
+	}
+	var paths []string
+	for _, r := range s.RestAPI.Resources {
+		paths = append(paths, r.Path)
+		for _, m := range r.Methods {
+			if m.HTTPMethod != "ANY" {
+				continue
+			}
+			if i := m.Integration; i.ResponseTransferMode != TransferStream || i.Timeout != 900*time.Second || i.Function != s.Function.Address {
+				t.Errorf("%s: integration is %+v", r.Path, i)
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"/api/{proxy+}", "/health", "/images/{proxy+}", "/oauth/{proxy+}"}, paths); diff != "" {
+		t.Errorf("resources (-want +got):\n%s", diff)
+	}
+	if s.Function.Timeout != 900*time.Second || s.Function.MemorySize < 1024 {
+		t.Errorf("function is %+v", s.Function)
+	}
+	if f := s.Distribution.DefaultCacheBehavior.Functions; len(f) != 1 || !strings.Contains(f[0].Code, "function handler") {
+		t.Errorf("functions are %+v", f)
+	}
+}
+
+func TestParseNamesWhatItDoesNotUnderstand(t *testing.T) {
+	plan := string(defaultPlan)
+	for name, c := range map[string]struct{ old, new, want string }{
+		"json":        {plan, "{", "read plan"},
+		"other file":  {plan, `{"a": 1}`, "planned_values"},
+		"integration": {`"type": "MOCK"`, `"type": "HTTP"`, `aws_api_gateway_integration.options["api"]: type is "HTTP"`},
+		"mistyped":    {`"memory_size": `, `"memory_size": "x", "was": `, "aws_lambda_function.this: memory_size is string"},
+		"no function": {`"type": "aws_lambda_function"`, `"type": "aws_lambda_layer"`, "has no aws_lambda_function"},
+		"policy":      {"4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "unknown-policy", `cache_policy_id "unknown-policy"`},
+		"origin":      {`"target_origin_id": "site"`, `"target_origin_id": "nowhere"`, `"nowhere" is no origin`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse([]byte(strings.Replace(plan, c.old, c.new, 1)))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(defaultPlan)
+	f.Add([]byte(`{"format_version":"1.2","values":{"root_module":{"resources":[]}}}`))
+	f.Add([]byte(`{"format_version":"1.2","planned_values":null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Parse(data)
+		if err == nil && s.Validate() != nil {
+			t.Error("parsed a stack that does not validate")
+		}
+	})
+}
