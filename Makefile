@@ -1,0 +1,33 @@
+# The two commands: `go run ./cmd/sluice up` runs the rehearsal, `make test` passes all tests.
+STATICCHECK = go tool staticcheck
+BOOTSTRAP_FLAGS = -trimpath -buildvcs=false -ldflags="-s -w -buildid="
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+.PHONY: test
+test: deps lint ## check and test everything, with the race detector; installs what the tests use where it may
+	go test -race -timeout 25m ./...
+
+.PHONY: deps
+deps: ## install what some tests use: Node, Chromium, Redis, nginx, moto
+	@.ci/deps
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck
+	@unformatted=$$(gofmt -l cmd internal bench infrastructure); test -z "$$unformatted" || { echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	$(STATICCHECK) ./...
+
+.PHONY: bench
+bench: ## run the benchmarks: ratios against a baseline in the same run
+	go test -run '^$$' -bench . -benchtime 1x ./bench/...
+
+.PHONY: build
+build: ## build sluice for this machine into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/sluice ./cmd/sluice
+
+.PHONY: generate
+generate: ## make the embedded extract of the plan, the docs and the graph anew
+	go generate ./...
