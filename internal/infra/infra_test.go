@@ -1,0 +1,176 @@
+package infra
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/opentofu/tofudl"
+	"github.com/opentofu/tofudl/mockmirror"
+)
+
+// workspace opens a module of built-in resources, which needs no provider.
+func workspace(t *testing.T, config string) *Workspace {
+	t.Helper()
+	tofu, err := exec.LookPath("tofu")
+	if err != nil {
+		t.Skip(`needs OpenTofu: eval "$(../shared/terraform/setup)"`)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := Open(dir, tofu)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Init(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestPlanApplyDestroy(t *testing.T) {
+	w := workspace(t, `
+variable "greeting" { type = string }
+resource "terraform_data" "a" { input = var.greeting }
+output "said" { value = terraform_data.a.output }
+`)
+	file := filepath.Join(t.TempDir(), "plan")
+	opts := PlanOptions{Out: file, Vars: map[string]string{"greeting": "hello"}}
+
+	plan, err := w.Plan(t.Context(), opts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Change{{Address: "terraform_data.a", Type: "terraform_data", Action: Create}}, plan.Changes); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	if info, _ := os.Stat(file); info.Mode().Perm() != 0o600 {
+		t.Errorf("plan file has mode %v", info.Mode())
+	}
+
+	var types []string
+	if err := w.Apply(t.Context(), plan, func(e Event) { types = append(types, e.Type) }); err != nil {
+		t.Fatal(err)
+	}
+	if all := strings.Join(types, " "); !strings.Contains(all, "apply_start") || !strings.Contains(all, "apply_complete") {
+		t.Errorf("events are %s", all)
+	}
+	outputs, err := w.Outputs(t.Context())
+	if diff := cmp.Diff(map[string]string{"said": "hello"}, outputs); err != nil || diff != "" {
+		t.Errorf("outputs: %v (-want +got):\n%s", err, diff)
+	}
+	if again, err := w.Plan(t.Context(), opts, nil); err != nil || !again.Empty() {
+		t.Errorf("second plan: %v, %v", again, err)
+	}
+
+	opts.Destroy = true
+	plan, err = w.Plan(t.Context(), opts, nil)
+	if err != nil || plan.Count(Delete) != 1 {
+		t.Fatalf("plan to destroy: %v, %v", plan, err)
+	}
+	if err := w.Apply(t.Context(), plan, nil); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := w.State(t.Context()); err != nil || (state != nil && len(state.Values.RootModule.Resources) > 0) {
+		t.Errorf("state after destroy: %+v, %v", state, err)
+	}
+}
+
+func TestApplyIsInterruptedAndGoesOn(t *testing.T) {
+	w := workspace(t, `
+resource "terraform_data" "first" {}
+resource "terraform_data" "slow" {
+  depends_on = [terraform_data.first]
+  provisioner "local-exec" { command = "sleep 30" }
+}`)
+	file := filepath.Join(t.TempDir(), "plan")
+	plan, err := w.Plan(t.Context(), PlanOptions{Out: file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	began := time.Now()
+	err = w.Apply(ctx, plan, func(e Event) {
+		if e.Type == "provision_start" {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "go on") {
+		t.Fatalf("error is %v", err)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("the interruption took %v", took)
+	}
+	plan, err = w.Plan(t.Context(), PlanOptions{Out: file}, nil)
+	if err != nil {
+		t.Fatalf("plan after an interruption: %v", err)
+	}
+	for _, c := range plan.Changes {
+		if c.Address == "terraform_data.first" {
+			t.Errorf("%s is planned again: what was made was lost", c.Address)
+		}
+	}
+}
+
+func TestFaultsAreToldInTheProgramsWords(t *testing.T) {
+	w := workspace(t, `resource "terraform_data" "a" { input = var.nowhere }`)
+	_, err := w.Plan(t.Context(), PlanOptions{Out: filepath.Join(t.TempDir(), "plan")}, nil)
+	if err == nil || !strings.Contains(err.Error(), "undeclared") || !strings.Contains(err.Error(), "main.tf:1") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestOpenNamesTheFolder(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Open(dir, "/bin/true"); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestFetchVerifiesTheSignature(t *testing.T) {
+	mirror, other := mockmirror.NewFromBinary(t, []byte("#!/bin/sh\nexit 0\n")), mockmirror.NewFromBinary(t, []byte("x"))
+	at := func(key string) []tofudl.ConfigOpt {
+		return []tofudl.ConfigOpt{
+			tofudl.ConfigGPGKey(key),
+			tofudl.ConfigAPIURL(mirror.APIURL()),
+			tofudl.ConfigDownloadMirrorURLTemplate(mirror.DownloadMirrorURLTemplate()),
+		}
+	}
+	dir := t.TempDir()
+	if _, err := Fetch(t.Context(), dir, "1.0.0", at(other.GPGKey())...); err == nil {
+		t.Error("an archive signed with another key was taken")
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	path, err := Fetch(t.Context(), dir, "1.0.0", at(mirror.GPGKey())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.Command(path).Run(); err != nil {
+		t.Errorf("run %s: %v", path, err)
+	}
+	if again, err := Fetch(t.Context(), dir, "1.0.0"); err != nil || again != path {
+		t.Errorf("a second fetch went out again: %s, %v", again, err)
+	}
+}
+
+func FuzzParseEvent(f *testing.F) {
+	f.Add([]byte(`{"@level":"info","@message":"a: Creating...","type":"apply_start","hook":{"resource":{"addr":"a"},"action":"create"}}`))
+	f.Add([]byte(`{"@message":"x","type":"diagnostic","diagnostic":{"severity":"error","summary":"s","detail":"d","range":{"filename":"m.tf","start":{"line":3}}}}`))
+	f.Add([]byte(`{"type":"change_summary","changes":{"add":1}}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		if e, ok := parseEvent(line); ok && e.Type == "" {
+			t.Error("an event without a type")
+		}
+	})
+}
