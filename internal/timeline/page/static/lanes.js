@@ -1,0 +1,175 @@
+// The upper panel: a lane per execution environment.
+
+import { GUTTER, bar, diamond, fitText, grid, gutter, hatch, scale, ticks } from "./canvas.js";
+import { state } from "./model.js";
+import { clock, duration } from "./view.js";
+
+// laneHeight keeps forty environments legible and four generous.
+export function laneHeight(count, room) {
+  return Math.max(13, Math.min(30, Math.floor(room / Math.max(1, count))));
+}
+
+// visibleEnvironments are those that live in the stretch on the screen, oldest first.
+export function visibleEnvironments(model, view) {
+  const out = [];
+  for (const env of model.environments.values()) {
+    const first = env.spans[0];
+    const last = env.spans.at(-1);
+    if (!first || first.from > view.to || (last.to !== null && last.to < view.from)) continue;
+    out.push(env);
+  }
+  return out.sort((a, b) => a.number - b.number || a.spans[0].from - b.spans[0].from);
+}
+
+export function drawAxis(ctx, view, c, width, height) {
+  ctx.font = `11px ${c.font}`;
+  ctx.textAlign = "center";
+  const w = width - GUTTER;
+  const { step, times } = view.ticks(w);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(GUTTER, 0, w, height);
+  ctx.clip();
+  for (const t of times) {
+    const x = GUTTER + view.x(t, w);
+    ctx.fillStyle = c.muted;
+    ctx.fillText(clock(t, step), x, height / 2 + 0.5);
+  }
+  ctx.restore();
+  ctx.textAlign = "left";
+  ctx.fillStyle = c.muted;
+  ctx.fillText("time since start", 16, height / 2 + 0.5);
+}
+
+// drawLanes paints the lanes that are on the screen and tells where each is.
+export function drawLanes(ctx, { model, view, c, width, height, top, lane, environments, now, hover, selected }) {
+  grid(ctx, view, c, width, height, now);
+  const x = scale(view, GUTTER, width - GUTTER);
+  const shown = environments.map((env, i) => ({ env, y: i * lane - top })).filter(({ y }) => y > -lane && y < height);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(GUTTER, 0, width - GUTTER, height);
+  ctx.clip();
+  for (const { env, y } of shown) {
+    shade(ctx, env, y, lane, width, c, hover, selected);
+    for (const span of env.spans) drawSpan(ctx, span, y, lane, x, width, now, c);
+    drawRequests(ctx, env, y, lane, x, width, now, c, hover, selected);
+  }
+  ctx.restore();
+  gutter(ctx, c, height);
+  for (const { env, y } of shown) drawLabel(ctx, env, y, lane, c, hover, selected);
+}
+
+function shade(ctx, env, y, lane, width, c, hover, selected) {
+  const marked = selected === env || selected?.environment === env.id;
+  if (!marked && hover !== env) return;
+  ctx.fillStyle = marked ? c.selected : c.hover;
+  ctx.fillRect(0, y, width, lane);
+}
+
+const PAD = (lane) => (lane >= 22 ? 4 : lane >= 16 ? 2.5 : 1.5);
+
+function drawSpan(ctx, span, y, lane, x, width, now, c) {
+  const x0 = Math.max(GUTTER - 4, x(span.from));
+  const x1 = Math.min(width + 4, x(span.to ?? now));
+  if (x1 < GUTTER || x0 > width) {
+    return;
+  }
+  const pad = PAD(lane);
+  const h = lane - 2 * pad;
+  const middle = y + lane / 2;
+  switch (span.state) {
+    case "frozen":
+      bar(ctx, x0, x1, middle - 1.5, 3, c.frozen, 1, 0);
+      return;
+    case "draining":
+      bar(ctx, x0, x1, y + pad, h, c.draining, 0.25);
+      hatch(ctx, x0, x1, y + pad, h, c.draining);
+      return;
+    case "shutdown":
+      bar(ctx, x0, x1, middle - h / 4, h / 2, c.shutdown, 0.8, 1);
+      return;
+    case "killed":
+      cross(ctx, x(span.from), middle, Math.min(5, h / 2.4), c.killed);
+      return;
+    default:
+      bar(ctx, x0, x1, y + pad, h, c[span.state] ?? c.muted, span.state === "busy" ? 0.88 : 1);
+  }
+  if (span.state === "init") label(ctx, "init " + duration((span.to ?? now) - span.from), x0, x1, middle, lane, c);
+}
+
+function cross(ctx, x, y, r, colour) {
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = 2.2;
+  ctx.lineCap = "round";
+  ctx.beginPath();
+  ctx.moveTo(x - r, y - r);
+  ctx.lineTo(x + r, y + r);
+  ctx.moveTo(x + r, y - r);
+  ctx.lineTo(x - r, y + r);
+  ctx.stroke();
+  ctx.lineCap = "butt";
+}
+
+function label(ctx, text, x0, x1, y, lane, c) {
+  if (lane < 15 || x1 - x0 < 34) return;
+  ctx.font = `${lane >= 20 ? 11 : 10}px ${c.font}`;
+  ctx.textAlign = "left";
+  const fitted = fitText(ctx, text, x1 - x0 - 10);
+  if (fitted.length < 4) return;
+  ctx.fillStyle = c.mark;
+  ctx.fillText(fitted, Math.max(x0, GUTTER) + 5, y + 0.5);
+}
+
+// drawRequests marks first bytes and chunks within the busy stretches.
+function drawRequests(ctx, env, y, lane, x, width, now, c, hover, selected) {
+  const pad = PAD(lane);
+  const h = lane - 2 * pad;
+  for (let i = env.requests.length - 1; i >= 0; i--) {
+    const request = env.requests[i];
+    const hop = request.hops.lambda;
+    if (!hop) continue;
+    const x0 = x(request.invokedAt);
+    const x1 = x(hop.end ?? now);
+    if (x0 > width) continue;
+    if (x1 < GUTTER) break;
+    const wide = x1 - x0;
+    if (wide > 5) ticks(ctx, hop.chunks, x, Math.max(GUTTER, x0), Math.min(width, x1), y + pad + h * 0.55, h * 0.45, c.mark, 0.75);
+    label(ctx, `${request.method} ${request.path}`, Math.max(x0, GUTTER), hop.chunks.length > 8 && wide > 60 ? Math.min(x1, width) : x1, y + lane / 2, lane, c);
+    if (hop.firstByte !== null && wide > 10 && lane >= 15) diamond(ctx, x(hop.firstByte), y + pad + h * 0.78, Math.min(3.4, h / 4), c.mark, c.busy);
+    if (request === hover || request === selected) {
+      ctx.strokeStyle = c.text;
+      ctx.lineWidth = 1.5;
+      ctx.strokeRect(x0 - 1, y + pad - 1, Math.max(3, wide + 2), h + 2);
+    }
+  }
+}
+
+function drawLabel(ctx, env, y, lane, c, hover, selected) {
+  shade(ctx, env, y, lane, GUTTER - 1, c, hover, selected);
+  const now = state(env);
+  const middle = y + lane / 2 + 0.5;
+  const small = lane < 18;
+  ctx.fillStyle = c[now];
+  ctx.beginPath();
+  ctx.arc(21, middle - 0.5, small ? 3.2 : 4, 0, 7);
+  ctx.fill();
+  ctx.font = `${now === "killed" ? 400 : 550} ${small ? 11 : 12.5}px ${c.font}`;
+  ctx.textAlign = "left";
+  ctx.fillStyle = now === "killed" ? c.muted : c.text;
+  ctx.fillText(env.id, 33, middle);
+  ctx.font = `${small ? 10.5 : 12}px ${c.font}`;
+  ctx.fillStyle = c.muted;
+  ctx.fillText(now, 94, middle);
+  ctx.textAlign = "right";
+  const n = env.requests.length;
+  ctx.fillText(`${n} request${n === 1 ? "" : "s"}`, 234, middle);
+  const init = env.spans.find((s) => s.state === "init");
+  if (init?.to) ctx.fillText(`init ${duration(init.to - init.from)}`, GUTTER - 14, middle);
+  ctx.textAlign = "left";
+}
+
+// requestAt finds the request under a time in a lane.
+export function requestAt(env, t, now) {
+  return env.requests.findLast((r) => r.invokedAt <= t && (r.hops.lambda?.end ?? now) >= t);
+}

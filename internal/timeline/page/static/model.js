@@ -1,0 +1,193 @@
+// The model: events become environments with their states and requests with
+// their hops. It knows no page and no clock, so that a test can run it alone.
+
+export const HOPS = ["cloudfront", "s3", "apigateway", "lambda"];
+export const BILLED = new Set(["init", "busy", "draining"]);
+const KEPT_REQUESTS = 4000;
+const KEPT_LOGS = 200;
+
+// Model is all that the page draws. Times are milliseconds on the events' clock.
+export class Model {
+  constructor() {
+    this.environments = new Map();
+    this.requests = new Map(); // in the order they began
+    this.stores = [];
+    this.missed = 0;
+    this.begin = Infinity; // of the first event
+    this.end = -Infinity; // of the newest event
+    this.total = 0; // requests ever seen
+    this.failed = 0;
+    this.coldStarts = 0;
+    this.coldTime = 0;
+    this.coldWorst = 0;
+    this.peak = 0;
+  }
+
+  apply(e) {
+    this.begin = Math.min(this.begin, e.t);
+    this.end = Math.max(this.end, e.t);
+    const handle = handlers[e.kind];
+    if (handle) handle(this, e);
+  }
+
+  environment(id) {
+    let env = this.environments.get(id);
+    if (!env) {
+      env = { id, number: Number(id.replace(/\D+/g, "")) || 0, spans: [], requests: [], logs: [] };
+      this.environments.set(id, env);
+    }
+    return env;
+  }
+
+  request(e) {
+    let request = this.requests.get(e.request);
+    if (!request) {
+      request = { id: e.request, number: ++this.total, start: e.t, end: null, hops: {}, limits: [], method: "", path: "", status: 0 };
+      this.requests.set(e.request, request);
+      this.forget();
+    }
+    return request;
+  }
+
+  // forget drops the oldest request that has ended once there are too many.
+  forget() {
+    if (this.requests.size <= KEPT_REQUESTS) return;
+    for (const [id, request] of this.requests) {
+      if (request.end === null) continue;
+      this.requests.delete(id);
+      return;
+    }
+  }
+
+  // summary counts what the page's head shows, at a time.
+  summary(now) {
+    const states = { init: 0, busy: 0, draining: 0, frozen: 0, shutdown: 0, killed: 0 };
+    let billed = 0;
+    for (const env of this.environments.values()) {
+      states[state(env)]++;
+      billed += env.billed || 0;
+      const last = env.spans.at(-1);
+      if (last && BILLED.has(last.state)) billed += Math.max(0, now - last.from);
+    }
+    const alive = states.init + states.busy + states.draining + states.frozen;
+    let inFlight = 0;
+    for (const r of this.requests.values()) if (r.end === null) inFlight++;
+    return { states, alive, peak: this.peak, billed, inFlight, total: this.total, failed: this.failed,
+      coldStarts: this.coldStarts, coldTime: this.coldTime, coldWorst: this.coldWorst };
+  }
+}
+
+const handlers = {
+  "request.start"(model, e) {
+    const request = model.request(e);
+    request.hops[e.hop] ||= newHop(e.hop, e.t);
+    request.first ||= e.hop; // the viewer's side
+    request.method ||= e.method || "";
+    request.path ||= e.path || "";
+  },
+  "request.first_byte"(model, e) {
+    const request = model.request(e);
+    const hop = (request.hops[e.hop] ||= newHop(e.hop, e.t));
+    hop.firstByte = e.t;
+    hop.status = e.status || hop.status;
+    if (request.first === e.hop) request.status = e.status || request.status;
+  },
+  "request.chunk"(model, e) {
+    const hop = (model.request(e).hops[e.hop] ||= newHop(e.hop, e.t));
+    hop.firstByte ??= e.t;
+    hop.chunks.push(e.t);
+    hop.sizes.push(e.bytes || 0);
+    hop.bytes += e.bytes || 0;
+  },
+  "request.end"(model, e) {
+    const request = model.request(e);
+    const hop = (request.hops[e.hop] ||= newHop(e.hop, e.t));
+    Object.assign(hop, { end: e.t, status: e.status || hop.status, bytes: e.bytes || hop.bytes, note: e.note || "", error: e.error || "" });
+    if (request.first && request.first !== e.hop) return;
+    request.end = e.t;
+    request.status = hop.status;
+    request.error = hop.error;
+    if (request.status >= 500 || hop.error) model.failed++;
+  },
+  "invoke"(model, e) {
+    const request = model.request(e);
+    const env = model.environment(e.environment);
+    Object.assign(request, { environment: env.id, invocation: e.invocation, invokedAt: e.t });
+    request.cold = coldStart(request, env);
+    env.requests.push(request);
+    if (request.cold) {
+      env.cold = request.cold;
+      model.coldStarts++;
+      model.coldTime += request.cold.cost;
+      model.coldWorst = Math.max(model.coldWorst, request.cold.cost);
+    }
+  },
+  "environment.state"(model, e) {
+    const env = model.environment(e.environment);
+    const last = env.spans.at(-1);
+    if (last && last.state === e.state) return;
+    if (last) {
+      last.to = e.t;
+      if (BILLED.has(last.state)) env.billed = (env.billed || 0) + e.t - last.from;
+    }
+    env.spans.push({ state: e.state, from: e.t, to: e.state === "killed" ? e.t : null, note: e.note || "" });
+    model.peak = Math.max(model.peak, alive(model));
+  },
+  "log"(model, e) {
+    const logs = model.environment(e.environment).logs;
+    logs.push({ t: e.t, line: e.note || "" });
+    if (logs.length > KEPT_LOGS) logs.shift();
+  },
+  "limit"(model, e) {
+    if (e.request) model.request(e).limits.push({ t: e.t, hop: e.hop, note: e.note || "" });
+    else if (e.environment) model.environment(e.environment).logs.push({ t: e.t, line: e.note || "", limit: true });
+  },
+  "store"(model, e) {
+    model.stores.push({ t: e.t, note: e.note || "" });
+    if (model.stores.length > KEPT_LOGS) model.stores.shift();
+  },
+};
+
+function newHop(name, t) {
+  return { name, start: t, firstByte: null, end: null, status: 0, bytes: 0, chunks: [], sizes: [], note: "", error: "" };
+}
+
+// state is where an environment is now.
+export function state(env) {
+  return env.spans.at(-1)?.state ?? "init";
+}
+
+function alive(model) {
+  let n = 0;
+  for (const env of model.environments.values()) if (!["killed", "shutdown"].includes(state(env))) n++;
+  return n;
+}
+
+// coldStart says what a request waited for its environment's init: a request is
+// cold when it is the environment's first and the init was not over as it came.
+function coldStart(request, env) {
+  if (env.requests.length > 0) return null;
+  const init = env.spans.find((span) => span.state === "init");
+  const came = request.hops.lambda?.start ?? request.start;
+  if (!init) return null;
+  const ready = init.to ?? request.invokedAt;
+  if (ready <= came) return null;
+  return { cost: request.invokedAt - came, init: ready - init.from };
+}
+
+// held is what was billed after a request's response had ended, until the
+// environment froze or took the next request.
+export function held(request, env, now) {
+  if (request.invokedAt === undefined) return 0;
+  const next = env.requests[env.requests.indexOf(request) + 1];
+  const until = next?.invokedAt ?? Infinity;
+  const span = env.spans.find((s) => s.state === "draining" && s.from >= request.invokedAt && s.from < until);
+  return span ? (span.to ?? now) - span.from : 0;
+}
+
+// gaps are the pauses of a hop's stream: their largest and their median.
+export function gaps(chunks) {
+  if (chunks.length < 2) return null;
+  const all = chunks.slice(1).map((t, i) => t - chunks[i]).sort((a, b) => a - b);
+  return { largest: all.at(-1), median: all[all.length >> 1] };
+}
