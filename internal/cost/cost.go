@@ -1,0 +1,119 @@
+// Package cost prices a stack before money is spent: what a month costs while
+// nobody chats, and what one answer adds. It knows list prices of one region and
+// says so; it leaves out taxes, discounts, free tiers, data transfer, and the
+// services that a stack refers to without owning them (VPC, DocumentDB, LLM).
+package cost
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aproorg/sluice/internal/stack"
+)
+
+// Region whose list prices are used; others differ by up to about 20 %.
+const Region = "us-east-1"
+
+// Line is one thing that is paid for.
+type Line struct {
+	Item string  `json:"item"`
+	Why  string  `json:"why"`
+	USD  float64 `json:"usd_per_month"`
+}
+
+// Estimate is a month at rest, and a price of use.
+type Estimate struct {
+	Region    string   `json:"region"`
+	AtRest    []Line   `json:"at_rest"`
+	Total     float64  `json:"at_rest_usd_per_month"`
+	PerAnswer float64  `json:"usd_per_answer"`    // one streamed answer of AnswerSeconds
+	Unknown   []string `json:"unknown,omitempty"` // parts whose price is not in the table
+}
+
+const (
+	hours = 730.0          // in a month
+	month = hours * 3600.0 // seconds
+
+	// https://aws.amazon.com/lambda/pricing/ per GB-second: duration and provisioned concurrency.
+	durationX86, durationArm       = 0.0000166667, 0.0000133334
+	provisionedX86, provisionedArm = 0.0000041667, 0.0000033334
+	request                        = 0.20 / 1e6
+	// https://aws.amazon.com/ecr/pricing/ per GB-month.
+	registry = 0.10
+	// AnswerSeconds is how long one streamed answer keeps its environment.
+	AnswerSeconds = 20.0
+	// ImageGB is what a LibreChat image takes in the registry, compressed.
+	ImageGB = 0.6
+)
+
+// nodes are on-demand prices per hour. https://aws.amazon.com/elasticache/pricing/
+var nodes = map[string]float64{
+	"cache.t4g.micro": 0.016, "cache.t4g.small": 0.032, "cache.t4g.medium": 0.065,
+	"cache.t3.micro": 0.017, "cache.t3.small": 0.034, "cache.t3.medium": 0.068,
+	"cache.m7g.large": 0.158, "cache.r7g.large": 0.219,
+}
+
+// Of prices a stack.
+func Of(s *stack.Stack) Estimate {
+	e := Estimate{Region: Region}
+	e.cache(s.Cache)
+	e.provisioned(s.Function)
+	e.add("ECR", fmt.Sprintf("one image of about %.1f GB", ImageGB), ImageGB*registry)
+	for _, l := range e.AtRest {
+		e.Total += l.USD
+	}
+	e.PerAnswer = request + gigabytes(s.Function)*AnswerSeconds*duration(s.Function)
+	return e
+}
+
+func (e *Estimate) add(item, why string, usd float64) {
+	e.AtRest = append(e.AtRest, Line{item, why, usd})
+}
+
+func (e *Estimate) cache(c stack.Cache) {
+	if c.Address == "" {
+		return
+	}
+	price, ok := nodes[c.NodeType]
+	if !ok {
+		e.Unknown = append(e.Unknown, fmt.Sprintf("%s (%s)", c.NodeType, c.Address))
+		return
+	}
+	e.add("ElastiCache", fmt.Sprintf("%d × %s, always on", c.NumCacheClusters, c.NodeType), float64(c.NumCacheClusters)*price*hours)
+}
+
+func (e *Estimate) provisioned(f stack.Function) {
+	if f.ProvisionedConcurrency == 0 {
+		return
+	}
+	rate := provisionedX86
+	if f.Architecture == "arm64" {
+		rate = provisionedArm
+	}
+	e.add("Lambda", fmt.Sprintf("provisioned concurrency of %d", f.ProvisionedConcurrency),
+		float64(f.ProvisionedConcurrency)*gigabytes(f)*month*rate)
+}
+
+func gigabytes(f stack.Function) float64 { return float64(f.MemorySize) / 1024 }
+
+func duration(f stack.Function) float64 {
+	if f.Architecture == "arm64" {
+		return durationArm
+	}
+	return durationX86
+}
+
+// String is the estimate as a person reads it.
+func (e Estimate) String() string {
+	var b strings.Builder
+	for _, l := range slices.SortedFunc(slices.Values(e.AtRest), func(a, b Line) int { return int(b.USD*100 - a.USD*100) }) {
+		fmt.Fprintf(&b, "  %-12s %7.2f USD  %s\n", l.Item, l.USD, l.Why)
+	}
+	fmt.Fprintf(&b, "  %-12s %7.2f USD a month at rest (%s list prices), about %.4f USD per answer of %.0f s",
+		"total", e.Total, e.Region, e.PerAnswer, AnswerSeconds)
+	for _, u := range e.Unknown {
+		fmt.Fprintf(&b, "\n  not priced: %s", u)
+	}
+	return b.String()
+}

@@ -1,0 +1,205 @@
+// Package deploy takes an environment's folder to a running, verified system, and
+// back to nothing: ordered steps, each of which may be repeated, so that a run
+// that was interrupted anywhere is gone on with by running it again. Terraform's
+// state is the only memory. It leaves out how anything is shown or asked: callers
+// give functions for that.
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aproorg/sluice/internal/cost"
+	"github.com/aproorg/sluice/internal/infra"
+	"github.com/aproorg/sluice/internal/stack"
+	tfjson "github.com/hashicorp/terraform-json"
+)
+
+// Infra is a root module with the program that runs it; *infra.Workspace is one.
+type Infra interface {
+	Dir() string
+	Init(ctx context.Context) error
+	Plan(ctx context.Context, opts infra.PlanOptions, progress func(infra.Event)) (*infra.Plan, error)
+	Apply(ctx context.Context, plan *infra.Plan, progress func(infra.Event)) error
+	State(ctx context.Context) (*tfjson.State, error)
+	Outputs(ctx context.Context) (map[string]string, error)
+}
+
+// Deployment is one environment and the functions that its steps call. Infra is
+// required; of the functions a nil one is skipped.
+type Deployment struct {
+	Infra Infra
+	Vars  map[string]string
+
+	// Prepare runs first: it puts Sluice's own provider where init finds it.
+	Prepare func(ctx context.Context) error
+	// Confirm shows what is about to be done and returns whether to go on.
+	Confirm func(ctx context.Context, q Question) (bool, error)
+	// Verify checks the deployed system at its URL.
+	Verify func(ctx context.Context, url string) error
+	// Progress is told of each step and each event inside it.
+	Progress func(Progress)
+}
+
+// Step is one of the ordered parts of a run.
+type Step string
+
+// The steps, in their order.
+const (
+	StepPrepare Step = "prepare"
+	StepInit    Step = "init"
+	StepPlan    Step = "plan"
+	StepApply   Step = "apply"
+	StepVerify  Step = "verify"
+)
+
+// Progress tells where a run is: a step that starts (Done false, Event nil), an
+// event inside it, or its end with the time it took and its fault.
+type Progress struct {
+	Step  Step
+	Event *infra.Event
+	Waits string // why this resource takes long, where that is known
+	Done  bool
+	Took  time.Duration
+	Err   error
+}
+
+// Question is what Confirm is asked: the plan, what it costs, what it destroys.
+type Question struct {
+	Plan    *infra.Plan
+	Cost    *cost.Estimate // nil where the plan is no whole stack
+	Losses  []Loss
+	Destroy bool
+}
+
+// Result is what a run came to.
+type Result struct {
+	Changed bool              `json:"changed"`
+	URL     string            `json:"url,omitempty"`
+	Outputs map[string]string `json:"outputs,omitempty"`
+	Cost    *cost.Estimate    `json:"cost,omitempty"`
+}
+
+// ErrDeclined says that Confirm did not want it.
+var ErrDeclined = errors.New("not confirmed: nothing was changed")
+
+// Plan prepares, initialises and plans into a file below the environment's
+// folder, .sluice/plan, which Run's own plans use too.
+func (d *Deployment) Plan(ctx context.Context, destroy bool) (*infra.Plan, error) {
+	if d.Prepare != nil {
+		if err := d.step(ctx, StepPrepare, d.Prepare); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.step(ctx, StepInit, d.Infra.Init); err != nil {
+		return nil, err
+	}
+	file, err := filepath.Abs(filepath.Join(d.Infra.Dir(), ".sluice", "plan"))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, fmt.Errorf("keep plan: %w", err)
+	}
+	var plan *infra.Plan
+	err = d.step(ctx, StepPlan, func(ctx context.Context) (err error) {
+		plan, err = d.Infra.Plan(ctx, infra.PlanOptions{Out: file, Destroy: destroy, Vars: d.Vars}, d.events(StepPlan))
+		return err
+	})
+	return plan, err
+}
+
+// Run plans, asks, applies exactly what was shown, and verifies. A plan without
+// changes goes straight to verifying.
+func (d *Deployment) Run(ctx context.Context) (Result, error) {
+	plan, err := d.Plan(ctx, false)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Changed: !plan.Empty(), Cost: price(plan)}
+	if result.Changed {
+		if err := d.confirmAndApply(ctx, Question{Plan: plan, Cost: result.Cost, Losses: losses(plan, nil)}); err != nil {
+			return Result{}, err
+		}
+	}
+	result.Outputs, err = d.Infra.Outputs(ctx)
+	if err != nil {
+		return result, err
+	}
+	result.URL = result.Outputs["url"]
+	if d.Verify == nil {
+		return result, nil
+	}
+	if result.URL == "" {
+		return result, fmt.Errorf("%s has no output url: it cannot be verified", d.Infra.Dir())
+	}
+	return result, d.step(ctx, StepVerify, func(ctx context.Context) error { return d.Verify(ctx, result.URL) })
+}
+
+// Destroy plans the end, names what will be lost, asks, and applies.
+func (d *Deployment) Destroy(ctx context.Context) (Result, error) {
+	plan, err := d.Plan(ctx, true)
+	if err != nil {
+		return Result{}, err
+	}
+	if plan.Empty() {
+		return Result{}, nil
+	}
+	state, err := d.Infra.State(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	err = d.confirmAndApply(ctx, Question{Plan: plan, Losses: losses(plan, state), Destroy: true})
+	return Result{Changed: err == nil}, err
+}
+
+func (d *Deployment) confirmAndApply(ctx context.Context, q Question) error {
+	if d.Confirm != nil {
+		yes, err := d.Confirm(ctx, q)
+		if err != nil {
+			return err
+		}
+		if !yes {
+			return ErrDeclined
+		}
+	}
+	return d.step(ctx, StepApply, func(ctx context.Context) error {
+		return d.Infra.Apply(ctx, q.Plan, d.events(StepApply))
+	})
+}
+
+// price is nil where the plan is no whole stack, as in a module's example.
+func price(plan *infra.Plan) *cost.Estimate {
+	data, err := plan.Bytes()
+	if err != nil {
+		return nil
+	}
+	s, err := stack.Parse(data)
+	if err != nil {
+		return nil
+	}
+	e := cost.Of(s)
+	return &e
+}
+
+func (d *Deployment) step(ctx context.Context, name Step, run func(context.Context) error) error {
+	d.tell(Progress{Step: name})
+	began := time.Now()
+	err := run(ctx)
+	d.tell(Progress{Step: name, Done: true, Took: time.Since(began), Err: err})
+	return err
+}
+
+func (d *Deployment) events(step Step) func(infra.Event) {
+	return func(e infra.Event) { d.tell(Progress{Step: step, Event: &e, Waits: waitsFor(e.Address, e.Action)}) }
+}
+
+func (d *Deployment) tell(p Progress) {
+	if d.Progress != nil {
+		d.Progress(p)
+	}
+}
