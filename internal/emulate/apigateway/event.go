@@ -1,0 +1,167 @@
+package apigateway
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// event is the input of a proxy integration, payload version 1.0 (developer
+// guide, "Input format of a Lambda function for proxy integration"). Maps that
+// would be empty are null, as the service sends them.
+type event struct {
+	Resource          string              `json:"resource"`
+	Path              string              `json:"path"`
+	HTTPMethod        string              `json:"httpMethod"`
+	Headers           map[string]string   `json:"headers"`
+	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
+	Query             map[string]string   `json:"queryStringParameters"`
+	MultiValueQuery   map[string][]string `json:"multiValueQueryStringParameters"`
+	PathParameters    map[string]string   `json:"pathParameters"`
+	StageVariables    map[string]string   `json:"stageVariables"`
+	RequestContext    requestContext      `json:"requestContext"`
+	Body              *string             `json:"body"`
+	IsBase64Encoded   bool                `json:"isBase64Encoded"`
+}
+
+type requestContext struct {
+	ResourceID        string   `json:"resourceId"`
+	ResourcePath      string   `json:"resourcePath"`
+	HTTPMethod        string   `json:"httpMethod"`
+	ExtendedRequestID string   `json:"extendedRequestId"`
+	RequestTime       string   `json:"requestTime"` // CLF: 04/Mar/2020:19:15:17 +0000
+	Path              string   `json:"path"`        // with the stage
+	AccountID         string   `json:"accountId"`
+	Protocol          string   `json:"protocol"`
+	Stage             string   `json:"stage"`
+	DomainPrefix      string   `json:"domainPrefix"`
+	RequestTimeEpoch  int64    `json:"requestTimeEpoch"` // ms
+	RequestID         string   `json:"requestId"`
+	Identity          identity `json:"identity"`
+	DomainName        string   `json:"domainName"`
+	DeploymentID      string   `json:"deploymentId"`
+	APIID             string   `json:"apiId"`
+}
+
+// identity is without an authorizer: everything but the address is null.
+type identity struct {
+	CognitoIdentityPoolID         *string `json:"cognitoIdentityPoolId"`
+	AccountID                     *string `json:"accountId"`
+	CognitoIdentityID             *string `json:"cognitoIdentityId"`
+	Caller                        *string `json:"caller"`
+	SourceIP                      string  `json:"sourceIp"`
+	PrincipalOrgID                *string `json:"principalOrgId"`
+	AccessKey                     *string `json:"accessKey"`
+	CognitoAuthenticationType     *string `json:"cognitoAuthenticationType"`
+	CognitoAuthenticationProvider *string `json:"cognitoAuthenticationProvider"`
+	UserARN                       *string `json:"userArn"`
+	UserAgent                     *string `json:"userAgent"`
+	User                          *string `json:"user"`
+}
+
+func (g *Gateway) event(x *exchange, route match, body []byte) ([]byte, error) {
+	headers := requestHeaders(x, g.DomainName())
+	query := parseQuery(x.r.URL.RawQuery)
+	e := event{
+		Resource: route.path, Path: x.path, HTTPMethod: x.method,
+		Headers: last(headers), MultiValueHeaders: headers,
+		Query: last(query), MultiValueQuery: query,
+		PathParameters: nullable(route.params),
+		RequestContext: g.requestContext(x, route),
+	}
+	if len(body) > 0 {
+		text := string(body) // what is not UTF-8 becomes U+FFFD: the price of a missing binary media type
+		if e.IsBase64Encoded = isBinary(g.cfg.API.BinaryMediaTypes, x.r.Header.Get("Content-Type")); e.IsBase64Encoded {
+			text = base64.StdEncoding.EncodeToString(body)
+		}
+		e.Body = &text
+	}
+	return json.Marshal(e)
+}
+
+func (g *Gateway) requestContext(x *exchange, route match) requestContext {
+	c := requestContext{
+		ResourceID: route.id, ResourcePath: route.path, HTTPMethod: x.method,
+		ExtendedRequestID: x.extended, RequestID: x.requestID,
+		RequestTime: x.start.UTC().Format("02/Jan/2006:15:04:05 +0000"), RequestTimeEpoch: x.start.UnixMilli(),
+		Path: "/" + g.cfg.API.StageName + x.path, Stage: g.cfg.API.StageName,
+		AccountID: g.cfg.AccountID, APIID: g.apiID, DeploymentID: shortID(g.apiID + "deployment")[:6],
+		Protocol: "HTTP/1.1", DomainName: g.DomainName(), DomainPrefix: g.apiID,
+		Identity: identity{SourceIP: peer(x.r)},
+	}
+	if agent := x.r.Header.Get("User-Agent"); agent != "" {
+		c.Identity.UserAgent = &agent
+	}
+	return c
+}
+
+// isBinary reports whether the body goes to the function as base64. A type is
+// matched whole or by */*; API Gateway knows no image/* in a request.
+func isBinary(binaryTypes []string, contentType string) bool {
+	got, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		got = contentType
+	}
+	for _, t := range binaryTypes {
+		if t == "*/*" || strings.EqualFold(t, got) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseQuery decodes names and values, which REST APIs do before the integration
+// sees them, and splits at semicolons too ("Important notes"). What cannot be
+// decoded stays as it came.
+func parseQuery(raw string) map[string][]string {
+	if raw == "" {
+		return nil
+	}
+	q := map[string][]string{}
+	for _, pair := range strings.FieldsFunc(raw, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, value, _ := strings.Cut(pair, "=")
+		name, value = unescape(name), unescape(value)
+		q[name] = append(q[name], value)
+	}
+	if len(q) == 0 {
+		return nil
+	}
+	return q
+}
+
+func unescape(s string) string {
+	if u, err := url.QueryUnescape(s); err == nil {
+		return u
+	}
+	return s
+}
+
+// last keeps the last of several values, as the single-value maps do.
+func last(multi map[string][]string) map[string]string {
+	if multi == nil {
+		return nil
+	}
+	single := make(map[string]string, len(multi))
+	for name, values := range multi {
+		single[name] = values[len(values)-1]
+	}
+	return single
+}
+
+func nullable(m map[string]string) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
+func peer(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
+	}
+	return r.RemoteAddr
+}
