@@ -1,0 +1,50 @@
+package demo
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// titleStep is the grain of the work on a title. The work is counted in steps that really ran, not in time that went
+// by: a timer that is due at the thaw must not make up for a frozen environment.
+const titleStep = 25 * time.Millisecond
+
+// writeTitle is the work after the response. It takes as long as a small model would, then saves.
+func (s *Server) writeTitle(ctx context.Context, q question, user string) error {
+	c, err := s.store.chat(user, q.Chat)
+	if err != nil || c.Title != nil {
+		return err
+	}
+	began := time.Now().Round(0) // the wall clock, so that a stopped machine counts as well
+	var frozen time.Duration
+	for range int(s.cfg.TitleWork / titleStep) {
+		step := time.Now().Round(0)
+		if err := pause(ctx, titleStep, nil); err != nil {
+			return err
+		}
+		if over := time.Since(step) - titleStep; over > 10*titleStep {
+			frozen += over
+		}
+	}
+	return s.store.put("chat-"+q.Chat, entry{
+		Kind: "title", Text: titleOf(c.Entries[0].Text), At: time.Now(), Environment: s.cfg.Environment,
+		TookMs: time.Since(began).Milliseconds(), FrozenMs: frozen.Milliseconds(),
+	})
+}
+
+// titleOf shortens a question to at most six words and 48 runes.
+func titleOf(text string) string {
+	words := strings.Fields(text)
+	words = words[:min(6, len(words))]
+	runes := []rune(strings.TrimRightFunc(strings.Join(words, " "), unicode.IsPunct))
+	if len(runes) > 48 {
+		runes = append(runes[:47], '…')
+	}
+	if len(runes) == 0 {
+		return "Untitled"
+	}
+	runes[0] = unicode.ToUpper(runes[0])
+	return string(runes)
+}
