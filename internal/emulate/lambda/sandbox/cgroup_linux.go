@@ -1,0 +1,184 @@
+package sandbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// control is a group's cgroup, or nothing where there is none. Interface files:
+// https://docs.kernel.org/admin-guide/cgroup-v2.html
+type control struct {
+	dir   string
+	dirfd *os.File
+}
+
+const cgroupPrefix = "sluice-"
+
+func (g *Group) open(name string) error {
+	if g.host.cgroup == "" {
+		return nil
+	}
+	g.dir = filepath.Join(g.host.cgroup, fmt.Sprintf("%s%d-%s", cgroupPrefix, os.Getpid(), name))
+	if err := os.Mkdir(g.dir, 0o755); err != nil {
+		return err
+	}
+	fd, err := os.Open(g.dir)
+	if err != nil {
+		return err
+	}
+	g.dirfd = fd
+	if g.memory > 0 && g.limited() {
+		for file, value := range map[string]string{
+			"memory.max": strconv.FormatInt(g.memory, 10), "memory.swap.max": "0", "memory.oom.group": "1",
+		} {
+			if err := g.set(file, value); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (g *Group) release() error {
+	if g.dirfd == nil {
+		return nil
+	}
+	g.dirfd.Close()
+	g.dirfd = nil
+	err := os.Remove(g.dir)
+	for i := 0; i < 100 && errors.Is(err, syscall.EBUSY); i++ { // the last process is not reaped yet
+		time.Sleep(5 * time.Millisecond)
+		err = os.Remove(g.dir)
+	}
+	return err
+}
+
+func (g *Group) set(file, value string) error {
+	f, err := os.OpenFile(filepath.Join(g.dir, file), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	return errors.Join(err, f.Close())
+}
+
+func (g *Group) get(file string) string {
+	b, _ := os.ReadFile(filepath.Join(g.dir, file))
+	return string(b)
+}
+
+func (g *Group) limited() bool {
+	if g.dirfd == nil {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(g.dir, "memory.max"))
+	return err == nil
+}
+
+func (g *Group) oomKilled() bool {
+	n, _ := strconv.Atoi(field(g.get("memory.events"), "oom_kill"))
+	return n > 0
+}
+
+// freeze is called with g.mu held. The kernel freezes soon, not at once, so a
+// freeze waits until it is told so.
+func (g *Group) freeze(on bool) error {
+	if g.dirfd == nil {
+		return g.stop(on)
+	}
+	value := "0"
+	if on {
+		value = "1"
+	}
+	if err := g.set("cgroup.freeze", value); err != nil || !on {
+		return err
+	}
+	for wait := 20 * time.Microsecond; wait < 500*time.Millisecond; wait *= 2 {
+		if field(g.get("cgroup.events"), "frozen") == "1" {
+			return nil
+		}
+		time.Sleep(wait)
+	}
+	return fmt.Errorf("freeze %s: the processes did not stop within a second", g.dir)
+}
+
+// field finds "key value" among lines.
+func field(lines, key string) string {
+	for line := range strings.Lines(lines) {
+		if v, ok := strings.CutPrefix(line, key+" "); ok {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
+// findCgroup finds a directory of the unified hierarchy in which cgroups can be
+// made: beside our own cgroup if the memory controller is handed down there,
+// else below our own.
+func findCgroup() string {
+	own := ownCgroup()
+	if own == "" {
+		return ""
+	}
+	parent := filepath.Dir(own)
+	control, _ := os.ReadFile(filepath.Join(parent, "cgroup.subtree_control"))
+	candidates := []string{own}
+	if bytes.Contains(control, []byte("memory")) {
+		candidates = []string{parent, own}
+	}
+	for _, dir := range candidates {
+		removeStale(dir)
+		trial := filepath.Join(dir, fmt.Sprintf("%s%d-probe", cgroupPrefix, os.Getpid()))
+		if os.Mkdir(trial, 0o755) != nil {
+			continue
+		}
+		f, err := os.OpenFile(filepath.Join(trial, "cgroup.freeze"), os.O_WRONLY, 0)
+		if err == nil {
+			f.Close()
+		}
+		os.Remove(trial)
+		if err == nil {
+			return dir
+		}
+	}
+	return ""
+}
+
+// ownCgroup is the directory of this process in the unified hierarchy.
+func ownCgroup() string {
+	self, _ := os.ReadFile("/proc/self/cgroup")
+	mounts, _ := os.ReadFile("/proc/self/mounts")
+	for line := range strings.Lines(string(mounts)) {
+		f := strings.Fields(line)
+		if len(f) < 3 || f[2] != "cgroup2" {
+			continue
+		}
+		for entry := range strings.Lines(string(self)) {
+			if path, ok := strings.CutPrefix(strings.TrimSpace(entry), "0::"); ok {
+				return filepath.Join(f[1], path)
+			}
+		}
+	}
+	return ""
+}
+
+// removeStale removes the empty cgroups of a sluice that was killed. Those of a
+// living one are not touched.
+func removeStale(dir string) {
+	old, _ := filepath.Glob(filepath.Join(dir, cgroupPrefix+"*"))
+	for _, path := range old {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), cgroupPrefix), "-")
+		n, err := strconv.Atoi(pid)
+		if err == nil && syscall.Kill(n, 0) == syscall.ESRCH {
+			os.Remove(path)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+# Becomes the sandbox, then runs the command. Runs as the first process of new
+# mount and (unless PIDS is empty) PID namespaces; nothing here outlives it.
+# usage: sh -c SCRIPT sluice-sandbox MOUNT UNSHARE PIDS TMP ROOT DIR FILES READONLY \
+#          SHOWN PATH... KEPT PATH... COMMAND...
+# SHOWN and KEPT count the paths that follow them: those below /tmp that stay
+# visible in the new one, and those that stay writable.
+set -eu
+mount=$1 unshare=$2 pids=$3 tmp=$4 root=$5 dir=$6 files=$7 readonly=$8 shown=$9
+shift 9
+
+"$mount" --make-rprivate / 2>/dev/null || "$mount" --make-private / 2>/dev/null || true
+if [ -n "$root" ]; then
+	"$mount" --rbind "$root" "$root"
+	mkdir -p "$root/dev" "$root/proc" "$root/tmp" 2>/dev/null || true
+	"$mount" --rbind /dev "$root/dev"
+	for f in /etc/resolv.conf /etc/hosts; do
+		[ -e "$root$f" ] && "$mount" --bind "$f" "$root$f" || true
+	done
+fi
+if [ -n "$pids" ]; then
+	"$mount" -t proc proc "$root/proc"
+elif [ -n "$root" ]; then
+	"$mount" --rbind /proc "$root/proc"
+fi
+
+while [ "$shown" -gt 0 ]; do
+	"$mount" --bind "$1" "$tmp${1#/tmp}"
+	shown=$((shown - 1))
+	shift
+done
+kept=$1 writable=" $root/tmp $root/proc "
+shift
+while [ "$kept" -gt 0 ]; do
+	case $1 in
+	/tmp/*) "$mount" --bind "$1" "$tmp${1#/tmp}" ;;
+	*) "$mount" --bind "$root$1" "$root$1" ;;
+	esac
+	writable="$writable$root$1 "
+	kept=$((kept - 1))
+	shift
+done
+"$mount" --rbind "$tmp" "$root/tmp"
+
+# A read-only remount holds for one mount, not for those below it, and must
+# repeat the flags that the mount has.
+if [ -n "$readonly" ]; then
+	while read -r _ at _ opts _; do
+		at=$(printf '%b' "$at")
+		case $at in "$root/proc"/* | "$root/dev"/pts) continue ;; esac
+		case $writable in *" $at "*) continue ;; esac
+		case ,$opts, in *,ro,*) continue ;; esac
+		flags=ro
+		for o in nosuid nodev noexec noatime nodiratime relatime; do
+			case ,$opts, in *,$o,*) flags=$flags,$o ;; esac
+		done
+		"$mount" -o "remount,bind,$flags" "$at" 2>/dev/null || true
+	done </proc/self/mounts
+fi
+
+[ -z "$files" ] || ulimit -n "$files"
+if [ -n "$root" ]; then
+	set -- "$unshare" "--root=$root" "--wd=${dir:-/}" "$@"
+elif [ -n "$dir" ]; then
+	cd "$dir"
+fi
+[ -n "$pids" ] || exec "$@"
+# Stay as the first process: when it ends, the kernel ends all the others.
+set +e
+"$@"
+exit $?

@@ -1,0 +1,187 @@
+package sandbox
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+type output struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (o *output) add(l string) { o.mu.Lock(); o.lines = append(o.lines, l); o.mu.Unlock() }
+func (o *output) get() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.lines)
+}
+
+func newGroup(t *testing.T) *Group {
+	t.Helper()
+	h := NewHost(nil)
+	t.Cleanup(h.Close)
+	for _, m := range h.Missing {
+		t.Log(m)
+	}
+	g, err := h.NewGroup("test", t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return g
+}
+
+func run(t *testing.T, g *Group, s Spec) ([]string, Exit) {
+	t.Helper()
+	var out output
+	s.Output = out.add
+	s.Env = append(s.Env, "PATH="+os.Getenv("PATH"))
+	p, err := g.Start(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.Done():
+	case <-time.After(10 * time.Second):
+		t.Fatal("the process did not end")
+	}
+	return out.get(), p.Exit()
+}
+
+func sh(script string) []string { return []string{"sh", "-c", script} }
+
+func TestExit(t *testing.T) {
+	g := newGroup(t)
+	for _, c := range []struct{ script, want string }{
+		{"exit 0", "exit status 0"}, {"exit 3", "exit status 3"}, {"kill -9 $$", "signal: killed"},
+	} {
+		if _, exit := run(t, g, Spec{Command: sh(c.script)}); exit.String() != c.want {
+			t.Errorf("%s: %s, want %s", c.script, exit, c.want)
+		}
+	}
+}
+
+func TestFileSystem(t *testing.T) {
+	g := newGroup(t)
+	if !g.host.namespaces {
+		t.Skip("no mount namespaces here; run as root, or: sudo sysctl kernel.unprivileged_userns_clone=1")
+	}
+	ro, rw := t.TempDir(), t.TempDir()
+	out, _ := run(t, g, Spec{
+		ReadOnly: true, Writable: []string{rw}, Dir: ro, OpenFiles: 1024,
+		Command: sh("echo x >/tmp/mine && echo tmp; echo x >here || echo readonly; echo x >/etc/sluice-test || echo readonly; echo x >" +
+			rw + "/kept && echo kept; pwd; ulimit -n; ls /proc | grep -c '^[0-9]'"),
+	})
+	out = slices.DeleteFunc(out, func(l string) bool { return strings.Contains(l, "Read-only") })
+	want := []string{"tmp", "readonly", "readonly", "kept", ro, "1024"}
+	if len(out) != len(want)+1 || !slices.Equal(out[:len(want)], want) {
+		t.Errorf("got %q, want %q and a number of processes", out, want)
+	}
+	if n, _ := strconv.Atoi(out[len(out)-1]); g.host.pids && n > 5 {
+		t.Errorf("the sandbox sees %d processes", n)
+	}
+	if _, err := os.Stat(filepath.Join(g.tmp, "mine")); err != nil {
+		t.Error("the file in /tmp is not in the group's directory:", err)
+	}
+}
+
+// TestRoot makes a root directory of one static program.
+func TestRoot(t *testing.T) {
+	g := newGroup(t)
+	if !g.host.namespaces || g.host.unshare == "" {
+		t.Skip("no mount namespaces or no unshare here; run as root with util-linux installed")
+	}
+	root := t.TempDir()
+	for _, d := range []string{"bin", "lib", "lib64", "usr", "app", "tmp", "dev", "proc", "etc"} {
+		if err := os.Mkdir(filepath.Join(root, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	busybox, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		t.Skip("no static shell here; apt-get install busybox-static")
+	}
+	if err := os.WriteFile(filepath.Join(root, "bin/sh"), busybox, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, exit := run(t, g, Spec{Root: root, Dir: "/app", ReadOnly: true, Command: []string{"/bin/sh", "-c", "pwd; echo /*; echo x >/tmp/f && echo tmp; echo x >/app/f || echo readonly"}})
+	t.Log(out, exit)
+	if !slices.Contains(out, "/app") || !slices.Contains(out, "tmp") || !slices.Contains(out, "readonly") {
+		t.Errorf("got %q", out)
+	}
+}
+
+// TestFreeze counts the ticks of a process, and of a child in a session of its
+// own, while the group is frozen.
+func TestFreeze(t *testing.T) {
+	for _, mode := range []string{"cgroup", "signals"} {
+		t.Run(mode, func(t *testing.T) {
+			g := newGroup(t)
+			if mode == "cgroup" && g.dirfd == nil {
+				t.Skip("no cgroup v2 to write to; run as root, or: systemd-run --user --scope go test ./internal/emulate/lambda/sandbox")
+			}
+			if mode == "signals" && g.dirfd != nil {
+				_ = g.release()
+			}
+			var out output
+			_, err := g.Start(Spec{Output: out.add, Env: []string{"PATH=" + os.Getenv("PATH")},
+				Command: sh("setsid sh -c 'while :; do echo child; sleep 0.02; done' & while :; do echo parent; sleep 0.02; done")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(200 * time.Millisecond)
+			start := time.Now()
+			if err := g.Freeze(); err != nil {
+				t.Fatal(err)
+			}
+			t.Log("frozen in", time.Since(start), "processes", len(g.Processes()))
+			time.Sleep(30 * time.Millisecond) // what was written before is read
+			before := len(out.get())
+			time.Sleep(200 * time.Millisecond)
+			if after := len(out.get()); after != before || before < 4 {
+				t.Errorf("%d lines before the freeze, %d after 200 ms of it", before, after)
+			}
+			if err := g.Thaw(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(200 * time.Millisecond)
+			lines := out.get()[before:]
+			if !slices.Contains(lines, "child") || !slices.Contains(lines, "parent") {
+				t.Errorf("after the thaw: %q", lines)
+			}
+			if g.Memory() <= 0 {
+				t.Error("no memory in use")
+			}
+			pids := g.Processes()
+			_ = g.Freeze()
+			if err := g.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Millisecond)
+			for _, pid := range pids {
+				if s := stateForTest(pid); s != "" {
+					t.Errorf("process %d lives: %s", pid, s)
+				}
+			}
+		})
+	}
+}
+
+func stateForTest(pid int) string {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil || strings.Contains(string(b), ") Z ") {
+		return ""
+	}
+	return string(b)
+}
