@@ -1,0 +1,90 @@
+# The whole system, from what the account already has (terraform.tfvars.json) to a
+# URL: browser, distribution, REST API, function, stores.
+terraform {
+  required_version = ">= 1.5.7"
+  required_providers {
+    aws    = { source = "hashicorp/aws", version = "6.34.0" }
+    random = { source = "hashicorp/random", version = "~> 3.7" } # of the elasticache module
+  }
+}
+
+provider "aws" {
+  region = var.region
+  default_tags { tags = merge({ Project = var.project, Environment = var.environment_name, ManagedBy = "terraform" }, var.tags) }
+}
+
+locals { name = "${var.project}-${var.environment_name}" }
+
+# The header by which the API knows the distribution, and Redis's password. Of a
+# terraform_data, triggers_replace is what no plan, log or id repeats; uuid() is
+# unknown until apply, and kept after it. Both stand in the state: encrypt that.
+# New ones: `tofu apply -replace='terraform_data.secret["origin"]'`.
+resource "terraform_data" "secret" {
+  for_each         = toset(["origin", "redis"])
+  triggers_replace = sensitive("${uuid()}${uuid()}")
+  lifecycle { ignore_changes = [triggers_replace] }
+}
+
+resource "aws_ssm_parameter" "secret" {
+  #checkov:skip=CKV_AWS_337:the account's own aws/ssm key encrypts them; another key costs a dollar a month and adds no reader less
+  for_each = {
+    SLUICE_ORIGIN_SECRET = terraform_data.secret["origin"].triggers_replace
+    REDIS_URI            = "rediss://:${terraform_data.secret["redis"].triggers_replace}@${module.redis.address}:6379"
+  }
+  name  = "/${local.name}/${each.key}"
+  type  = "SecureString"
+  value = each.value
+}
+
+module "frontend" {
+  source        = "../../modules/frontend"
+  name          = local.name
+  api           = module.api_gateway.origin
+  origin_secret = terraform_data.secret["origin"].triggers_replace
+  domain        = var.domain
+}
+
+module "api_gateway" {
+  source           = "../../modules/api-gateway"
+  name             = local.name
+  paths            = var.api_paths
+  function         = module.backend.function
+  account_log_role = var.account_log_role
+}
+
+module "backend" {
+  source                  = "../../modules/backend"
+  name                    = local.name
+  image_uri               = var.image_uri
+  url                     = module.frontend.url
+  redis_security_group_id = module.redis.security_group_id
+  network                 = var.network
+  documentdb              = var.documentdb
+  services                = var.services
+  secrets                 = merge(var.secrets, { for name, parameter in aws_ssm_parameter.secret : name => parameter.name })
+  config                  = var.config
+  environment             = var.environment
+  function                = var.function
+}
+
+module "redis" {
+  source                   = "../../modules/redis"
+  name                     = local.name
+  auth_token               = terraform_data.secret["redis"].triggers_replace
+  vpc_id                   = var.network.vpc_id
+  subnet_ids               = var.network.subnet_ids
+  client_security_group_id = module.backend.security_group_id
+  node_type                = var.redis.node_type
+  nodes                    = var.redis.nodes
+}
+
+module "monitoring" {
+  source               = "../../modules/monitoring"
+  count                = var.monitoring == null ? 0 : 1
+  name                 = local.name
+  function_name        = module.backend.function.name
+  api                  = module.api_gateway.live
+  distribution_id      = module.frontend.distribution_id
+  replication_group_id = module.redis.replication_group_id
+  alarm_actions        = var.monitoring.alarm_actions
+}

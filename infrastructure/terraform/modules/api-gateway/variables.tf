@@ -1,0 +1,78 @@
+variable "name" {
+  description = "Prefix of every name, unique in the account, e.g. librechat-dev."
+  type        = string
+}
+
+variable "paths" {
+  description = "What goes to the function, in CloudFront's patterns: /api/* for a tree, /health for one path. One segment deep."
+  type        = list(string)
+  default     = ["/api/*", "/oauth/*", "/images/*", "/health"]
+  nullable    = false
+
+  validation {
+    condition     = length(var.paths) > 0 && alltrue([for path in var.paths : can(regex("^/[A-Za-z0-9._-]+(/\\*)?$", path))])
+    error_message = "paths must be like /api/* or /health: a slash, one segment without wildcards, and /* at the end for all below it."
+  }
+  validation {
+    condition     = length(var.paths) == length(distinct([for path in var.paths : trimsuffix(path, "/*")]))
+    error_message = "paths names a segment twice: API Gateway has one resource for each, so keep either /x or /x/*."
+  }
+}
+
+variable "function" {
+  description = "The function behind the API: its name, the alias to call if any, and the URI of its streaming invocations (module backend's output function)."
+  type = object({
+    name       = string
+    qualifier  = optional(string)
+    invoke_uri = string
+  })
+
+  validation {
+    condition     = endswith(var.function.invoke_uri, "/response-streaming-invocations")
+    error_message = "function.invoke_uri must be the streaming one: arn:…:lambda:path/2021-11-15/functions/ARN/response-streaming-invocations."
+  }
+}
+
+variable "stage" {
+  description = "Name of the one stage; the distribution hides it behind its origin path."
+  type        = string
+  default     = "live"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,128}$", var.stage))
+    error_message = "stage must be letters, digits, hyphens and underscores."
+  }
+}
+
+variable "binary_media_types" {
+  description = "Content types of requests that reach the function as base64 instead of damaged. Not */*: then each request would grow by a third towards Lambda's 6 MB."
+  type        = list(string)
+  default     = ["multipart/form-data", "application/octet-stream"]
+  nullable    = false
+}
+
+variable "log_retention_days" {
+  description = "Days that the access log is kept."
+  type        = number
+  default     = 30
+  nullable    = false
+}
+
+variable "account_log_role" {
+  description = "Set the account's and region's one role for API Gateway's logs. False where another stack of this region has set it."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "access_log" {
+  description = "Fields of a line of the access log, names of $context: among them when a stream's headers and its first content came."
+  type        = list(string)
+  default = [
+    "requestId", "requestTime", "httpMethod", "path", "status", "responseLength", "responseLatency",
+    "integration.requestId", "integration.status", "integration.error", "integration.latency",
+    "integration.responseTransferMode", "integration.timeToAllHeaders", "integration.timeToFirstContent",
+  ]
+  nullable = false
+}

@@ -1,0 +1,22 @@
+# What the API needs: the function's name, the alias to call if any, and the URI of
+# its streaming invocations. The provider's response_streaming_invoke_arn knows no
+# alias, and no plan knows it before apply.
+output "function" {
+  value = {
+    name       = aws_lambda_function.this.function_name
+    qualifier  = one(aws_lambda_alias.live[*].name)
+    invoke_uri = "arn:${local.partition}:apigateway:${local.region}:lambda:path/2021-11-15/functions/${local.arn.lambda}:function:${join(":", concat([aws_lambda_function.this.function_name], aws_lambda_alias.live[*].name))}/response-streaming-invocations"
+  }
+}
+
+# Where the image is pushed, without a tag.
+output "repository_url" { value = aws_ecr_repository.this.repository_url }
+
+# The function's security group, for rules of what it may reach.
+output "security_group_id" { value = aws_security_group.this.id }
+
+# Name of the bucket for uploads.
+output "files_bucket" { value = module.files.s3_bucket_id }
+
+# Name of the function's log group.
+output "log_group" { value = aws_cloudwatch_log_group.this.name }

@@ -1,0 +1,214 @@
+variable "name" {
+  description = "Name of the function, and prefix of what is its own, e.g. librechat-dev."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,28}[a-z0-9]$", var.name))
+    error_message = "name must be 3 to 30 lower-case letters, digits and hyphens, a letter first and no hyphen last: it becomes part of bucket and role names."
+  }
+}
+
+variable "image_uri" {
+  description = "The image by digest: REPOSITORY@sha256:…, as sluice_image and `sluice image` give it."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@ ]+@sha256:[0-9a-f]{64}$", var.image_uri))
+    error_message = "image_uri must name the image by digest, REPOSITORY@sha256: and 64 hex digits: a tag would let the function and its plan drift apart."
+  }
+}
+
+variable "url" {
+  description = "Where people open the site, without a trailing slash (module frontend's output url)."
+  type        = string
+}
+
+variable "network" {
+  description = "The existing VPC, two or more private subnets in different zones with a way out to the internet, and further security groups that the function joins."
+  type = object({
+    vpc_id             = string
+    subnet_ids         = list(string)
+    security_group_ids = optional(list(string), [])
+  })
+
+  validation {
+    condition     = can(regex("^vpc-[0-9a-f]+$", var.network.vpc_id))
+    error_message = "network.vpc_id must be a VPC's id, vpc-…."
+  }
+  validation {
+    condition     = length(var.network.subnet_ids) >= 2 && alltrue([for id in var.network.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    error_message = "network.subnet_ids must be two or more subnets' ids, subnet-…, of different availability zones."
+  }
+}
+
+variable "documentdb" {
+  description = "The existing DocumentDB cluster's security group, which gets a rule that lets the function in. Its address is part of the secret MONGO_URI."
+  type = object({
+    security_group_id = string
+    port              = optional(number, 27017)
+  })
+  default = null
+}
+
+variable "services" {
+  description = "An existing Cloud Map namespace and the TCP ports of its services that the function calls."
+  type = object({
+    namespace = string
+    ports     = list(number)
+  })
+  default = null
+
+  validation {
+    condition     = var.services == null ? true : alltrue([for port in var.services.ports : port >= 1 && port <= 65535])
+    error_message = "services.ports must be TCP ports, 1 to 65535."
+  }
+}
+
+variable "redis_security_group_id" {
+  description = "Security group of Redis, which the function may reach (module redis's output)."
+  type        = string
+}
+
+variable "secrets" {
+  description = "Secrets of the app: environment variable to the name or ARN of the SSM parameter (SecureString) that holds it. Values are read at a cold start and stand nowhere else."
+  type        = map(string)
+
+  validation {
+    condition     = alltrue([for name in ["MONGO_URI", "JWT_SECRET", "JWT_REFRESH_SECRET", "CREDS_KEY", "CREDS_IV", "REDIS_URI", "SLUICE_ORIGIN_SECRET"] : contains(keys(var.secrets), name)])
+    error_message = "secrets must name parameters for MONGO_URI, JWT_SECRET, JWT_REFRESH_SECRET, CREDS_KEY, CREDS_IV, REDIS_URI and SLUICE_ORIGIN_SECRET: nothing starts without them. environments/dev makes the last two."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.secrets) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name))])
+    error_message = "The keys of secrets must be names of environment variables: letters, digits and underscores."
+  }
+  validation {
+    condition = alltrue([for p in values(var.secrets) : (
+      can(regex("^(arn:aws[a-z-]*:ssm:[a-z0-9-]+:[0-9]{12}:parameter)?(/[A-Za-z0-9_.-]+){1,15}$", p)) || can(regex("^[A-Za-z0-9_.-]+$", p))
+    ) && !can(regex("^/?(aws|ssm)", lower(p)))])
+    error_message = "Each value of secrets must be an SSM parameter's name or ARN, such as /librechat/dev/jwt-secret: letters, digits and ._- between slashes, a slash first, at most 15 levels, not starting with aws or ssm. Put the secret itself there with `aws ssm put-parameter --type SecureString`."
+  }
+}
+
+variable "parameters_kms_key" {
+  description = "Id, ARN or alias of the KMS key that encrypts the parameters."
+  type        = string
+  default     = "alias/aws/ssm"
+  nullable    = false
+}
+
+variable "config" {
+  description = "librechat.yaml in S3, and what to replace in it at a cold start. __SITE_URL__ is always replaced by the site's URL."
+  type = object({
+    bucket  = string
+    key     = optional(string, "librechat.yaml")
+    replace = optional(map(string), {})
+  })
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.config.bucket)) && can(regex("^[^/ *][^ *]*$", var.config.key))
+    error_message = "config.bucket must be a bucket's name (no s3://), and config.key an object's key without a leading slash, spaces or stars."
+  }
+}
+
+variable "environment_defaults" {
+  description = "What LibreChat needs to know of Lambda. environment goes over it."
+  type        = map(string)
+  default = {
+    NODE_ENV              = "production"
+    TRUST_PROXY           = "1"
+    DEBUG_LOGGING         = "false"
+    USE_REDIS             = "true"
+    MONGO_MAX_POOL_SIZE   = "5"    # each environment has a pool of its own
+    S3_URL_EXPIRY_SECONDS = "7200" # URLs are renewed every 30 minutes at most
+  }
+  nullable = false
+}
+
+variable "environment" {
+  description = "Further environment of the app and the bootstrap (SLUICE_…), in clear. No secrets: those go to the variable secrets."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.environment) : !can(regex("(^|_)(SECRET|PASSWORD|TOKEN|KEY|IV|MONGO_URI|REDIS_URI)$", name))])
+    error_message = "environment holds a name that ends like a secret's: store the value in an SSM parameter and give its name in secrets."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.environment) : !startswith(name, "AWS_LAMBDA_") && !contains(["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "_HANDLER"], name)])
+    error_message = "environment holds a name that Lambda reserves (AWS_REGION, AWS_LAMBDA_… and the like): leave it out, the function has it."
+  }
+}
+
+variable "function" {
+  description = "Size of the function in MB and seconds, and how it starts: on-demand, provisioned (with provisioned_concurrency environments kept ready) or snapstart. reserved_concurrency -1 takes from the account's pool."
+  type = object({
+    architecture            = optional(string, "x86_64")
+    memory_size             = optional(number, 2048)
+    timeout                 = optional(number, 900)
+    ephemeral_storage       = optional(number, 512)
+    reserved_concurrency    = optional(number, -1)
+    start                   = optional(string, "on-demand")
+    provisioned_concurrency = optional(number, 1)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.function.architecture)
+    error_message = "function.architecture must be x86_64 or arm64, as the image is."
+  }
+  validation {
+    condition     = var.function.memory_size >= 1024 && var.function.memory_size <= 10240
+    error_message = "function.memory_size must be 1024 to 10240 MB: LibreChat does not start well with less."
+  }
+  validation {
+    condition     = var.function.timeout >= 30 && var.function.timeout <= 900
+    error_message = "function.timeout must be 30 to 900 seconds, the longest that Lambda runs."
+  }
+  validation {
+    condition     = var.function.ephemeral_storage >= 512 && var.function.ephemeral_storage <= 10240
+    error_message = "function.ephemeral_storage must be 512 to 10240 MB of /tmp."
+  }
+  validation {
+    condition     = contains(["on-demand", "provisioned", "snapstart"], var.function.start)
+    error_message = "function.start must be on-demand, provisioned or snapstart."
+  }
+  validation {
+    condition     = var.function.start != "snapstart" || var.function.ephemeral_storage == 512
+    error_message = "function.start snapstart works with 512 MB of ephemeral_storage alone: set that, or start on-demand."
+  }
+  validation {
+    condition     = var.function.start != "provisioned" || (var.function.provisioned_concurrency >= 1 && (var.function.reserved_concurrency < 0 || var.function.reserved_concurrency >= var.function.provisioned_concurrency))
+    error_message = "function.provisioned_concurrency must be at least 1, and no more than reserved_concurrency where that is set."
+  }
+  validation {
+    condition     = var.function.reserved_concurrency != 0
+    error_message = "function.reserved_concurrency 0 would stop the function: give the most environments at a time, or -1 for no limit of its own."
+  }
+}
+
+variable "images_kept" {
+  description = "How many images the registry keeps to roll back to."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.images_kept >= 2
+    error_message = "images_kept must be 2 or more: the one that runs and the one before."
+  }
+}
+
+variable "files_expire_days" {
+  description = "Days after which uploads are removed; null keeps them."
+  type        = number
+  default     = null
+}
+
+variable "log_retention_days" {
+  description = "Days that the function's log is kept."
+  type        = number
+  default     = 30
+  nullable    = false
+}

@@ -1,0 +1,8 @@
+# Where people open the site, without a trailing slash.
+output "url" { value = "https://${var.domain == null ? module.distribution.cloudfront_distribution_domain_name : var.domain.name}" }
+
+# Name of the site's bucket.
+output "bucket" { value = module.site.s3_bucket_id }
+
+# Id of the distribution, for invalidations and metrics.
+output "distribution_id" { value = module.distribution.cloudfront_distribution_id }

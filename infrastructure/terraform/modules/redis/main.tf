@@ -1,0 +1,25 @@
+# Sessions and streams between environments: one small Redis in the private
+# subnets, open to the function alone.
+terraform { required_version = ">= 1.5.7" }
+
+module "redis" {
+  source  = "terraform-aws-modules/elasticache/aws"
+  version = "1.10.3"
+
+  replication_group_id       = var.name
+  description                = "Sessions and streams of ${var.name}"
+  engine_version             = var.engine_version
+  node_type                  = var.node_type
+  num_cache_clusters         = var.nodes
+  cluster_mode_enabled       = false         # LibreChat deletes several keys at once, which fails across slots
+  automatic_failover_enabled = var.nodes > 1 # needs a second node
+  multi_az_enabled           = var.nodes > 1
+  apply_immediately          = true
+  transit_encryption_enabled = true # the token goes over TLS only
+  auth_token                 = var.auth_token
+  at_rest_encryption_enabled = true
+  log_delivery_configuration = {} # or the module makes a log group that nobody asked for
+  vpc_id                     = var.vpc_id
+  subnet_ids                 = var.subnet_ids
+  security_group_rules       = { function = { description = "Redis from the function", referenced_security_group_id = var.client_security_group_id } }
+}
