@@ -1,0 +1,128 @@
+package image
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// labelBase is OCI's annotation key for the base image's digest.
+const labelBase = "org.opencontainers.image.base.digest"
+
+// assemble puts the layers and the configuration on top of base. The bootstrap
+// goes last: it changes most often, and then nothing else is sent.
+func assemble(base *baseImage, o Options) (*Image, error) {
+	added, err := additions(base, o)
+	if err != nil {
+		return nil, err
+	}
+	config, err := configure(base, o)
+	if err != nil {
+		return nil, err
+	}
+	img, err := mutate.ConfigFile(base.Image, config)
+	if err == nil {
+		img, err = mutate.Append(img, added...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("assemble the image: %w", err)
+	}
+	digest, err := img.Digest()
+	if err != nil {
+		return nil, fmt.Errorf("assemble the image: %w", err)
+	}
+	return &Image{Image: img, Base: base.digest, Arch: o.arch(), digest: digest, added: len(added)}, nil
+}
+
+func additions(base *baseImage, o Options) ([]mutate.Addendum, error) {
+	mediaType := types.OCILayer
+	if base.manifest.MediaType == types.DockerManifestSchema2 {
+		mediaType = types.DockerLayer
+	}
+	var added []mutate.Addendum
+	add := func(text string, layer v1.Layer, err error) error {
+		if err != nil {
+			return fmt.Errorf("make the layer for %s: %w", text, err)
+		}
+		added = append(added, mutate.Addendum{Layer: layer, MediaType: mediaType, History: v1.History{
+			Created: base.config.Created, CreatedBy: "sluice image", Comment: text,
+		}})
+		return nil
+	}
+	if len(o.Links) > 0 {
+		layer, err := linkLayer(mediaType, o.Links)
+		if err := add("links of writable paths", layer, err); err != nil {
+			return nil, err
+		}
+	}
+	if len(o.CABundle) > 0 {
+		layer, err := fileLayer(mediaType, CABundlePath, 0o644, o.CABundle)
+		if err := add("CA bundle", layer, err); err != nil {
+			return nil, err
+		}
+	}
+	layer, err := fileLayer(mediaType, BootstrapPath, 0o755, o.Bootstrap)
+	return added, add("bootstrap", layer, err)
+}
+
+// configure returns the base's configuration with the bootstrap in front.
+func configure(base *baseImage, o Options) (*v1.ConfigFile, error) {
+	config := base.config.DeepCopy()
+	command := slices.Concat(config.Config.Entrypoint, config.Config.Cmd)
+	if len(command) == 0 {
+		return nil, fmt.Errorf("base image %s starts nothing: it has neither an entry point nor a command", o.Base)
+	}
+	if command[0] == BootstrapPath {
+		return nil, fmt.Errorf("base image %s holds the bootstrap already (hint: give the image that it was made from)", o.Base)
+	}
+	config.Config.Entrypoint = append([]string{BootstrapPath, "--"}, command...)
+	config.Config.Cmd = nil
+	config.Config.Env = mergeEnv(config.Config.Env, o.Env)
+	labels := maps.Clone(o.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[labelBase] = base.digest.String()
+	for key, value := range config.Config.Labels {
+		if _, own := labels[key]; !own {
+			labels[key] = value
+		}
+	}
+	config.Config.Labels = labels
+	config.History = padHistory(config.History, len(base.manifest.Layers), config.Created)
+	return config, nil
+}
+
+// mergeEnv replaces in place and appends new names sorted.
+func mergeEnv(base []string, more map[string]string) []string {
+	env := slices.Clone(base)
+	for _, name := range slices.Sorted(maps.Keys(more)) {
+		pair := name + "=" + more[name]
+		at := slices.IndexFunc(env, func(have string) bool { return strings.HasPrefix(have, name+"=") })
+		if at < 0 {
+			env = append(env, pair)
+		} else {
+			env[at] = pair
+		}
+	}
+	return env
+}
+
+// padHistory makes one entry per layer where the base has none or too few:
+// tools match entries with layers by counting, and break on a difference.
+func padHistory(history []v1.History, layers int, created v1.Time) []v1.History {
+	for _, entry := range history {
+		if !entry.EmptyLayer {
+			layers--
+		}
+	}
+	for ; layers > 0; layers-- {
+		history = append(history, v1.History{Created: created, Comment: "layer of the base image"})
+	}
+	return history
+}

@@ -1,0 +1,182 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// baseImage is a base that has passed all checks which need no layer.
+type baseImage struct {
+	v1.Image
+	digest   v1.Hash
+	manifest *v1.Manifest
+	config   *v1.ConfigFile
+}
+
+// Open returns the image that ref names (see Options.Base) for linux/arch. Its
+// layers are read when they are used, while ctx lives, and checked against
+// their digests then.
+func Open(ctx context.Context, ref, arch string, registry Registry) (v1.Image, error) {
+	base, err := openBase(ctx, Options{Base: ref, Arch: arch, Registry: registry})
+	if err != nil {
+		return nil, err
+	}
+	return base.Image, nil
+}
+
+func openBase(ctx context.Context, o Options) (*baseImage, error) {
+	img, err := locate(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("base image %s: %w", o.Base, explain(err))
+	}
+	base, err := newBase(img, o.arch())
+	if err != nil {
+		return nil, fmt.Errorf("base image %s: %w", o.Base, explain(err))
+	}
+	return base, nil
+}
+
+func locate(ctx context.Context, o Options) (v1.Image, error) {
+	if dir, ok := strings.CutPrefix(o.Base, "oci:"); ok {
+		return onDisk(fromLayout(dir, o.arch()))
+	}
+	if file, ok := strings.CutPrefix(o.Base, "tar:"); ok {
+		if _, err := os.Stat(file); err != nil {
+			return nil, err
+		}
+		return onDisk(tarball.ImageFromPath(file, nil))
+	}
+	ref, err := name.ParseReference(o.Base)
+	if err != nil {
+		return nil, err
+	}
+	found, err := remote.Get(ref, o.Registry.options(ctx, nil)...)
+	if err != nil {
+		return nil, err
+	}
+	if found.MediaType.IsIndex() {
+		index, err := found.ImageIndex()
+		if err != nil {
+			return nil, err
+		}
+		return pick(index, o.arch())
+	}
+	return found.Image()
+}
+
+func onDisk(img v1.Image, err error) (v1.Image, error) {
+	if err != nil {
+		return nil, err
+	}
+	return verified{img}, nil
+}
+
+func fromLayout(dir, arch string) (v1.Image, error) {
+	dir, digest, byDigest := strings.Cut(dir, "@")
+	index, err := layout.ImageIndexFromPath(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read the OCI layout: %w", err)
+	}
+	if !byDigest {
+		return pick(index, arch)
+	}
+	hash, err := v1.NewHash(digest)
+	if err != nil {
+		return nil, err
+	}
+	return child(index, hash)
+}
+
+// newBase checks what Lambda and the new layers demand of a base.
+func newBase(img v1.Image, arch string) (*baseImage, error) {
+	manifest, err := img.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	// A manifest of OCI's may leave its own media type out.
+	if manifest.MediaType == "" {
+		manifest.MediaType = types.OCIManifestSchema1
+	}
+	if err := checkManifest(manifest); err != nil {
+		return nil, err
+	}
+	config, err := readConfig(img, manifest)
+	if err != nil {
+		return nil, err
+	}
+	if config.OS != "linux" || config.Architecture != arch {
+		return nil, fmt.Errorf("is for %s/%s, wanted linux/%s", config.OS, config.Architecture, arch)
+	}
+	digest, err := img.Digest()
+	return &baseImage{Image: img, digest: digest, manifest: manifest, config: config}, err
+}
+
+func readConfig(img v1.Image, manifest *v1.Manifest) (*v1.ConfigFile, error) {
+	if !manifest.Config.MediaType.IsConfig() {
+		return nil, fmt.Errorf("is no container image: its configuration is %s", manifest.Config.MediaType)
+	}
+	raw, err := img.RawConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkDigest("configuration", raw, manifest.Config.Digest); err != nil {
+		return nil, err
+	}
+	config, err := v1.ParseConfigFile(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("read its configuration: %w", err)
+	}
+	if len(config.RootFS.DiffIDs) != len(manifest.Layers) {
+		return nil, fmt.Errorf("has %d layers, but its configuration lists %d", len(manifest.Layers), len(config.RootFS.DiffIDs))
+	}
+	return config, nil
+}
+
+// checkManifest refuses what Lambda would refuse after the push. Lambda takes
+// gzip layers; of uncompressed ones only OCI's has a media type that it knows.
+// https://docs.aws.amazon.com/lambda/latest/dg/images-create.html
+func checkManifest(manifest *v1.Manifest) error {
+	if !manifest.MediaType.IsImage() {
+		return fmt.Errorf("has a manifest of type %s: Lambda takes Docker's schema 2 or OCI's", manifest.MediaType)
+	}
+	var size int64
+	for _, layer := range manifest.Layers {
+		switch layer.MediaType {
+		case types.DockerLayer, types.OCILayer, types.OCIUncompressedLayer:
+		case types.OCILayerZStd:
+			return fmt.Errorf("layer %s is zstd: Lambda takes gzip (hint: skopeo copy --dest-compress-format gzip)", layer.Digest)
+		default:
+			return fmt.Errorf("layer %s has type %s: Lambda takes gzip layers", layer.Digest, layer.MediaType)
+		}
+		size += layer.Size
+	}
+	if size > MaxSize {
+		return fmt.Errorf("has %.1f GB of compressed layers: Lambda takes 10 GB unpacked", float64(size)/(1<<30))
+	}
+	return nil
+}
+
+func checkDigest(what string, content []byte, want v1.Hash) error {
+	sum := sha256.Sum256(content)
+	if got := hex.EncodeToString(sum[:]); want.Algorithm != "sha256" || got != want.Hex {
+		return fmt.Errorf("%w: %s is sha256:%s, wanted %s", ErrDigest, what, got, want)
+	}
+	return nil
+}
+
+// ErrDigest says that content is not what its digest promised: it was changed,
+// or cut short, where it was stored or on the way.
+var ErrDigest = errors.New("content does not match its digest")

@@ -1,0 +1,170 @@
+package image
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// check looks for the expected paths in the base, from the top layer down and
+// no further than needed. A base that passed is remembered by its digest.
+func check(ctx context.Context, img *Image, o Options) error {
+	wanted := expected(o)
+	if len(wanted) == 0 || o.remembered(img.Base, wanted) {
+		return nil
+	}
+	layers, err := img.Layers()
+	if err != nil {
+		return fmt.Errorf("check base image %s: %w", o.Base, err)
+	}
+	layers = layers[:len(layers)-img.added]
+	search := search{wanted: wanted, found: map[string]byte{}, gone: map[string]bool{}}
+	for n := len(layers) - 1; n >= 0 && !search.done(); n-- {
+		o.progress()(Event{Step: "check", Text: fmt.Sprintf("look for the app's files in layer %d of %d", n+1, len(layers))})
+		if err := search.layer(ctx, layers[n]); err != nil {
+			return fmt.Errorf("check base image %s: layer %d: %w", o.Base, n+1, explain(err))
+		}
+	}
+	if err := search.verdict(o); err != nil {
+		return fmt.Errorf("base image %s: %w", o.Base, err)
+	}
+	return o.remember(img.Base, wanted)
+}
+
+// expected is what must be there: the caller's paths, and each link's parent,
+// which must be a directory because the links' layer lists it as one.
+func expected(o Options) []string {
+	wanted := slices.Clone(o.Expect)
+	for _, link := range o.Links {
+		if parent := path.Dir(link.Path); parent != "/" {
+			wanted = append(wanted, parent)
+		}
+	}
+	slices.Sort(wanted)
+	return slices.Compact(wanted)
+}
+
+// search holds what the layers read so far, top first, say of each path.
+type search struct {
+	wanted []string
+	found  map[string]byte // tar type
+	gone   map[string]bool // hidden from the layers below
+}
+
+func (s *search) done() bool {
+	for _, path := range s.wanted {
+		if _, ok := s.found[path]; !ok && !s.gone[path] {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *search) layer(ctx context.Context, layer v1.Layer) error {
+	content, err := layer.Uncompressed()
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	hidden := map[string]bool{}
+	archive := tar.NewReader(content)
+	for !s.done() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		s.entry(header, hidden)
+	}
+	for path := range hidden {
+		if _, ok := s.found[path]; !ok {
+			s.gone[path] = true
+		}
+	}
+	return nil
+}
+
+// entry notes a path, or those that a whiteout hides in the layers below.
+func (s *search) entry(header *tar.Header, hidden map[string]bool) {
+	name := path.Join("/", header.Name)
+	dir, base := path.Split(name)
+	for _, path := range s.wanted {
+		if _, ok := s.found[path]; ok || s.gone[path] {
+			continue
+		}
+		switch {
+		case path == name:
+			s.found[path] = header.Typeflag
+		case base == opaque && strings.HasPrefix(path, dir):
+			hidden[path] = true
+		case strings.HasPrefix(base, whiteout) && within(path, dir+strings.TrimPrefix(base, whiteout)):
+			hidden[path] = true
+		case under(name, path):
+			s.found[path] = tar.TypeDir // it needs no entry of its own
+		case under(path, name) && header.Typeflag != tar.TypeDir:
+			hidden[path] = true
+		}
+	}
+}
+
+func (s *search) verdict(o Options) error {
+	for _, path := range s.wanted {
+		kind, ok := s.found[path]
+		isParent := slices.ContainsFunc(o.Links, func(link Link) bool { return strings.HasPrefix(link.Path, path+"/") })
+		switch {
+		case !ok:
+			return fmt.Errorf("has no %s (hint: is it the app's image, and of a version that Sluice knows?)", path)
+		case isParent && kind != tar.TypeDir:
+			return fmt.Errorf("%s is no directory: a link below it would replace it", path)
+		}
+	}
+	return nil
+}
+
+func (o Options) note(base v1.Hash) string {
+	return filepath.Join(o.CacheDir, "bases", base.Hex+".json")
+}
+
+func (o Options) remembered(base v1.Hash, wanted []string) bool {
+	if o.CacheDir == "" {
+		return false
+	}
+	text, err := os.ReadFile(o.note(base))
+	if err != nil {
+		return false
+	}
+	var have []string
+	if json.Unmarshal(text, &have) != nil {
+		return false
+	}
+	return !slices.ContainsFunc(wanted, func(path string) bool { return !slices.Contains(have, path) })
+}
+
+func (o Options) remember(base v1.Hash, wanted []string) error {
+	if o.CacheDir == "" {
+		return nil
+	}
+	text, err := json.Marshal(wanted)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(o.note(base)), 0o755); err != nil {
+		return fmt.Errorf("remember base image %s: %w", base, err)
+	}
+	return os.WriteFile(o.note(base), text, 0o644)
+}

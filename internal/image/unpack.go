@@ -1,0 +1,215 @@
+package image
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Whiteouts, by which a layer removes what lies below it.
+// https://github.com/opencontainers/image-spec/blob/main/layer.md
+const (
+	whiteout = ".wh."
+	opaque   = ".wh..wh..opq"
+)
+
+// maxEntries bounds what a small, hostile layer can ask of a disk.
+const maxEntries = 2_000_000
+
+// Unpacked counts what Unpack or Extract wrote.
+type Unpacked struct {
+	Files   int   `json:"files"`
+	Links   int   `json:"links"`
+	Bytes   int64 `json:"bytes"`
+	Skipped int   `json:"skipped"` // devices and pipes, which Lambda has none of
+}
+
+// Unpack writes the image's root file system to dir, which must be empty or
+// absent, and appears only when it is complete. Nothing is written outside dir:
+// a name that climbs out, or a loop of symbolic links on the way, is an error.
+// Set-id bits and devices are left out, and owners too unless run as root.
+func Unpack(ctx context.Context, img v1.Image, dir string) (Unpacked, error) {
+	return unpack(ctx, img, "/", dir)
+}
+
+// Extract writes one directory of the image, such as /app/client/dist, to dir,
+// under the rules of Unpack. It reads all layers, because each may change it.
+func Extract(ctx context.Context, img v1.Image, from, dir string) (Unpacked, error) {
+	return unpack(ctx, img, path.Join("/", from), dir)
+}
+
+func unpack(ctx context.Context, img v1.Image, from, dir string) (_ Unpacked, err error) {
+	dir = filepath.Clean(dir)
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return Unpacked{}, fmt.Errorf("unpack image: %s is not empty", dir)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return Unpacked{}, fmt.Errorf("unpack image: %w", err)
+	}
+	partial, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+".partial-")
+	if err != nil {
+		return Unpacked{}, fmt.Errorf("unpack image: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(partial)) }()
+	counts, err := unpackLayers(ctx, img, from, partial)
+	if err != nil {
+		return counts, fmt.Errorf("unpack image: %w", explain(err))
+	}
+	source := filepath.Join(partial, filepath.FromSlash(from))
+	if info, err := os.Lstat(source); err != nil || !info.IsDir() {
+		return counts, fmt.Errorf("unpack image: it has no directory %s: %w", from, fs.ErrNotExist)
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return counts, fmt.Errorf("unpack image: %w", err)
+	}
+	return counts, os.Rename(source, dir)
+}
+
+func unpackLayers(ctx context.Context, img v1.Image, from, dir string) (Unpacked, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return Unpacked{}, err
+	}
+	defer root.Close()
+	layers, err := img.Layers()
+	if err != nil {
+		return Unpacked{}, err
+	}
+	u := &unpacker{tree: tree{root}, from: from, chown: os.Geteuid() == 0, modes: map[string]fs.FileMode{}}
+	for n, layer := range layers {
+		u.written = map[string]bool{}
+		if err := u.layer(ctx, layer); err != nil {
+			return u.counts, fmt.Errorf("layer %d of %d: %w", n+1, len(layers), err)
+		}
+	}
+	return u.counts, u.setModes()
+}
+
+type unpacker struct {
+	tree    tree
+	from    string // only this directory
+	chown   bool
+	counts  Unpacked
+	entries int
+	written map[string]bool        // by the layer at hand; its whiteouts spare these
+	modes   map[string]fs.FileMode // of directories: set last, or nothing could be written there
+}
+
+func (u *unpacker) layer(ctx context.Context, layer v1.Layer) error {
+	content, err := layer.Uncompressed()
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	archive := tar.NewReader(content)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		if err := u.entry(header, archive); err != nil {
+			return fmt.Errorf("%q: %w", header.Name, err)
+		}
+	}
+	// What follows the archive's end belongs to the digest too.
+	_, err = io.Copy(io.Discard, content)
+	return err
+}
+
+func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
+	if u.entries++; u.entries > maxEntries {
+		return fmt.Errorf("the image has more than %d entries", maxEntries)
+	}
+	name, err := inside(header.Name)
+	if err != nil || !u.concerns(name) {
+		return err
+	}
+	if name == "/" {
+		u.modes["."] = mode(header)
+		return nil
+	}
+	dir, err := u.tree.directory(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	base := path.Base(name)
+	switch {
+	case base == opaque:
+		return u.clear(dir)
+	case strings.HasPrefix(base, whiteout):
+		hidden := strings.TrimPrefix(base, whiteout)
+		if hidden == "" || hidden == "." || hidden == ".." {
+			return errors.New("a whiteout of no file")
+		}
+		return u.remove(path.Join(dir, hidden))
+	}
+	return u.write(path.Join(dir, base), header, content)
+}
+
+// concerns tells whether an entry may change the wanted directory: it is below
+// it, or above it.
+func (u *unpacker) concerns(name string) bool {
+	if within(name, u.from) || under(u.from, name) {
+		return true
+	}
+	base := path.Base(name)
+	if base == opaque {
+		return under(u.from, path.Dir(name))
+	}
+	hidden := path.Join(path.Dir(name), strings.TrimPrefix(base, whiteout))
+	return strings.HasPrefix(base, whiteout) && within(u.from, hidden)
+}
+
+// remove takes away what layers below wrote at at.
+func (u *unpacker) remove(at string) error {
+	for written := range u.written {
+		if within("/"+written, "/"+at) {
+			return nil
+		}
+	}
+	return u.tree.RemoveAll(at)
+}
+
+func (u *unpacker) clear(dir string) error {
+	entries, err := fs.ReadDir(u.tree.FS(), dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := u.remove(path.Join(dir, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *unpacker) setModes() error {
+	paths := slices.SortedFunc(maps.Keys(u.modes), func(a, b string) int { return strings.Compare(b, a) })
+	for _, at := range paths {
+		info, err := u.tree.Lstat(at)
+		if err != nil || !info.IsDir() {
+			continue // a later layer removed it
+		}
+		if err := u.tree.Chmod(at, u.modes[at]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
