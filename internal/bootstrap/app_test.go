@@ -1,0 +1,104 @@
+package bootstrap_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"github.com/mccutchen/go-httpbin/v2/httpbin"
+)
+
+// runApp is the app: go-httpbin with some routes of our own, or one of its failing variants.
+func runApp(kind string) {
+	fmt.Println("app: starting as", kind)
+	switch kind {
+	case "dies":
+		fmt.Fprintln(os.Stderr, "app: cannot read librechat.yaml")
+		os.Exit(3)
+	case "slow":
+		time.Sleep(1500 * time.Millisecond)
+	case "slowdies":
+		time.Sleep(700 * time.Millisecond)
+		fmt.Fprintln(os.Stderr, "app: no database")
+		os.Exit(3)
+	case "forks":
+		child := exec.Command("sleep", "600")
+		if err := child.Start(); err != nil {
+			panic(err)
+		}
+		fmt.Println("app: child", child.Process.Pid)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
+		if kind == "sick" {
+			http.Error(w, "sick", http.StatusServiceUnavailable)
+		}
+	})
+	routes(mux)
+	mux.Handle("/", httpbin.New())
+	if err := http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), mux); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func routes(mux *http.ServeMux) {
+	mux.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(7) })
+	mux.HandleFunc("/crash-late", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "begun")
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(50 * time.Millisecond)
+		os.Exit(7)
+	})
+	mux.HandleFunc("/events", events)
+	mux.HandleFunc("/hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/echo-target", func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RequestURI) })
+	mux.HandleFunc("/cookies", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("Set-Cookie", "a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT")
+		w.Header().Add("Set-Cookie", "b=2")
+	})
+	mux.HandleFunc("/big-head", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Big", string(make([]byte, 0))+fmt.Sprintf("%020000d", 1))
+	})
+	mux.HandleFunc("/pid", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid()) })
+}
+
+// events writes ?n= events every ?every=, each as ?pieces= writes, after ?before= without headers.
+func events(w http.ResponseWriter, r *http.Request) {
+	query := func(name string, otherwise int) time.Duration {
+		if n, err := strconv.Atoi(r.URL.Query().Get(name)); err == nil {
+			otherwise = n
+		}
+		return time.Duration(otherwise)
+	}
+	time.Sleep(query("before", 0) * time.Millisecond)
+	if status := query("status", 200); status != 200 {
+		w.WriteHeader(int(status))
+		_, _ = io.WriteString(w, "no such chat")
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	if encoding := r.URL.Query().Get("encoding"); encoding != "" {
+		w.Header().Set("Content-Encoding", encoding)
+	}
+	control := http.NewResponseController(w)
+	_ = control.Flush()
+	for i := range query("n", 3) {
+		fmt.Fprintf(w, "data: {\"i\":%d,", i)
+		if pause := query("split", 0); pause > 0 {
+			_ = control.Flush()
+			time.Sleep(pause * time.Millisecond)
+		}
+		fmt.Fprintf(w, "\"at\":%d}\n\n", time.Now().UnixNano())
+		_ = control.Flush()
+		select {
+		case <-time.After(query("every", 50) * time.Millisecond):
+		case <-r.Context().Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package bootstrap
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/aproorg/sluice/internal/proxyevent"
+	"github.com/aproorg/sluice/internal/relay"
+	"github.com/aproorg/sluice/internal/settings"
+)
+
+// appAddress is host:port, with a free port for 0.
+func appAddress(host string, port int) (string, error) {
+	if port == 0 {
+		listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		if err != nil {
+			return "", fmt.Errorf("find a free port for the app: %w", err)
+		}
+		port = listener.Addr().(*net.TCPAddr).Port
+		if err := listener.Close(); err != nil {
+			return "", err
+		}
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port)), nil
+}
+
+// appEnvironment is the environment that the app is started with: Lambda's, the port, what drain needs, and what Prepare makes of it.
+func (e *environment) appEnvironment(ctx context.Context, address string) ([]string, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	env := without(e.cfg.Environ, "SLUICE_ORIGIN_SECRET", "PORT")
+	env = append(env, "PORT="+port)
+	if e.cfg.Prepare != nil {
+		if env, err = e.cfg.Prepare(ctx, env); err != nil {
+			return nil, fmt.Errorf("prepare the app's environment: %w", err)
+		}
+	}
+	return e.drain.Environment(env), nil
+}
+
+func without(env []string, names ...string) []string {
+	out := make([]string, 0, len(env)+4)
+next:
+	for _, entry := range env {
+		for _, name := range names {
+			if strings.HasPrefix(entry, name+"=") {
+				continue next
+			}
+		}
+		out = append(out, entry)
+	}
+	return out
+}
+
+func busyURL(s settings.Settings, address string) string {
+	if s.BusyPath == "" || s.DrainLimit == 0 {
+		return ""
+	}
+	return "http://" + address + s.BusyPath
+}
+
+func relayConfig(e *environment) relay.Config {
+	s := e.cfg.Settings
+	return relay.Config{
+		API: e.api, App: e.app,
+		Events:     proxyevent.Reader{BasePath: s.BasePath, PublicHost: s.PublicHost, ForwardedHops: s.ForwardedHops},
+		EventsPath: s.EventsPath, OriginSecret: string(s.OriginSecret), Buffered: s.Buffered,
+		Heartbeat: s.Heartbeat, EarlyHeaders: s.EarlyHeaders,
+		DeadlineMargin: s.DeadlineMargin, DeadlineEvent: s.DeadlineEvent, Logger: e.cfg.Logger,
+	}
+}

@@ -1,0 +1,155 @@
+// Package bootstrap is Lambda's runtime client and the app's parent process put together: it starts the app, serves
+// invocations one after the other, holds each open until the app's work is done, and ends the app at shutdown.
+//
+// The order of an environment's life:
+//
+//	init      extension registered, Prepare run, app started and probed; at the init limit the rest moves into the first invocation
+//	invoke    next, event to the app, response streamed, work after the response waited for, next
+//	shutdown  SIGTERM (the context's end) passed on to the app, waited for, then SIGKILL to its process group
+//
+// It leaves out where settings come from (settings) and every part's own work; see relay, supervise, drain and runtimeapi.
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/aproorg/sluice/internal/drain"
+	"github.com/aproorg/sluice/internal/relay"
+	"github.com/aproorg/sluice/internal/runtimeapi"
+	"github.com/aproorg/sluice/internal/settings"
+	"github.com/aproorg/sluice/internal/supervise"
+)
+
+// Config is what Run needs besides the settings.
+type Config struct {
+	Settings settings.Settings
+	// Command is the app's program and arguments.
+	Command []string
+	// Environ is the environment that the app inherits, as os.Environ gives it.
+	Environ []string
+	// Prepare, if set, runs in the init phase before the app is started, for what needs the network: secrets, configuration,
+	// a credentials endpoint. It gets the environment that the app would have and returns the one that it shall have. It may use all of
+	// the time that the app's start may use; its error becomes the init error. Its ctx ends when Prepare returns; what is to live as
+	// long as the app must be started by the caller of Run.
+	Prepare func(ctx context.Context, env []string) ([]string, error)
+	// Stdout and Stderr get the app's lines.
+	Stdout, Stderr io.Writer
+	Logger         *slog.Logger
+}
+
+// Run serves invocations until ctx ends, and returns nil then. Any other end is an error, after which the process is to exit
+// with a status that is not zero: Lambda then makes a new environment. The app is gone when Run returns.
+func Run(ctx context.Context, cfg Config) error {
+	ctx, cancel := context.WithCancel(ctx)
+	env := &environment{cfg: cfg, api: runtimeapi.New(cfg.Settings.RuntimeAPI), failed: make(chan struct{})}
+	defer env.background.Wait()
+	defer cancel()
+
+	if cfg.Settings.Extension {
+		env.registerExtension(ctx)
+	}
+	if err := env.assemble(ctx); err != nil {
+		return env.failInit(ctx, err)
+	}
+	defer env.close()
+	env.background.Go(func() { env.runApp(ctx) })
+	if err := env.init(ctx); err != nil {
+		return env.failInit(ctx, err)
+	}
+	return env.serve(ctx)
+}
+
+// environment is one execution environment.
+type environment struct {
+	cfg   Config
+	api   *runtimeapi.Client
+	app   *supervise.App
+	relay *relay.Relay
+	drain *drain.Drain
+
+	background sync.WaitGroup
+	// failed is closed when the app will not run any more; reason is valid then.
+	failed chan struct{}
+	reason error
+
+	mu   sync.Mutex
+	busy int // invocations being served
+}
+
+func (e *environment) registerExtension(ctx context.Context) {
+	wait, err := e.api.RegisterExtension(ctx, "sluice-bootstrap")
+	if err != nil {
+		e.cfg.Logger.Warn("no SIGTERM will come before the environment ends", "error", err)
+		return
+	}
+	e.background.Go(wait)
+}
+
+// assemble makes the parts.
+func (e *environment) assemble(ctx context.Context) error {
+	s := e.cfg.Settings
+	address, err := appAddress(s.AppHost, s.AppPort)
+	if err != nil {
+		return err
+	}
+	e.drain, err = drain.New(drain.Config{
+		Preload: s.Preload && s.DrainLimit > 0, TimerLimit: s.DrainTimer, BusyURL: busyURL(s, address), Logger: e.cfg.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	e.app = supervise.New(supervise.Config{
+		Command: e.cfg.Command, Dir: s.AppDir,
+		Environment: func(ctx context.Context) ([]string, error) { return e.appEnvironment(ctx, address) },
+		Stdout:      e.cfg.Stdout, Stderr: e.cfg.Stderr, Address: address, ReadyPath: s.ReadyPath, Attempts: s.ReadyAttempts,
+		Interval: s.ReadyInterval, ReadyLog: s.ReadyLog, StopGrace: s.StopGrace, Logger: e.cfg.Logger,
+	})
+	e.relay = relay.New(relayConfig(e))
+	return nil
+}
+
+// init waits until the app is ready or the init phase has to end.
+func (e *environment) init(ctx context.Context) error {
+	wait := ctx
+	if !e.cfg.Settings.LongInit {
+		bounded, cancel := context.WithTimeout(ctx, e.cfg.Settings.InitLimit)
+		defer cancel()
+		wait = bounded
+	}
+	begun := time.Now()
+	err := e.app.Ready(wait)
+	switch {
+	case err == nil:
+		e.cfg.Logger.Info("the app is ready", "after", time.Since(begun).Round(time.Millisecond).String())
+		e.drain.Forget()
+	case errors.Is(err, supervise.ErrStart):
+		return err
+	case ctx.Err() == nil:
+		e.cfg.Logger.Info("the app is not ready yet; its start goes on in the first invocation", "after", time.Since(begun).Round(time.Millisecond).String())
+	}
+	return nil
+}
+
+// failInit reports an error of the init phase and returns it.
+func (e *environment) failInit(ctx context.Context, err error) error {
+	failure := runtimeapi.Failure{Type: "Sluice.InitFailed", Message: err.Error()}
+	if e.app != nil {
+		failure.Trace = e.app.Tail()
+	}
+	return errors.Join(fmt.Errorf("init: %w", err), e.api.FailInit(ctx, failure))
+}
+
+func (e *environment) runApp(ctx context.Context) {
+	if err := e.app.Run(ctx); err != nil {
+		e.reason = err
+		close(e.failed)
+	}
+}
+
+func (e *environment) close() { e.drain.Close() }

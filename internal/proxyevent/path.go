@@ -1,0 +1,59 @@
+package proxyevent
+
+import "strings"
+
+// StripBase takes base off path where path is base or continues it with a slash, once. The result begins with a slash.
+func StripBase(path, base string) string {
+	if base == "" || !strings.HasPrefix(path, base) {
+		return path
+	}
+	switch rest := path[len(base):]; {
+	case rest == "":
+		return "/"
+	case rest[0] == '/':
+		return rest
+	}
+	return path
+}
+
+// legalPath makes path one that may stand in a request line, and leaves one that may as it is.
+func legalPath(path string) string {
+	if path == "" || path[0] != '/' {
+		path = "/" + path
+	}
+	return legal(path, "?#")
+}
+
+func legalQuery(query string) string { return legal(query, "#") }
+
+const upperHex = "0123456789ABCDEF"
+
+// legal encodes controls, spaces, bytes above ASCII, the bytes in also, and percent signs that encode nothing.
+func legal(s, also string) string {
+	illegal := func(i int) bool {
+		c := s[i]
+		return c <= ' ' || c >= 0x7f || strings.IndexByte(also, c) >= 0 || c == '%' && !encodes(s[i+1:])
+	}
+	i := 0
+	for i < len(s) && !illegal(i) {
+		i++
+	}
+	if i == len(s) {
+		return s
+	}
+	out := []byte(s[:i])
+	for ; i < len(s); i++ {
+		if illegal(i) {
+			out = append(out, '%', upperHex[s[i]>>4], upperHex[s[i]&15])
+		} else {
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}
+
+func encodes(s string) bool { return len(s) >= 2 && isHex(s[0]) && isHex(s[1]) }
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}

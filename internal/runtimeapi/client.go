@@ -1,0 +1,199 @@
+// Package runtimeapi is a client of Lambda's Runtime API, version 2018-06-01: it asks for invocations, answers them, and
+// reports errors.
+//
+// Why not aws-lambda-go's loop: its Start reads the environment and ends the process by log.Fatal, which would leave the app
+// behind; it sends no init error, so that a failed start could not say why; it does not announce the streaming response
+// mode; it ends the process when one response could not be sent, which costs the app's warm state; and it copies each event twice.
+// Its behaviours that custom runtimes share are kept, and tests run its client against the stub that tests this one.
+//
+// It leaves out what an event means (proxyevent) and what is done with it (relay).
+//
+// See https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html and
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html (response streaming).
+package runtimeapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+)
+
+const (
+	version    = "/2018-06-01/runtime/"
+	maxPayload = 64 << 20 // far above Lambda's 6 MB: a guard against a broken peer only
+)
+
+// Client talks to one Runtime API. It is safe for concurrent use.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// New makes a client for the host:port in AWS_LAMBDA_RUNTIME_API. Proxy variables are ignored.
+func New(address string) *Client {
+	transport := &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		MaxIdleConnsPerHost: 16,
+		DisableCompression:  true,
+		WriteBufferSize:     64 << 10,
+	}
+	return &Client{base: "http://" + address, http: &http.Client{Transport: transport}}
+}
+
+// Invocation is one event and what came with it.
+type Invocation struct {
+	ID string
+	// Deadline is when Lambda ends the environment by force.
+	Deadline        time.Time
+	FunctionARN     string
+	TraceID         string
+	ClientContext   string
+	CognitoIdentity string
+	TenantID        string
+	Payload         []byte
+}
+
+// StatusError is an answer of the Runtime API other than success. Status 500 means that the runtime must exit.
+type StatusError struct {
+	Status int
+	Body   string
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("runtime API answered %d %s: %s", e.Status, http.StatusText(e.Status), e.Body)
+}
+
+// Fatal says whether the Runtime API asked the runtime to exit.
+func (e *StatusError) Fatal() bool { return e.Status >= 500 }
+
+// Next waits, without limit, for the next invocation. The call also ends the invocation before it.
+func (c *Client) Next(ctx context.Context) (*Invocation, error) {
+	req, err := c.request(ctx, http.MethodGet, "invocation/next", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the next invocation: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("ask for the next invocation: %w", statusError(resp))
+	}
+	payload, err := readPayload(resp)
+	if err != nil {
+		return nil, fmt.Errorf("read the event: %w", err)
+	}
+	return newInvocation(resp.Header, payload)
+}
+
+func newInvocation(h http.Header, payload []byte) (*Invocation, error) {
+	ms, err := strconv.ParseInt(h.Get("Lambda-Runtime-Deadline-Ms"), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("read the invocation's deadline: %w", err)
+	}
+	return &Invocation{
+		ID:              h.Get("Lambda-Runtime-Aws-Request-Id"),
+		Deadline:        time.UnixMilli(ms),
+		FunctionARN:     h.Get("Lambda-Runtime-Invoked-Function-Arn"),
+		TraceID:         h.Get("Lambda-Runtime-Trace-Id"),
+		ClientContext:   h.Get("Lambda-Runtime-Client-Context"),
+		CognitoIdentity: h.Get("Lambda-Runtime-Cognito-Identity"),
+		TenantID:        h.Get("Lambda-Runtime-Aws-Tenant-Id"),
+		Payload:         payload,
+	}, nil
+}
+
+func readPayload(resp *http.Response) ([]byte, error) {
+	if resp.ContentLength > maxPayload {
+		return nil, fmt.Errorf("event of %d bytes", resp.ContentLength)
+	}
+	if resp.ContentLength >= 0 {
+		payload := make([]byte, resp.ContentLength)
+		_, err := io.ReadFull(resp.Body, payload)
+		return payload, err
+	}
+	payload, err := io.ReadAll(io.LimitReader(resp.Body, maxPayload+1))
+	if err == nil && len(payload) > maxPayload {
+		err = fmt.Errorf("event of more than %d bytes", maxPayload)
+	}
+	return payload, err
+}
+
+// Failure is an error as Lambda wants it described.
+type Failure struct {
+	// Type is of the form Category.Reason.
+	Type    string
+	Message string
+	// Trace holds lines that help: here the app's last output.
+	Trace []string
+}
+
+// Fail answers an invocation with an error. It is allowed only before a response was begun.
+func (c *Client) Fail(ctx context.Context, id string, f Failure) error {
+	if err := c.postFailure(ctx, "invocation/"+id+"/error", f); err != nil {
+		return fmt.Errorf("report the error of invocation %s: %w", id, err)
+	}
+	return nil
+}
+
+// FailInit reports that the init phase failed. The runtime then exits.
+func (c *Client) FailInit(ctx context.Context, f Failure) error {
+	if err := c.postFailure(ctx, "init/error", f); err != nil {
+		return fmt.Errorf("report the init error: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) postFailure(ctx context.Context, path string, f Failure) error {
+	body, err := json.Marshal(struct {
+		Message string   `json:"errorMessage"`
+		Type    string   `json:"errorType"`
+		Trace   []string `json:"stackTrace"`
+	}{f.Message, f.Type, append([]string{}, f.Trace...)})
+	if err != nil {
+		return err
+	}
+	req, err := c.request(ctx, http.MethodPost, path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set(errorTypeTrailer, f.Type)
+	return c.accepted(req)
+}
+
+func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+version+path, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "sluice-bootstrap/"+runtime.Version())
+	return req, nil
+}
+
+// accepted sends req and wants 202.
+func (c *Client) accepted(req *http.Request) error {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusAccepted {
+		return statusError(resp)
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
+}
+
+func statusError(resp *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	return &StatusError{Status: resp.StatusCode, Body: string(bytes.TrimSpace(body))}
+}

@@ -1,0 +1,226 @@
+// Package supervise runs the app as a child process: starts it, sees when it is ready, starts it again when it dies, and ends it
+// with everything that it started.
+//
+// The app is the leader of a process group of its own, in the session of its parent, and is killed by the kernel when the
+// parent dies. Its output passes through line by line; the last lines are kept for the error of a failed start.
+//
+// It leaves out requests (relay) and the app's environment, which the caller gives whole.
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"regexp"
+	"sync"
+	"time"
+)
+
+// Config says what to run and when it is ready.
+type Config struct {
+	// Command is the program and its arguments.
+	Command []string
+	Dir     string
+	// Environment gives the app's environment. It is called once, before the first start; nil inherits ours.
+	Environment func(context.Context) ([]string, error)
+	// Stdout and Stderr get the app's lines, each in one Write.
+	Stdout, Stderr io.Writer
+
+	// Address is the host:port where the app listens.
+	Address   string
+	ReadyPath string
+	Attempts  int
+	Interval  time.Duration
+	// ReadyLog, if set, must also have matched a line of the output.
+	ReadyLog *regexp.Regexp
+
+	// StopGrace is the time between SIGTERM and SIGKILL.
+	StopGrace time.Duration
+	Logger    *slog.Logger
+}
+
+// App is a supervised process. It is safe for concurrent use.
+type App struct {
+	cfg  Config
+	tail *tail
+
+	mu      sync.Mutex
+	state   *startup // of the process that runs now
+	started int
+}
+
+// startup is one process's way to readiness.
+type startup struct {
+	done chan struct{} // closed when ready or failed
+	err  error         // valid once done is closed
+}
+
+// ErrStart is in the chain of every error that says why the app did not become ready.
+var ErrStart = errors.New("the app did not start")
+
+// New makes an App; Run runs it.
+func New(cfg Config) *App {
+	return &App{cfg: cfg, tail: &tail{}, state: &startup{done: make(chan struct{})}}
+}
+
+// Address is the host:port where the app listens.
+func (a *App) Address() string { return a.cfg.Address }
+
+// Tail returns the app's last lines of output.
+func (a *App) Tail() []string { return a.tail.lines() }
+
+// Starts counts the processes started so far.
+func (a *App) Starts() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.started
+}
+
+// Ready waits until the present process is ready, has failed (an error that is ErrStart), or ctx ends.
+func (a *App) Ready(ctx context.Context) error {
+	state := a.current()
+	select {
+	case <-state.done:
+		return state.err
+	default:
+	}
+	select {
+	case <-state.done:
+		return state.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (a *App) current() *startup {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state
+}
+
+// maxFailures is how many processes in a row may die before they were ready, after one that was.
+const maxFailures = 3
+
+// Run starts the app and keeps it running until ctx ends, then ends it and returns nil. A first process that does not become
+// ready, or several in a row that do not, end Run with an error that is ErrStart.
+func (a *App) Run(ctx context.Context) error {
+	env, err := a.environment(ctx)
+	if err != nil {
+		a.finish(a.begin(), err)
+		return err
+	}
+	for failures := 0; ; {
+		ready, err := a.runOnce(ctx, env)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if ready {
+			failures = 0
+		}
+		failures++
+		if a.Starts() == 1 && !ready || failures > maxFailures {
+			return err
+		}
+		a.cfg.Logger.Error("the app ended; it is started again", "error", err, "output", a.Tail())
+		if !sleep(ctx, time.Duration(failures-1)*250*time.Millisecond) {
+			return nil
+		}
+	}
+}
+
+func (a *App) environment(ctx context.Context) ([]string, error) {
+	if a.cfg.Environment == nil {
+		return nil, nil
+	}
+	env, err := a.cfg.Environment(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStart, err)
+	}
+	return env, nil
+}
+
+// runOnce runs one process to its end and says whether it ever was ready.
+func (a *App) runOnce(ctx context.Context, env []string) (ready bool, err error) {
+	state := a.begin()
+	p, err := start(&a.cfg, env, a.tail)
+	if err != nil {
+		err = fmt.Errorf("%w: start %q: %w", ErrStart, a.cfg.Command, err)
+		a.finish(state, err)
+		return false, err
+	}
+	probed := make(chan error, 1)
+	probeCtx, cancel := context.WithCancel(ctx)
+	var probing sync.WaitGroup
+	probing.Go(func() { probed <- a.probe(probeCtx, p.readyLine) })
+	defer func() { cancel(); p.stop(a.cfg.StopGrace); probing.Wait() }()
+
+	for {
+		select {
+		case <-ctx.Done():
+			a.finish(state, ctx.Err())
+			return ready, ctx.Err()
+		case err := <-probed:
+			if err != nil {
+				err = fmt.Errorf("%w: %w", ErrStart, err)
+				a.finish(state, err)
+				return false, err
+			}
+			ready, probed = true, nil
+			a.finish(state, nil)
+		case <-p.done:
+			err := fmt.Errorf("%w: %s ended: %s", ErrStart, a.cfg.Command[0], p.reason)
+			if ready {
+				err = fmt.Errorf("%s ended: %s", a.cfg.Command[0], p.reason)
+				a.await() // requests wait for the next process
+				return true, err
+			}
+			a.finish(state, err)
+			return false, err
+		}
+	}
+}
+
+// begin makes the state of a new process; the first and those after a crash have theirs already.
+func (a *App) begin() *startup {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.started++
+	select {
+	case <-a.state.done:
+		a.state = &startup{done: make(chan struct{})}
+	default:
+	}
+	return a.state
+}
+
+// await makes Ready wait from now on.
+func (a *App) await() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.state = &startup{done: make(chan struct{})}
+}
+
+func (a *App) finish(s *startup, err error) {
+	select {
+	case <-s.done:
+	default:
+		s.err = err
+		close(s.done)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
