@@ -1,0 +1,280 @@
+package s3
+
+import (
+	"bytes"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"sync"
+	"time"
+
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// Config of a Store. The zero value works.
+type Config struct {
+	Dir    string // for large objects; a new temporary directory if empty
+	Record timeline.Record
+	Log    *slog.Logger // nil discards
+}
+
+// Store holds buckets and their objects. It is safe for concurrent use.
+type Store struct {
+	dir     string
+	ownsDir bool
+	record  timeline.Record
+	log     *slog.Logger
+
+	mu      sync.RWMutex
+	buckets map[string]*bucket
+	uploads map[string]*upload
+	memory  int64 // bytes held in memory
+}
+
+type bucket struct {
+	created time.Time
+	objects map[string]*object
+}
+
+// New makes a store without buckets.
+func New(cfg Config) (*Store, error) {
+	s := &Store{dir: cfg.Dir, record: cfg.Record, log: cfg.Log,
+		buckets: map[string]*bucket{}, uploads: map[string]*upload{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.dir == "" {
+		dir, err := os.MkdirTemp("", "sluice-s3-")
+		if err != nil {
+			return nil, fmt.Errorf("make object directory: %w", err)
+		}
+		s.dir, s.ownsDir = dir, true
+	}
+	return s, nil
+}
+
+// Close removes what the store has on disk. The store must not be used after.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ownsDir {
+		return os.RemoveAll(s.dir)
+	}
+	var errs []error
+	for _, b := range s.buckets {
+		for _, o := range b.objects {
+			errs = append(errs, s.discard(o.content))
+		}
+	}
+	for _, u := range s.uploads {
+		errs = append(errs, s.discardParts(u))
+	}
+	s.buckets, s.uploads = map[string]*bucket{}, map[string]*upload{}
+	return errors.Join(errs...)
+}
+
+// Bucket makes a bucket where there is none.
+func (s *Store) Bucket(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.buckets[name] == nil {
+		s.buckets[name] = &bucket{created: time.Now(), objects: map[string]*object{}}
+	}
+}
+
+// Metadata is what S3 keeps with an object: Content-Type, Cache-Control,
+// Content-Encoding, …, and names that begin with X-Amz-Meta-.
+type Metadata = http.Header
+
+// PutFS puts every regular file of files into a bucket, the key being its path.
+// metadata may be nil; a nil answer leaves the content type to S3's default,
+// binary/octet-stream.
+func (s *Store) PutFS(bucket string, files fs.FS, metadata func(path string) Metadata) error {
+	s.Bucket(bucket)
+	return fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		var m Metadata
+		if metadata != nil {
+			m = metadata(path)
+		}
+		if err := s.putFile(bucket, path, files, m); err != nil {
+			return fmt.Errorf("put %s into bucket %s: %w", path, bucket, err)
+		}
+		return nil
+	})
+}
+
+func (s *Store) putFile(bucket, path string, files fs.FS, m Metadata) error {
+	f, err := files.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return s.Put(bucket, path, f, m)
+}
+
+// Put stores one object, replacing what was there.
+func (s *Store) Put(bucket, key string, body io.Reader, m Metadata) error {
+	c, err := s.spool(body)
+	if err != nil {
+		return err
+	}
+	_, err = s.commit(bucket, key, c, m, nil)
+	return err
+}
+
+var errNoBucket = errors.New("no such bucket")
+
+// commit makes a spooled content an object, unless check objects to what is there.
+func (s *Store) commit(bucketName, key string, c content, m Metadata, check func(*object) error) (*object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.buckets[bucketName]
+	if b == nil {
+		return nil, errors.Join(errNoBucket, s.discard(c))
+	}
+	old := b.objects[key]
+	if check != nil {
+		if err := check(old); err != nil {
+			return nil, errors.Join(err, s.discard(c))
+		}
+	}
+	m = m.Clone()
+	if m == nil {
+		m = Metadata{}
+	}
+	if m.Get("Content-Type") == "" {
+		m.Set("Content-Type", "binary/octet-stream")
+	}
+	o := &object{content: c, metadata: m, modified: time.Now().Truncate(time.Second)}
+	b.objects[key] = o
+	if old != nil {
+		return o, s.discard(old.content)
+	}
+	return o, nil
+}
+
+// get opens an object. The reader must be closed; the object stays readable
+// through it when it is replaced meanwhile.
+func (s *Store) get(bucketName, key string) (*object, io.ReadSeekCloser, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	b := s.buckets[bucketName]
+	if b == nil {
+		return nil, nil, errNoBucket
+	}
+	o := b.objects[key]
+	if o == nil {
+		return nil, nil, fs.ErrNotExist
+	}
+	r, err := o.content.open()
+	return o, r, err
+}
+
+// remove deletes an object; that there is none is no error.
+func (s *Store) remove(bucketName, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.buckets[bucketName]
+	if b == nil {
+		return errNoBucket
+	}
+	o := b.objects[key]
+	if o == nil {
+		return nil
+	}
+	delete(b.objects, key)
+	return s.discard(o.content)
+}
+
+// object is immutable once it is in a bucket.
+type object struct {
+	content
+	metadata Metadata
+	modified time.Time // to the second, as Last-Modified has it
+}
+
+func (o *object) etag() string { return fmt.Sprintf(`"%x"`, o.md5) }
+
+// content is bytes in memory or in a file.
+type content struct {
+	memory []byte
+	file   string // empty: in memory
+	size   int64
+	md5    [md5.Size]byte
+}
+
+const (
+	maxInMemory    = 256 << 10 // of one object
+	maxTotalMemory = 64 << 20
+)
+
+// spool reads a body into memory or, when it is large, into a file.
+func (s *Store) spool(body io.Reader) (content, error) {
+	var c content
+	sum := md5.New()
+	body = io.TeeReader(body, sum)
+	head, err := io.ReadAll(io.LimitReader(body, maxInMemory+1))
+	if err != nil {
+		return c, err
+	}
+	if len(head) <= maxInMemory && s.reserve(int64(len(head))) {
+		c.memory, c.size = head, int64(len(head))
+	} else if c.file, c.size, err = s.writeFile(io.MultiReader(bytes.NewReader(head), body)); err != nil {
+		return c, err
+	}
+	sum.Sum(c.md5[:0])
+	return c, nil
+}
+
+// reserve takes n bytes of the memory budget if they are there.
+func (s *Store) reserve(n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.memory+n > maxTotalMemory {
+		return false
+	}
+	s.memory += n
+	return true
+}
+
+func (s *Store) writeFile(body io.Reader) (name string, size int64, err error) {
+	f, err := os.CreateTemp(s.dir, "object-")
+	if err != nil {
+		return "", 0, err
+	}
+	size, err = io.Copy(f, body)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", 0, errors.Join(err, os.Remove(f.Name()))
+	}
+	return filepath.Clean(f.Name()), size, nil
+}
+
+// discard gives back memory or file. The caller holds the lock.
+func (s *Store) discard(c content) error {
+	if c.file != "" {
+		return os.Remove(c.file)
+	}
+	s.memory -= int64(len(c.memory))
+	return nil
+}
+
+func (c content) open() (io.ReadSeekCloser, error) {
+	if c.file != "" {
+		return os.Open(c.file)
+	}
+	return memoryReader{bytes.NewReader(c.memory)}, nil
+}
+
+type memoryReader struct{ *bytes.Reader }
+
+func (memoryReader) Close() error { return nil }
