@@ -40,7 +40,7 @@ func TestInspect(t *testing.T) {
 		{"literal", stages(d{{Key: "$project", Value: d{{Key: "a", Value: d{{Key: "$literal", Value: d{{Key: "$round", Value: 1}}}}}}}}), nil},
 		{"removed field", stages(d{{Key: "$project", Value: d{{Key: "a", Value: "$$REMOVE"}}}}), []string{"$$REMOVE"}},
 		{"lookup", stages(d{{Key: "$lookup", Value: d{{Key: "from", Value: "x"}, {Key: "localField", Value: "a"}, {Key: "foreignField", Value: "b"}, {Key: "as", Value: "c"}}}}), nil},
-		{"correlated lookup", stages(d{{Key: "$lookup", Value: d{{Key: "from", Value: "x"}, {Key: "let", Value: d{{Key: "a", Value: "$a"}}}, {Key: "pipeline", Value: a{d{{Key: "$unionWith", Value: "y"}}}}}}}), []string{Key: "$lookup with let", Value: "$unionWith"}},
+		{"correlated lookup", stages(d{{Key: "$lookup", Value: d{{Key: "from", Value: "x"}, {Key: "let", Value: d{{Key: "a", Value: "$a"}}}, {Key: "pipeline", Value: a{d{{Key: "$unionWith", Value: "y"}}}}}}}), []string{"$lookup with let", "$unionWith"}},
 		{"order lost", stages(d{{Key: "$sort", Value: d{{Key: "a", Value: 1}}}}, d{{Key: "$limit", Value: 1}}, d{{Key: "$lookup", Value: d{{Key: "from", Value: "x"}}}}), []string{"$sort before $lookup"}},
 		{"order kept", stages(d{{Key: "$sort", Value: d{{Key: "a", Value: 1}}}}, d{{Key: "$limit", Value: 1}}), nil},
 		{"TTL index", d{{Key: "createIndexes", Value: "c"}, {Key: "indexes", Value: a{d{{Key: "key", Value: d{{Key: "a", Value: 1}}}, {Key: "expireAfterSeconds", Value: 0}}}}}, nil},

@@ -105,9 +105,9 @@ func TestLookup(t *testing.T) {
 		bson.D{{Key: "$sort", Value: bson.D{{Key: "at", Value: -1}}}},
 		bson.D{{Key: "$lookup", Value: bson.D{{Key: "from", Value: "prompts"}, {Key: "localField", Value: "productionId"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: "production"}}}},
 		bson.D{{Key: "$addFields", Value: bson.D{{Key: "texts", Value: bson.D{{Key: "$filter", Value: bson.D{{Key: "input", Value: "$production"}, {Key: "as", Value: "p"},
-			{Key: "cond", Value: bson.D{{Key: "$and", Value: bson.A{bson.D{{Key: "$eq", Value: bson.A{Key: "$$p.type", Value: "text"}}}}}}}}}}}}}},
+			{Key: "cond", Value: bson.D{{Key: "$and", Value: bson.A{bson.D{{Key: "$eq", Value: bson.A{"$$p.type", "text"}}}}}}}}}}}}}},
 		bson.D{{Key: "$unwind", Value: bson.D{{Key: "path", Value: "$production"}, {Key: "preserveNullAndEmptyArrays", Value: true}}}},
-		bson.D{{Key: "$project", Value: bson.D{{Key: "name", Value: 1}, {Key: "production.prompt", Value: 1}, {Key: "first", Value: bson.D{{Key: "$arrayElemAt", Value: bson.A{Key: "$texts.type", Value: 0}}}}}}},
+		bson.D{{Key: "$project", Value: bson.D{{Key: "name", Value: 1}, {Key: "production.prompt", Value: 1}, {Key: "first", Value: bson.D{{Key: "$arrayElemAt", Value: bson.A{"$texts.type", 0}}}}}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +242,7 @@ func TestUpstream(t *testing.T) {
 }
 
 func TestBadUpstreamIsNamed(t *testing.T) {
-	for _, uri := range []string{Key: "http://x", Value: "mongodb+srv://user:hunter2@x/y", "mongodb:///db", "mongodb://user:hunter2@h%zz/", "mongodb://h/?tls=true&tlsCAFile=/nowhere"} {
+	for _, uri := range []string{"http://x", "mongodb+srv://user:hunter2@x/y", "mongodb:///db", "mongodb://user:hunter2@h%zz/", "mongodb://h/?tls=true&tlsCAFile=/nowhere"} {
 		_, err := mongo.Start(t.Context(), mongo.Config{Upstream: uri})
 		if err == nil {
 			t.Errorf("%s was accepted", uri)
