@@ -1,0 +1,193 @@
+package probe
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+)
+
+// Description says by which paths an app can be checked. All parts are optional: what is absent is not checked.
+//
+// In paths, headers and bodies, ${name} stands for a variable: one of Options.Vars, one captured by an earlier request,
+// or one of the run: ${silence_ms}, ${late_ms}, ${events}, ${interval_ms}, and ${random}, 16 hex digits that are new in
+// each request.
+type Description struct {
+	App  string `json:"app"`
+	Site *Site  `json:"site,omitempty"`
+	// API answers 200 with JSON to anyone.
+	API *Request `json:"api,omitempty"`
+	// Errors must reach the visitor with their status, and not as a page.
+	Errors []Expect `json:"errors,omitempty"`
+	// Login is made once. Its cookies and captures serve the checks after it.
+	Login *Request `json:"login,omitempty"`
+
+	Head        *Request  `json:"head,omitempty"`        // answers 200 to GET, and so to HEAD
+	NoContent   *Request  `json:"noContent,omitempty"`   // answers 204
+	NotModified *Request  `json:"notModified,omitempty"` // answers 200 with an ETag, and 304 to that
+	Redirect    *Expect   `json:"redirect,omitempty"`    // answers 3xx with this Location
+	Cookies     *Cookies  `json:"cookies,omitempty"`
+	Binary      *Binary   `json:"binary,omitempty"`
+	Download    *Download `json:"download,omitempty"`
+	Upload      *Upload   `json:"upload,omitempty"`
+
+	Stream  *Stream `json:"stream,omitempty"`  // ${events} events, one each ${interval_ms}
+	Late    *Stream `json:"late,omitempty"`    // no headers for ${late_ms}
+	Silence *Stream `json:"silence,omitempty"` // an event, nothing for ${silence_ms}, more events
+	// HeartbeatEvent is the name of the event that fills a silence. Empty: any event that comes in it.
+	HeartbeatEvent string `json:"heartbeatEvent,omitempty"`
+}
+
+// Site is a single-page app.
+type Site struct {
+	Routes  []string `json:"routes,omitempty"`  // answered with index.html
+	Missing string   `json:"missing,omitempty"` // a file that does not exist, and is not index.html
+	// Hashed finds, in index.html, the paths of files whose names change with their content (RE2).
+	Hashed string `json:"hashed,omitempty"`
+}
+
+// Request is an HTTP request below the base URL.
+type Request struct {
+	Method string            `json:"method,omitempty"` // empty: GET, or POST with a body
+	Path   string            `json:"path"`
+	Header map[string]string `json:"header,omitempty"`
+	Body   string            `json:"body,omitempty"` // JSON, unless Header says otherwise
+	// Capture names variables that are taken from the answer: variable -> dotted path of a JSON field.
+	Capture map[string]string `json:"capture,omitempty"`
+}
+
+// Expect is a request with the answer that it must get.
+type Expect struct {
+	Request
+	Status   int    `json:"status"`
+	Location string `json:"location,omitempty"`
+}
+
+// Cookies is a request whose answer sets these cookies, each in a header of its own.
+type Cookies struct {
+	Request
+	Names []string `json:"names"`
+}
+
+// Binary is a request whose answer is not text.
+type Binary struct {
+	Request
+	SHA256 string `json:"sha256"` // in hex
+}
+
+// Download is a request with a large answer. It is checked by Repr-Digest (RFC 9530) where the answer has that.
+type Download struct {
+	Request
+	Bytes int64 `json:"bytes"`
+}
+
+// Upload is a request that takes any bytes as its body and answers with JSON.
+type Upload struct {
+	Request
+	CountField  string `json:"countField,omitempty"`  // holds the number of bytes that arrived
+	DigestField string `json:"digestField,omitempty"` // holds their SHA-256 in hex
+}
+
+// Stream is an event stream. Start, if set, is asked for first: its captures say what to read.
+type Stream struct {
+	Start *Request `json:"start,omitempty"`
+	Request
+	// Final is in the data of the last event of a whole stream.
+	Final string `json:"final,omitempty"`
+	// Clock is the field of an event's JSON data that holds the app's clock in microseconds since 1970 as it wrote it.
+	// Without it, the cadence is judged by arrivals alone.
+	Clock string `json:"clock,omitempty"`
+}
+
+// ParseDescription reads a description from JSON. Unknown fields are errors, for a typo would skip a check.
+func ParseDescription(data []byte) (Description, error) {
+	var d Description
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&d); err != nil {
+		return Description{}, fmt.Errorf("probe description: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Description{}, errors.New("probe description: more than one JSON value")
+	}
+	if err := d.check(); err != nil {
+		return Description{}, fmt.Errorf("probe description: %w", err)
+	}
+	return d, nil
+}
+
+// check returns all faults of a description.
+func (d Description) check() error {
+	var faults []error
+	for name, r := range d.requests() {
+		if err := r.check(); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	if d.Site != nil {
+		if _, err := regexp.Compile(d.Site.Hashed); err != nil {
+			faults = append(faults, fmt.Errorf("site.hashed: %w", err))
+		}
+		for _, p := range append([]string{}, d.Site.Routes...) {
+			if !strings.HasPrefix(p, "/") {
+				faults = append(faults, fmt.Errorf("site.routes: %q does not begin with /", p))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (r Request) check() error {
+	switch {
+	case !strings.HasPrefix(r.Path, "/"):
+		return fmt.Errorf("path %q does not begin with /", r.Path)
+	case !methodName.MatchString(r.Method):
+		return fmt.Errorf("method %q is none", r.Method)
+	}
+	return nil
+}
+
+var methodName = regexp.MustCompile(`^[A-Z]{0,16}$`)
+
+// requests lists the requests that are there, by the field's name.
+func (d Description) requests() map[string]*Request {
+	all := map[string]*Request{}
+	add := func(name string, r *Request) {
+		if r != nil {
+			all[name] = r
+		}
+	}
+	add("api", d.API)
+	add("login", d.Login)
+	add("head", d.Head)
+	add("noContent", d.NoContent)
+	add("notModified", d.NotModified)
+	for i := range d.Errors {
+		add(fmt.Sprintf("errors[%d]", i), &d.Errors[i].Request)
+	}
+	if d.Redirect != nil {
+		add("redirect", &d.Redirect.Request)
+	}
+	if d.Cookies != nil {
+		add("cookies", &d.Cookies.Request)
+	}
+	if d.Binary != nil {
+		add("binary", &d.Binary.Request)
+	}
+	if d.Download != nil {
+		add("download", &d.Download.Request)
+	}
+	if d.Upload != nil {
+		add("upload", &d.Upload.Request)
+	}
+	for name, s := range map[string]*Stream{"stream": d.Stream, "late": d.Late, "silence": d.Silence} {
+		if s != nil {
+			add(name, &s.Request)
+			add(name+".start", s.Start)
+		}
+	}
+	return all
+}

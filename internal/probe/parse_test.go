@@ -1,0 +1,146 @@
+package probe
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"testing/quick"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func parseAll(t testing.TB, text string, cut func(rest int) int) []Event {
+	t.Helper()
+	var p parser
+	var all []Event
+	for len(text) > 0 {
+		n := max(1, min(len(text), cut(len(text))))
+		events, err := p.feed([]byte(text[:n]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, text = append(all, events...), text[n:]
+	}
+	return all
+}
+
+// The examples are of WHATWG HTML, 9.2.6, and of what hops do to line ends.
+func TestParser(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       []Event
+	}{
+		{"two lines of data", "data: YHOO\ndata: +2\ndata: 10\n\n", []Event{{Name: "message", Data: "YHOO\n+2\n10"}}},
+		{"comment, ids", ": test stream\n\ndata: first\nid: 1\n\ndata:second\nid\n\ndata:  third\n\n", []Event{
+			{Comment: true, Data: "test stream"}, {Name: "message", Data: "first", ID: "1"}, {Name: "message", Data: "second"}, {Name: "message", Data: " third"}}},
+		{"empty data", "data\n\ndata\ndata\n\ndata:", []Event{{Name: "message"}, {Name: "message", Data: "\n"}}},
+		{"CR and CRLF", "event: ping\r\ndata: {}\r\n\r\ndata: x\r\r", []Event{{Name: "ping", Data: "{}"}, {Name: "message", Data: "x"}}},
+		{"byte order mark", "\uFEFFdata: x\n\n", []Event{{Name: "message", Data: "x"}}},
+		{"name without data", "event: x\n\ndata: y\n\n", []Event{{Name: "message", Data: "y"}}},
+		{"unended", "data: x\n", nil},
+	} {
+		for _, size := range []int{1, 2, 3, 1000} {
+			got := parseAll(t, c.text, func(int) int { return size })
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("%s in chunks of %d (-want +got):\n%s", c.name, size, diff)
+			}
+		}
+	}
+}
+
+func TestParserBoundsAnEvent(t *testing.T) {
+	var p parser
+	line := []byte("data: " + strings.Repeat("x", 1<<20) + "\n")
+	var err error
+	for range 20 {
+		if _, err = p.feed(line); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		t.Error("an endless event is kept")
+	}
+}
+
+func FuzzParserIgnoresChunking(f *testing.F) {
+	for _, seed := range []string{"data: a\n\n", "event: ping\ndata: {}\n\n", ": c\r\ndata:x\r\n\r\n", "\uFEFFid: 1\ndata\n\n", "data: \x00\xff\n\r\n\r"} {
+		f.Add(seed, uint8(1))
+		f.Add(seed, uint8(3))
+	}
+	f.Fuzz(func(t *testing.T, text string, size uint8) {
+		whole := parseAll(t, text, func(rest int) int { return rest })
+		parts := parseAll(t, text, func(int) int { return int(size) })
+		if diff := cmp.Diff(whole, parts); diff != "" {
+			t.Errorf("chunks of %d (-whole +parts):\n%s", size, diff)
+		}
+		for _, e := range whole {
+			if strings.ContainsAny(e.Name, "\r\n") || strings.Contains(e.Data, "\r") {
+				t.Errorf("a line end within %+v", e)
+			}
+		}
+	})
+}
+
+func FuzzDescription(f *testing.F) {
+	demo, err := json.Marshal(Demo())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{string(demo), `{}`, `{"api":{"path":"x"}}`, `{"site":{"hashed":"("}}`, `{"ap":1}`, `{} {}`, `{"stream":{"path":"/s","start":{"path":"/a","method":"get"}}}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := ParseDescription([]byte(text))
+		if err != nil {
+			return
+		}
+		data, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseDescription(data)
+		if err != nil {
+			t.Fatalf("%s is refused when written again: %v", data, err)
+		}
+		if back, _ := json.Marshal(again); string(back) != string(data) {
+			t.Errorf("%s became %s", data, back)
+		}
+	})
+}
+
+func TestParseDescriptionNamesTheFault(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"ap":{}}`:            `unknown field "ap"`,
+		`{"api":{"path":"x"}}`: `api: path "x"`,
+		`{"login":{"path":"/","method":"get it"}}`: `login: method "get it"`,
+		`{"site":{"hashed":"("}}`:                  "site.hashed",
+		`{"site":{"routes":["about"]}}`:            "site.routes",
+		`{} {}`:                                    "more than one",
+		`[`:                                        "probe description",
+		`{"late":{"path":"/","start":{"path":"b"}}}`: `late.start: path "b"`,
+	} {
+		if _, err := ParseDescription([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s gives %v, want %q in it", text, err, want)
+		}
+	}
+	data, err := json.Marshal(Demo())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ParseDescription(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Demo(), got); diff != "" {
+		t.Errorf("the demo's description changes in JSON (-want +got):\n%s", diff)
+	}
+}
+
+func TestHas(t *testing.T) {
+	if !has("public, Max-Age=0 ,no-store", "no-store") || has("no-storefront", "no-store") || maxAge("a, max-age=60").Seconds() != 60 || maxAge("max-age=x") != 0 {
+		t.Error("Cache-Control is read wrongly")
+	}
+	if err := quick.Check(func(s string) bool { maxAge(s); return true }, nil); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,102 @@
+package probe
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+)
+
+// Event is one server-sent event (WHATWG HTML, 9.2.6), or a comment line, which a browser would not show.
+type Event struct {
+	Name    string // "message" where the stream gives none
+	Data    string
+	ID      string
+	Comment bool // Data is the comment's text
+}
+
+// maxEvent bounds one event.
+const maxEvent = 16 << 20
+
+var errEventTooLarge = errors.New("an event is larger than 16 MB")
+
+// parser reads an event stream. It is fed chunks as they arrive, cut anywhere, and hands out each event with the chunk
+// that ended it. The zero value is ready.
+type parser struct {
+	rest    []byte // a line without its end
+	started bool   // a byte order mark may no longer come
+	skipLF  bool   // the last line ended in CR, and a LF that follows belongs to it
+	event   Event
+	data    []string
+	size    int
+}
+
+// feed returns the events and comments that this chunk completes.
+func (p *parser) feed(chunk []byte) ([]Event, error) {
+	var events []Event
+	for len(chunk) > 0 {
+		if p.skipLF {
+			p.skipLF = false
+			if chunk[0] == '\n' {
+				chunk = chunk[1:]
+				continue
+			}
+		}
+		i := bytes.IndexAny(chunk, "\r\n")
+		if i < 0 {
+			p.rest = append(p.rest, chunk...)
+			break
+		}
+		p.rest = append(p.rest, chunk[:i]...)
+		p.skipLF = chunk[i] == '\r'
+		chunk = chunk[i+1:]
+		events = p.line(events)
+	}
+	if len(p.rest)+p.size > maxEvent {
+		return events, errEventTooLarge
+	}
+	return events, nil
+}
+
+// line takes the line in rest.
+func (p *parser) line(events []Event) []Event {
+	line := string(p.rest)
+	p.rest = p.rest[:0]
+	if !p.started {
+		p.started = true
+		line = strings.TrimPrefix(line, "\uFEFF")
+	}
+	if line == "" {
+		return p.dispatch(events)
+	}
+	field, value, _ := strings.Cut(line, ":")
+	value = strings.TrimPrefix(value, " ")
+	switch field {
+	case "":
+		return append(events, Event{Comment: true, Data: value})
+	case "data":
+		p.size += len(value) + 1
+		p.data = append(p.data, value)
+	case "event":
+		p.event.Name = value
+	case "id":
+		if !strings.Contains(value, "\x00") {
+			p.event.ID = value
+		}
+	}
+	return events
+}
+
+// dispatch ends an event at an empty line. One without data is none; the id goes on to the next.
+func (p *parser) dispatch(events []Event) []Event {
+	e := p.event
+	data := p.data
+	p.event, p.data, p.size = Event{ID: e.ID}, nil, 0
+	if data == nil {
+		return events
+	}
+	if e.Name == "" {
+		e.Name = "message"
+	}
+	e.Data = strings.Join(data, "\n")
+	return append(events, e)
+}
