@@ -16,8 +16,9 @@ import (
 // control is a group's cgroup, or nothing where there is none. Interface files:
 // https://docs.kernel.org/admin-guide/cgroup-v2.html
 type control struct {
-	dir   string
-	dirfd *os.File
+	dir      string
+	dirfd    *os.File
+	oomKills int // before the processes that run now
 }
 
 const cgroupPrefix = "sluice-"
@@ -83,10 +84,15 @@ func (g *Group) limited() bool {
 	return err == nil
 }
 
-func (g *Group) oomKilled() bool {
+func (g *Group) oomKilled() bool { return g.oomCount() > g.oomKills }
+
+func (g *Group) oomCount() int {
 	n, _ := strconv.Atoi(field(g.get("memory.events"), "oom_kill"))
-	return n > 0
+	return n
 }
+
+// forget starts the count of kills anew.
+func (g *Group) forget() { g.oomKills = g.oomCount() }
 
 // freeze is called with g.mu held. The kernel freezes soon, not at once, so a
 // freeze waits until it is told so.

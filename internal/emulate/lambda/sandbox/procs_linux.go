@@ -78,14 +78,22 @@ func kilobytes(status, key string) int64 {
 	return n << 10
 }
 
-// kill is SIGKILL to all at once where the kernel can, else down the tree. The
-// end of the first process of a PID namespace ends the rest.
+// kill sends SIGKILL to all until none is left, but not for ever. It does not use
+// cgroup.kill: Linux 6.18 then also kills what is later started in the cgroup by
+// clone3. The end of the first process of a PID namespace ends the rest.
 func (g *Group) kill() {
-	if g.dirfd != nil && g.set("cgroup.kill", "1") == nil {
-		return
-	}
-	for _, pid := range slices.Concat(g.roots(), g.pids()) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+	for range 100 {
+		pids := g.pids()
+		if g.dirfd == nil {
+			pids = slices.Concat(g.roots(), pids)
+		}
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		if len(pids) == 0 || g.dirfd == nil {
+			return
+		}
+		time.Sleep(500 * time.Microsecond)
 	}
 }
 

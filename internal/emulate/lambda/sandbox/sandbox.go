@@ -6,7 +6,7 @@
 //
 //   - Linux as root, or with user namespaces: mount and PID namespaces, set up by
 //     a short shell script that needs sh and mount (util-linux or busybox).
-//   - Linux with cgroup v2 that this user may write to: cgroup.freeze, cgroup.kill
+//   - Linux with cgroup v2 that this user may write to: cgroup.freeze
 //     and, where the memory controller is handed down, memory.max.
 //   - Elsewhere (macOS; containers that forbid the above): process groups,
 //     SIGSTOP and SIGCONT down the tree of processes, TMPDIR in place of /tmp.
@@ -179,6 +179,7 @@ func (g *Group) Kill() error {
 			return fmt.Errorf("process %d did not end after SIGKILL", p.cmd.Process.Pid)
 		}
 	}
+	g.forget()
 	return nil
 }
 
@@ -190,7 +191,7 @@ func (g *Group) Memory() int64 { return g.usage() }
 // Otherwise the caller watches Memory.
 func (g *Group) MemoryLimited() bool { return g.limited() }
 
-// OutOfMemory is true when the kernel has killed a process of the group for
+// OutOfMemory is true when, since the last Kill, the kernel has killed a process of the group for
 // having passed the limit.
 func (g *Group) OutOfMemory() bool { return g.oomKilled() }
 

@@ -23,6 +23,7 @@ func (g *Group) release() error    { return nil }
 func (g *Group) wrapped() bool     { return false }
 func (g *Group) limited() bool     { return false }
 func (g *Group) oomKilled() bool   { return false }
+func (g *Group) forget()           {}
 
 func (g *Group) command(s Spec) (*exec.Cmd, error) {
 	if s.Root != "" {

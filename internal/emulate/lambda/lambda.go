@@ -1,0 +1,228 @@
+package lambda
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
+	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// Config says which function runs, as what, and within which bounds. Only
+// Process.Command is required.
+type Config struct {
+	Function stack.Function
+	Process  Process
+	// Extensions are started beside the runtime, as those in /opt/extensions are.
+	Extensions []Extension
+
+	// Concurrency is the most environments at a time; 0 means 10, the quota of a new
+	// account. The function's ReservedConcurrency lowers it.
+	Concurrency int
+	// NoFreeze lets the processes run between invocations, as Lambda never does.
+	NoFreeze bool
+	// NoMemoryLimit lets the processes take what they want, as Lambda never does.
+	NoMemoryLimit bool
+	Limits        Limits
+	// MaxAge and MaxInvocations end an environment that is older or has served more,
+	// between two invocations. 0 is no bound.
+	MaxAge         time.Duration
+	MaxInvocations int
+
+	Region      string // eu-west-1 if empty
+	Account     string // 12 digits; 123456789012 if empty
+	Version     string // $LATEST if empty
+	Credentials Credentials
+
+	// Dir is where each environment keeps its /tmp; a temporary directory that New
+	// makes and Close removes if empty.
+	Dir    string
+	Record timeline.Record
+	Log    *slog.Logger
+}
+
+// Process is the program that speaks the Runtime API: the image's entry point
+// and command.
+type Process struct {
+	Command []string
+	Dir     string // the working directory
+	// Env is what the image sets (PATH, NODE_ENV, …) as NAME=VALUE. Nothing of the
+	// emulator's own environment reaches the process.
+	Env []string
+	// Handler becomes _HANDLER: of an image, its command.
+	Handler string
+	// Root is the unpacked image; if empty the process sees the machine's files.
+	Root string
+	// Writable paths stay so although the file system is read-only; for code that a
+	// real image would carry otherwise. WritableRoot turns read-only off.
+	Writable     []string
+	WritableRoot bool
+	// Visible paths below /tmp are seen in the environment's own /tmp too.
+	Visible []string
+}
+
+// Extension is an external extension: a program that registers under Name.
+type Extension struct {
+	Name    string
+	Command []string
+}
+
+// Emulator is a Lambda function's data plane. It is safe for concurrent use.
+type Emulator struct {
+	cfg  Config
+	arn  string
+	host *sandbox.Host
+	own  bool // Dir was made here
+
+	mu      sync.Mutex
+	envs    map[string]*environment
+	idle    []*environment // most recently used last
+	waiters []chan *environment
+	made    int
+	closing bool
+
+	running sync.WaitGroup // environments
+	stop    chan struct{}  // closed when the emulator ends
+}
+
+// New checks the configuration as Lambda would and starts the provisioned
+// environments. Call Close when done.
+func New(cfg Config) (*Emulator, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	em := &Emulator{cfg: cfg, envs: map[string]*environment{}, stop: make(chan struct{})}
+	if cfg.Dir == "" {
+		dir, err := os.MkdirTemp("", "sluice-lambda-")
+		if err != nil {
+			return nil, fmt.Errorf("make the environments' directory: %w", err)
+		}
+		em.cfg.Dir, em.own = dir, true
+	}
+	em.arn = fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", cfg.Region, cfg.Account, cfg.Function.FunctionName)
+	em.host = sandbox.NewHost(cfg.Log)
+	for _, m := range em.host.Missing {
+		cfg.Log.Warn("the rehearsal is less strict on this machine", "why", m)
+	}
+	em.provision()
+	return em, nil
+}
+
+func (c *Config) complete() error {
+	f := &c.Function
+	if len(c.Process.Command) == 0 {
+		return errors.New("lambda: no command to run; give the bootstrap's command line")
+	}
+	if err := c.findCommand(); err != nil {
+		return err
+	}
+	c.Limits = c.Limits.withDefaults()
+	if err := checkEnvironment(f.Environment, c.Limits.Environment); err != nil {
+		return fmt.Errorf("lambda: %w", err)
+	}
+	or(&f.FunctionName, "function")
+	or(&c.Region, "eu-west-1")
+	or(&c.Account, "123456789012")
+	or(&c.Version, "$LATEST")
+	or(&c.Process.Handler, "function.handler")
+	if f.MemorySize == 0 {
+		f.MemorySize = 128
+	}
+	if f.Timeout == 0 {
+		f.Timeout = 3 * time.Second
+	}
+	if f.Timeout > 900*time.Second || f.Timeout < 0 {
+		return fmt.Errorf("lambda: timeout %s: Lambda allows 1 s to 900 s", f.Timeout)
+	}
+	if f.MemorySize < 128 || f.MemorySize > 10240 {
+		return fmt.Errorf("lambda: memory size %d MB: Lambda allows 128 to 10240 MB", f.MemorySize)
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = 10
+	}
+	if f.ReservedConcurrency > 0 {
+		c.Concurrency = min(c.Concurrency, f.ReservedConcurrency)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// findCommand resolves the program now, so that a wrong name is an error of the
+// command line and not of every invocation.
+func (c *Config) findCommand() error {
+	program := c.Process.Command[0]
+	if c.Process.Root != "" {
+		return nil
+	}
+	if !filepath.IsAbs(program) && filepath.Base(program) != program {
+		program = filepath.Join(c.Process.Dir, program)
+	}
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return fmt.Errorf("lambda: the function's command: %w", err)
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return fmt.Errorf("lambda: the function's command: %w", err)
+	}
+	c.Process.Command = append([]string{path}, c.Process.Command[1:]...)
+	return nil
+}
+
+func or(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
+}
+
+// Missing tells what this machine does not allow, in plain sentences; see
+// package sandbox.
+func (em *Emulator) Missing() []string { return em.host.Missing }
+
+// ARN is the function's.
+func (em *Emulator) ARN() string { return em.arn }
+
+// Close takes every environment through its shutdown phase and returns when no
+// process, goroutine or file of theirs is left. When ctx ends first, what still
+// runs is killed.
+func (em *Emulator) Close(ctx context.Context) error {
+	em.mu.Lock()
+	if em.closing {
+		em.mu.Unlock()
+		return nil
+	}
+	em.closing = true
+	em.mu.Unlock()
+	close(em.stop)
+	done := make(chan struct{})
+	go func() { em.running.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		em.KillAll()
+		<-done
+	}
+	em.host.Close()
+	if em.own {
+		return os.RemoveAll(em.cfg.Dir)
+	}
+	return nil
+}
+
+// newID is a random UUID, as Lambda's request ids are.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,91 @@
+package lambda
+
+import (
+	"context"
+	"time"
+)
+
+// Limits are Lambda's quotas. A zero field is Lambda's own value, which is also
+// the default; tests shorten them.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+type Limits struct {
+	Init             time.Duration // of the init phase: 10 s
+	Request          int64         // bytes of the event: 6,291,556
+	BufferedResponse int64         // bytes of an answer that is not streamed: 6,291,556
+	StreamedResponse int64         // bytes of a streamed answer: 200 MB
+	// The first Burst bytes of a streamed answer pass unhindered, the rest at Rate
+	// bytes per second: 6 MB and 2 MB/s.
+	Burst, Rate int64
+	// How long the processes get after SIGTERM or the SHUTDOWN event: 500 ms where
+	// only internal extensions are registered, 2 s with an external one.
+	ShutdownInternal, ShutdownExternal time.Duration
+	// Environment is the most bytes of the configured environment: 4,096.
+	Environment int
+}
+
+const (
+	mb = 1 << 20
+	// maxPayload is 6 MB and what the service's own envelope needs.
+	maxPayload = 6*mb + 100
+	// defaultInit also bounds the shared part of provisioned environments.
+	defaultInit     = 10 * time.Second
+	provisionedInit = 130 * time.Second
+)
+
+func (l Limits) withDefaults() Limits {
+	orDuration(&l.Init, defaultInit)
+	orDuration(&l.ShutdownInternal, 500*time.Millisecond)
+	orDuration(&l.ShutdownExternal, 2*time.Second)
+	orBytes(&l.Request, maxPayload)
+	orBytes(&l.BufferedResponse, maxPayload)
+	orBytes(&l.StreamedResponse, 200*mb)
+	orBytes(&l.Burst, 6*mb)
+	orBytes(&l.Rate, 2*mb)
+	if l.Environment == 0 {
+		l.Environment = 4096
+	}
+	return l
+}
+
+func orDuration(d *time.Duration, v time.Duration) {
+	if *d == 0 {
+		*d = v
+	}
+}
+
+func orBytes(n *int64, v int64) {
+	if *n == 0 {
+		*n = v
+	}
+}
+
+// bucket slows a streamed response: it holds burst bytes at first and gains rate
+// bytes per second, never more than burst.
+type bucket struct {
+	burst, rate float64
+	tokens      float64
+	last        time.Time
+}
+
+func newBucket(burst, rate int64) *bucket {
+	return &bucket{burst: float64(burst), rate: float64(rate), tokens: float64(burst), last: time.Now()}
+}
+
+// take waits until n bytes may pass. It reports false when ctx ends first.
+func (b *bucket) take(ctx context.Context, n int) bool {
+	now := time.Now()
+	b.tokens = min(b.burst, b.tokens+now.Sub(b.last).Seconds()*b.rate)
+	b.last = now
+	b.tokens -= float64(n)
+	if b.tokens >= 0 {
+		return true
+	}
+	timer := time.NewTimer(time.Duration(-b.tokens / b.rate * float64(time.Second)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

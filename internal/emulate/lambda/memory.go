@@ -1,0 +1,38 @@
+package lambda
+
+import "time"
+
+// memoryInterval is how often an environment's memory is looked at while it
+// works. It costs about 50 µs per process.
+const memoryInterval = 100 * time.Millisecond
+
+func (e *environment) watchMemory() *time.Ticker { return time.NewTicker(memoryInterval) }
+
+// sampleMemory notes the most memory that was seen. It looks at most once per
+// interval, so that quick invocations stay quick.
+func (e *environment) sampleMemory(ended bool) {
+	now := time.Now()
+	if ended || now.Sub(e.sampled) < memoryInterval {
+		return
+	}
+	e.sampled = now
+	n := e.group.Memory()
+	e.mu.Lock()
+	e.maxMemory = max(e.maxMemory, n)
+	e.mu.Unlock()
+}
+
+// checkMemory kills the processes when the kernel does not do it itself.
+func (e *environment) checkMemory() {
+	n := e.group.Memory()
+	e.sampled = time.Now()
+	e.mu.Lock()
+	e.maxMemory = max(e.maxMemory, n)
+	e.mu.Unlock()
+	limit := e.memoryLimit()
+	if limit == 0 || n <= limit || e.group.MemoryLimited() {
+		return
+	}
+	e.oom = true
+	_ = e.group.Kill() // seen as the runtime's exit
+}

@@ -1,0 +1,238 @@
+package lambda
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// EnvironmentInfo is a snapshot of an execution environment.
+type EnvironmentInfo struct {
+	ID          string // env-1, env-2, …
+	State       timeline.State
+	Since       time.Time // of the state
+	Started     time.Time
+	Provisioned bool
+	Invocations int
+	PID         int   // of the runtime's process, 0 while there is none
+	MaxMemory   int64 // bytes, the most that was seen
+	LogStream   string
+}
+
+// Environments lists the environments that are not killed, oldest first.
+func (em *Emulator) Environments() []EnvironmentInfo {
+	em.mu.Lock()
+	envs := slices.Collect(maps.Values(em.envs))
+	em.mu.Unlock()
+	infos := make([]EnvironmentInfo, len(envs))
+	for i, e := range envs {
+		infos[i] = e.info()
+	}
+	slices.SortFunc(infos, func(a, b EnvironmentInfo) int {
+		if d := len(a.ID) - len(b.ID); d != 0 {
+			return d
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return infos
+}
+
+// Recycle ends an environment as Lambda does after some hours: through its
+// shutdown phase, when no invocation is at work in it. It reports whether the
+// environment exists.
+func (em *Emulator) Recycle(id string) bool { return em.signal(id, (*environment).askRecycle) }
+
+// Kill ends the processes of an environment at once and removes it, as when its
+// host fails. The invocation in it fails. It reports whether the environment
+// exists.
+func (em *Emulator) Kill(id string) bool { return em.signal(id, (*environment).askKill) }
+
+// RecycleAll recycles every environment, as a new configuration does.
+func (em *Emulator) RecycleAll() { em.all((*environment).askRecycle) }
+
+// KillAll kills every environment.
+func (em *Emulator) KillAll() { em.all((*environment).askKill) }
+
+func (em *Emulator) signal(id string, f func(*environment)) bool {
+	em.mu.Lock()
+	e, ok := em.envs[id]
+	em.mu.Unlock()
+	if ok {
+		f(e)
+	}
+	return ok
+}
+
+func (em *Emulator) all(f func(*environment)) {
+	em.mu.Lock()
+	envs := slices.Collect(maps.Values(em.envs))
+	em.mu.Unlock()
+	for _, e := range envs {
+		f(e)
+	}
+}
+
+// Reasons for which no environment takes an invocation.
+var (
+	errThrottled = &apiError{429, "TooManyRequestsException", "Rate Exceeded.", "ConcurrentInvocationLimitExceeded"}
+	errClosing   = &apiError{503, "ServiceException", "The rehearsal is shutting down.", ""}
+)
+
+// handover is how long a request waits for an environment whose response has
+// just ended. On AWS the way of a request is longer than the way of a runtime
+// from its response to next; on one machine a client can be quicker, and would
+// see a cold start that nobody sees on AWS.
+const handover = 10 * time.Millisecond
+
+// dispatch gives the invocation to the environment that was used last, or to a
+// new one. Lambda has no queue for synchronous invocations.
+func (em *Emulator) dispatch(v *invocation) error {
+	em.mu.Lock()
+	defer em.mu.Unlock()
+	if em.closing {
+		return errClosing
+	}
+	e := em.popIdle()
+	if e == nil {
+		e = em.awaitHandover()
+	}
+	if e != nil {
+		e.jobs <- v
+		return nil
+	}
+	if em.closing { // meanwhile
+		return errClosing
+	}
+	if len(em.envs) >= em.cfg.Concurrency {
+		return errThrottled
+	}
+	if err := em.create(false, v); err != nil {
+		em.cfg.Log.Error("no new environment", "error", err)
+		return &apiError{500, "ServiceException", "The machine could not make an execution environment: " + err.Error(), ""}
+	}
+	return nil
+}
+
+// awaitHandover waits, without the lock, for an environment that is about to
+// become idle. Called with em.mu held.
+func (em *Emulator) awaitHandover() *environment {
+	var wait time.Duration
+	for _, e := range em.envs {
+		wait = max(wait, e.handoverLeft())
+	}
+	if wait <= 0 {
+		return nil
+	}
+	waiter := make(chan *environment, 1)
+	em.waiters = append(em.waiters, waiter)
+	em.mu.Unlock()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case e := <-waiter:
+		em.mu.Lock()
+		return e
+	case <-timer.C:
+	}
+	em.mu.Lock()
+	if i := slices.Index(em.waiters, waiter); i >= 0 {
+		em.waiters = slices.Delete(em.waiters, i, i+1)
+		return nil
+	}
+	return <-waiter // it came in the last moment
+}
+
+// popIdle prefers provisioned environments. Called with em.mu held.
+func (em *Emulator) popIdle() *environment {
+	if len(em.idle) == 0 {
+		return nil
+	}
+	at := len(em.idle) - 1
+	for i := at; i >= 0; i-- {
+		if em.idle[i].provisioned {
+			at = i
+			break
+		}
+	}
+	e := em.idle[at]
+	em.idle = slices.Delete(em.idle, at, at+1)
+	return e
+}
+
+// create starts an environment, with its first invocation if there is one.
+// Called with em.mu held.
+func (em *Emulator) create(provisioned bool, first *invocation) error {
+	em.made++
+	e, err := newEnvironment(em, fmt.Sprintf("env-%d", em.made), provisioned)
+	if err != nil {
+		return err
+	}
+	if first != nil {
+		e.jobs <- first
+	}
+	em.envs[e.id] = e
+	em.running.Add(1)
+	go e.run()
+	return nil
+}
+
+// provision keeps the number of provisioned environments up.
+func (em *Emulator) provision() {
+	em.mu.Lock()
+	defer em.mu.Unlock()
+	if em.closing {
+		return
+	}
+	have := 0
+	for _, e := range em.envs {
+		if e.provisioned {
+			have++
+		}
+	}
+	for ; have < em.cfg.Function.ProvisionedConcurrency && len(em.envs) < em.cfg.Concurrency; have++ {
+		if err := em.create(true, nil); err != nil {
+			em.cfg.Log.Error("no provisioned environment", "error", err)
+			return
+		}
+	}
+}
+
+// offer makes an environment available. Whoever gets it must give it a job.
+func (em *Emulator) offer(e *environment) {
+	em.mu.Lock()
+	defer em.mu.Unlock()
+	e.responded.Store(0)
+	if len(em.waiters) > 0 {
+		em.waiters[0] <- e
+		em.waiters = em.waiters[1:]
+		return
+	}
+	em.idle = append(em.idle, e)
+}
+
+// withdraw takes an environment back. It reports false when an invocation has
+// been given to it already.
+func (em *Emulator) withdraw(e *environment) bool {
+	em.mu.Lock()
+	defer em.mu.Unlock()
+	i := slices.Index(em.idle, e)
+	if i < 0 {
+		return false
+	}
+	em.idle = slices.Delete(em.idle, i, i+1)
+	return true
+}
+
+func (em *Emulator) remove(e *environment) {
+	em.mu.Lock()
+	delete(em.envs, e.id)
+	em.mu.Unlock()
+	if e.provisioned {
+		em.provision()
+	}
+	em.running.Done()
+}

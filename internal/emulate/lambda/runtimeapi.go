@@ -1,0 +1,250 @@
+package lambda
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// runtimeAPI is the API of version 2018-06-01 that a custom runtime calls.
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+type runtimeAPI struct {
+	env *environment
+	api *api
+}
+
+const (
+	headerErrorType = "Lambda-Runtime-Function-Error-Type"
+	headerErrorBody = "Lambda-Runtime-Function-Error-Body"
+	headerMode      = "Lambda-Runtime-Function-Response-Mode"
+)
+
+// next ends the init phase or the invocation at hand and waits, for as long as
+// it takes, for another one. A runtime that asks twice for the same invocation
+// gets it twice.
+func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
+	s := a.api.get(w)
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	switch s.phase {
+	case phaseStarted, phaseReady, phaseSent:
+		s.phase, s.waiting = phaseReady, true
+		s.settle()
+	case phaseRunning:
+		if v := s.current; !s.waiting {
+			s.mu.Unlock()
+			giveOut(w, v)
+			return
+		}
+	default:
+		defer s.mu.Unlock()
+		wrongPhase(w, s.phase, phaseReady)
+		return
+	}
+	s.mu.Unlock()
+	select {
+	case v := <-s.work:
+		s.mu.Lock()
+		s.waiting = false
+		s.mu.Unlock()
+		giveOut(w, v)
+	case <-s.ended:
+		answerError(w, http.StatusGone, "Sandbox.Ended", "the environment ends")
+	case <-r.Context().Done():
+	}
+}
+
+func giveOut(w http.ResponseWriter, v *invocation) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Lambda-Runtime-Aws-Request-Id", v.id)
+	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(v.deadline.UnixMilli(), 10))
+	h.Set("Lambda-Runtime-Invoked-Function-Arn", v.arn)
+	if v.trace != "" {
+		h.Set("Lambda-Runtime-Trace-Id", v.trace)
+	}
+	if v.clientContext != "" {
+		h.Set("Lambda-Runtime-Client-Context", v.clientContext)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(v.event)))
+	_, _ = w.Write(v.event)
+}
+
+// enter checks the request id and takes the runtime from Running to phase.
+func (a *runtimeAPI) enter(w http.ResponseWriter, r *http.Request, phase string) (*session, *invocation) {
+	s := a.api.get(w)
+	if s == nil {
+		return nil, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.current
+	if v == nil || v.id != r.PathValue("id") {
+		answerError(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+		return nil, nil
+	}
+	if s.phase != phaseRunning {
+		wrongPhase(w, s.phase, phase)
+		return nil, nil
+	}
+	s.phase = phaseResponse
+	return s, v
+}
+
+func (s *session) sent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase = phaseSent
+}
+
+func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
+	s, v := a.enter(w, r, phaseResponse)
+	if v == nil {
+		return
+	}
+	switch r.Header.Get(headerMode) {
+	case "streaming":
+		a.stream(w, r, s, v)
+	case "":
+		a.buffered(w, r, s, v)
+	default:
+		s.sent()
+		v.respond(fail(typeMode, v.id, "Invalid function response mode"), false)
+		answerError(w, http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode")
+	}
+}
+
+func (a *runtimeAPI) buffered(w http.ResponseWriter, r *http.Request, s *session, v *invocation) {
+	limit := a.env.em.cfg.Limits.BufferedResponse
+	body, err := readLimited(r.Body, limit)
+	switch {
+	case errors.Is(err, errTooLarge):
+		a.tooLarge(w, s, v, limit)
+	case err != nil:
+		v.respond(nil, true)
+	default:
+		_, _ = v.write.Write(body)
+		s.sent()
+		v.respond(nil, false)
+		accepted(w)
+	}
+}
+
+func (a *runtimeAPI) tooLarge(w http.ResponseWriter, s *session, v *invocation, limit int64) {
+	a.env.limit(v, "the response is larger than "+strconv.FormatInt(limit, 10)+" bytes")
+	s.sent()
+	v.respond(fail(typeTooLarge, "", "Response payload size exceeded maximum allowed payload size (%d bytes).", limit), false)
+	answerError(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (%d bytes).", limit)
+}
+
+// stream passes each read on at once. What the invoker no longer wants is read
+// and dropped: the function is not told that its client went away.
+func (a *runtimeAPI) stream(w http.ResponseWriter, r *http.Request, s *session, v *invocation) {
+	limits := a.env.em.cfg.Limits
+	throttle := newBucket(limits.Burst, limits.Rate)
+	buf := make([]byte, 64<<10)
+	slowed := false
+	for total := int64(0); ; {
+		n, err := r.Body.Read(buf)
+		if total += int64(n); total > limits.StreamedResponse {
+			a.tooLarge(w, s, v, limits.StreamedResponse)
+			return
+		}
+		if total > limits.Burst && !slowed {
+			slowed = true
+			a.env.limit(v, "the response passed its first "+strconv.FormatInt(limits.Burst, 10)+" bytes; the rest is slowed down")
+		}
+		if n > 0 && throttle.take(v.ctx, n) {
+			_, _ = v.write.Write(buf[:n])
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			v.respond(nil, true)
+			return
+		}
+	}
+	s.sent()
+	v.respond(trailerFailure(r.Trailer), false)
+	accepted(w)
+}
+
+// trailerFailure reads an error that came in the middle of a streamed response.
+func trailerFailure(trailer http.Header) *failure {
+	kind, encoded := trailer.Get(headerErrorType), trailer.Get(headerErrorBody)
+	if kind == "" && encoded == "" {
+		return nil
+	}
+	body, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		body = []byte(encoded)
+	}
+	return &failure{errorType(kind), body}
+}
+
+var errorTypePattern = regexp.MustCompile(`^(Runtime|Function)\.[A-Z][a-zA-Z]+$`)
+
+// errorType keeps to the form category.Reason that Lambda asks for.
+func errorType(kind string) string {
+	switch {
+	case errorTypePattern.MatchString(kind):
+		return kind
+	case len(kind) > 9 && kind[:9] == "Function.":
+		return "Function.Unknown"
+	}
+	return "Runtime.Unknown"
+}
+
+func (a *runtimeAPI) invocationError(w http.ResponseWriter, r *http.Request) {
+	s, v := a.enter(w, r, "InvocationErrorResponse")
+	if v == nil {
+		return
+	}
+	limit := a.env.em.cfg.Limits.BufferedResponse
+	body, err := readLimited(r.Body, limit)
+	if errors.Is(err, errTooLarge) {
+		a.tooLarge(w, s, v, limit)
+		return
+	}
+	s.sent()
+	v.respond(&failure{errorType(r.Header.Get(headerErrorType)), body}, false)
+	accepted(w)
+}
+
+func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
+	s := a.api.get(w)
+	if s == nil {
+		return
+	}
+	body, _ := readLimited(r.Body, a.env.em.cfg.Limits.BufferedResponse)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != phaseStarted {
+		wrongPhase(w, s.phase, phaseInitError)
+		return
+	}
+	s.phase = phaseInitError
+	s.reportInitError(&failure{errorType(r.Header.Get(headerErrorType)), body})
+	accepted(w)
+}
+
+// restore belongs to SnapStart, which the emulator does not have.
+func (a *runtimeAPI) restore(w http.ResponseWriter, _ *http.Request) {
+	if s := a.api.get(w); s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		wrongPhase(w, s.phase, "RestoreReady")
+	}
+}
+
+func (e *environment) limit(v *invocation, note string) {
+	e.em.cfg.Record.Emit(timeline.Event{Kind: timeline.Limit, Hop: timeline.Lambda, Request: v.request, Environment: e.id, Invocation: v.id, Note: note})
+}
