@@ -28,10 +28,13 @@ func (s *Server) chatRoutes() {
 	s.mux.HandleFunc("POST /api/chat/stop/{id}", s.withUser(s.postStop))
 }
 
-// getBusy tells the bootstrap whether work goes on after a response: 200 with {"busy": true or false, "jobs": N}.
+// getBusy tells the bootstrap (SLUICE_BUSY_PATH) whether work goes on after a response: 503 while it does, else 200.
 func (s *Server) getBusy(w http.ResponseWriter, _ *http.Request) {
-	n := s.busy.Load()
-	reply(w, http.StatusOK, map[string]any{"busy": n > 0, "jobs": n})
+	n, status := s.busy.Load(), http.StatusOK
+	if n > 0 {
+		status = http.StatusServiceUnavailable
+	}
+	reply(w, status, map[string]any{"busy": n > 0, "jobs": n})
 }
 
 func (s *Server) me(user string) map[string]any {

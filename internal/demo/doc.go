@@ -9,6 +9,8 @@
 // Answers stream in the two ways that chat apps use. POST /api/chat is itself the event stream. POST /api/chat/start
 // answers at once and generates afterwards, and GET /api/chat/stream/{id} reads it, from any process, from any event on.
 //
+// GET /busy is the path for the bootstrap's SLUICE_BUSY_PATH: 503 while work goes on after a response, else 200.
+//
 // State is a set of append-only logs: in a directory where one is given (DEMO_STATE_DIR), so that processes on one
 // machine share it, else in the memory of the process, so that each execution environment knows only its own visitors.
 //
