@@ -102,7 +102,7 @@ func (v visitor) logIn(url string) {
 }
 
 func TestChatInOneRequest(t *testing.T) {
-	app, v := process(t, demo.Config{TitleWork: 50 * time.Millisecond}), newVisitor(t)
+	app, v := process(t, demo.Config{TitleWork: 250 * time.Millisecond}), newVisitor(t)
 	if res := v.do("POST", app.URL+"/api/chat", `{"chat":"c1","text":"hello"}`); res.StatusCode != 401 {
 		t.Fatalf("a stranger's question got %d", res.StatusCode)
 	}
@@ -112,12 +112,12 @@ func TestChatInOneRequest(t *testing.T) {
 	if last != "done" || len(text) < 200 {
 		t.Fatalf("the answer ended with %q after %d bytes", last, len(text))
 	}
+	if busy := v.do("GET", app.URL+"/busy", ""); busy.StatusCode != 503 {
+		t.Errorf("right after the answer the app's busy path gives %d", busy.StatusCode)
+	}
 	again, _ := sse(t, v.do("POST", app.URL+"/api/chat", ask).Body, nil)
 	if again != text {
 		t.Error("the same question got another answer")
-	}
-	if busy := v.do("GET", app.URL+"/busy", ""); busy.StatusCode != 503 {
-		t.Errorf("right after the answer the app's busy path gives %d", busy.StatusCode)
 	}
 	waitFor(t, "the title", func() bool {
 		title, _ := v.json("GET", app.URL+"/api/chats/c1", "")["title"].(map[string]any)
