@@ -1,0 +1,94 @@
+package cloudfront
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/aproorg/sluice/internal/stack"
+)
+
+// deliver sends an origin's answer, or the error that stands for its silence, with
+// the distribution's custom error responses applied.
+func (d *Distribution) deliver(x *exchange, a *answer, err error) error {
+	if err != nil {
+		if x.r.Context().Err() != nil {
+			x.cut = true
+			return err
+		}
+		a = x.originFailed(err)
+	}
+	if custom, ok := d.errors[a.status]; ok && custom.ResponsePagePath != "" {
+		a = d.customError(x, a, custom)
+	}
+	return joinNonNil(err, d.respond(x, a))
+}
+
+// originFailed is 504 where the origin was too slow and 502 where it could not be
+// reached or broke the connection ("HTTP 502 status code", "HTTP 504 status code").
+func (x *exchange) originFailed(err error) *answer {
+	if errors.Is(err, errOriginTimeout) {
+		return x.errorPage(http.StatusGatewayTimeout, "CloudFront attempted to establish a connection with the origin, "+
+			"but either the attempt failed or the origin closed the connection.\nWe can't connect to the server for this app or website at this time. "+
+			"There might be too much traffic or a configuration error.")
+	}
+	return x.errorPage(http.StatusBadGateway, "CloudFront wasn't able to connect to the origin.")
+}
+
+// customError fetches the page of a custom error response through the behavior
+// that its path matches. A page that cannot be had leaves the error as it was.
+func (d *Distribution) customError(x *exchange, a *answer, custom stack.CustomErrorResponse) *answer {
+	page := *x
+	page.r = x.r.Clone(x.r.Context())
+	page.r.Method, page.r.Body, page.r.ContentLength = http.MethodGet, http.NoBody, 0
+	page.request = request{path: custom.ResponsePagePath, headers: x.request.headers.Clone(), host: x.request.host}
+	for _, name := range []string{"Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range"} {
+		page.request.headers.Del(name)
+	}
+	page.b = d.match(custom.ResponsePagePath)
+	page.accept = page.b.normalizeEncoding(page.r)
+	got, err := d.errorPageObject(&page)
+	if err != nil || got.status != http.StatusOK {
+		d.log.Warn("cloudfront cannot get a custom error page", "request", x.id, "path", custom.ResponsePagePath, "error", err)
+		if got != nil {
+			got.source.close()
+		}
+		return a
+	}
+	a.source.close()
+	got.age, got.xCache, got.own = -1, "Error from cloudfront", a.own
+	if got.status = a.status; custom.ResponseCode != 0 {
+		got.status = custom.ResponseCode
+	}
+	return got
+}
+
+// errorPageObject is the page from the cache or its origin.
+func (d *Distribution) errorPageObject(x *exchange) (*answer, error) {
+	key := d.cacheKey(x)
+	if e := d.cache.get(key); e != nil && e.fresh(time.Now()) {
+		return d.fromCache(x, e, ""), nil
+	}
+	a, err := d.fetch(x, nil)
+	if err == nil {
+		d.compress(x, a)
+		d.keep(x, key, a)
+	}
+	return a, err
+}
+
+// errorTTL is the error caching minimum TTL of a status, 10 s where the
+// distribution says nothing.
+func (d *Distribution) errorTTL(status int) time.Duration {
+	if e, ok := d.errors[status]; ok {
+		return e.ErrorCachingMinTTL
+	}
+	return defaultErrorTTL
+}
+
+func joinNonNil(first, second error) error {
+	if first == nil {
+		return second
+	}
+	return joinErrors(first, second)
+}
