@@ -48,7 +48,6 @@ func newInvocation() *invocation {
 func (v *invocation) respond(f *failure, truncated bool) {
 	v.once.Do(func() {
 		v.truncated, v.failed = truncated, f
-		v.answered.Store(time.Now().UnixNano())
 		if !truncated {
 			v.end(f)
 		}
@@ -58,6 +57,7 @@ func (v *invocation) respond(f *failure, truncated bool) {
 
 // end tells the invoker that no more comes. The first call counts.
 func (v *invocation) end(f *failure) {
+	v.answered.Store(time.Now().UnixNano())
 	if f != nil {
 		_ = v.write.CloseWithError(f)
 		return

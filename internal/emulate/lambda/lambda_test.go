@@ -128,7 +128,8 @@ func start(t *testing.T, change func(*lambda.Config)) *world {
 			t.Error(err)
 		}
 		if t.Failed() {
-			for _, l := range w.logs() {
+			logs := w.logs()
+			for _, l := range logs[max(0, len(logs)-40):] {
 				t.Log(l)
 			}
 		}

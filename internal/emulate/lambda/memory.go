@@ -10,9 +10,9 @@ func (e *environment) watchMemory() *time.Ticker { return time.NewTicker(memoryI
 
 // sampleMemory notes the most memory that was seen. It looks at most once per
 // interval, so that quick invocations stay quick.
-func (e *environment) sampleMemory(ended bool) {
+func (e *environment) sampleMemory() {
 	now := time.Now()
-	if ended || now.Sub(e.sampled) < memoryInterval {
+	if e.session == nil || now.Sub(e.sampled) < memoryInterval {
 		return
 	}
 	e.sampled = now

@@ -21,11 +21,11 @@ import (
 // what the event tells it. It is a reading of the Runtime API of its own.
 
 func TestMain(m *testing.M) {
-	if os.Getenv("TEST_RUNTIME") != "" {
+	if os.Getenv("TEST_RUNTIME") != "" || len(os.Args) > 1 && os.Args[1] == "runtime" {
 		runRuntime()
 		os.Exit(0)
 	}
-	if os.Getenv("TEST_EXTENSION") != "" || (len(os.Args) > 1 && os.Args[1] == "extension") {
+	if len(os.Args) > 1 && os.Args[1] == "extension" {
 		runExtension()
 		os.Exit(0)
 	}

@@ -21,7 +21,7 @@ func (e *environment) invoke(v *invocation) {
 	e.em.cfg.Record.Emit(timeline.Event{Time: begin, Kind: timeline.Invoke, Request: v.request, Environment: e.id, Invocation: v.id})
 	e.log("START RequestId: " + v.id + " Version: " + e.em.cfg.Version)
 	f := e.serve(v)
-	e.sampleMemory(f != nil)
+	e.sampleMemory()
 	e.log("END RequestId: " + v.id)
 	e.log(e.report(v, time.Since(begin), f))
 	e.mu.Lock()

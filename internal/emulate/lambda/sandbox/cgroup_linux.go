@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -23,11 +24,14 @@ type control struct {
 
 const cgroupPrefix = "sluice-"
 
+// opened numbers the groups of this process.
+var opened atomic.Int64
+
 func (g *Group) open(name string) error {
 	if g.host.cgroup == "" {
 		return nil
 	}
-	g.dir = filepath.Join(g.host.cgroup, fmt.Sprintf("%s%d-%s", cgroupPrefix, os.Getpid(), name))
+	g.dir = filepath.Join(g.host.cgroup, fmt.Sprintf("%s%d-%d-%s", cgroupPrefix, os.Getpid(), opened.Add(1), name))
 	if err := os.Mkdir(g.dir, 0o755); err != nil {
 		return err
 	}
@@ -142,7 +146,7 @@ func findCgroup() string {
 	}
 	for _, dir := range candidates {
 		removeStale(dir)
-		trial := filepath.Join(dir, fmt.Sprintf("%s%d-probe", cgroupPrefix, os.Getpid()))
+		trial := filepath.Join(dir, fmt.Sprintf("%s%d-%d-probe", cgroupPrefix, os.Getpid(), opened.Add(1)))
 		if os.Mkdir(trial, 0o755) != nil {
 			continue
 		}

@@ -1,0 +1,225 @@
+package lambda_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/aproorg/sluice/internal/emulate/lambda"
+)
+
+func TestScaleOut(t *testing.T) {
+	w := start(t, func(cfg *lambda.Config) { cfg.Concurrency = 3 })
+	var served, throttled atomic.Int32
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() {
+			_, err := w.client.Invoke(t.Context(), &awslambda.InvokeInput{FunctionName: aws.String("chat"), Payload: payload(event{Do: "sleep", Millis: 500})})
+			var many *types.TooManyRequestsException
+			switch {
+			case errors.As(err, &many):
+				throttled.Add(1)
+				if many.Reason != types.ThrottleReasonConcurrentInvocationLimitExceeded {
+					t.Errorf("reason %s", many.Reason)
+				}
+			case err != nil:
+				t.Error(err)
+			default:
+				served.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if served.Load() != 3 || throttled.Load() != 2 || len(w.em.Environments()) != 3 {
+		t.Errorf("%d served, %d throttled, %d environments; want 3, 2, 3", served.Load(), throttled.Load(), len(w.em.Environments()))
+	}
+}
+
+// TestClientGone: the invocation goes on.
+func TestClientGone(t *testing.T) {
+	var file string
+	w := start(t, func(cfg *lambda.Config) { file = filepath.Join(shared(t, cfg), "x") })
+	w.invoke(event{})
+	w.frozen()
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	defer cancel()
+	req, _ := http.NewRequestWithContext(ctx, "POST", w.server.URL+"/2021-11-15/functions/chat/response-streaming-invocations",
+		strings.NewReader(string(payload(event{Do: "stream", N: 10, Millis: 50, Text: strings.Repeat("y", 100_000)}))))
+	if resp, err := http.DefaultClient.Do(req); err == nil {
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	w.logged("status 202")
+	w.frozen()
+	if got, failure := w.invoke(event{Do: "write", Path: file}); got != `"<nil>"` {
+		t.Errorf("%s %s", got, failure)
+	}
+	if n := len(w.em.Environments()); n != 1 {
+		t.Errorf("%d environments", n)
+	}
+}
+
+// TestNothingLeft: after Close no process, goroutine, socket or file remains.
+func TestNothingLeft(t *testing.T) {
+	before := runtime.NumGoroutine()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "ticks")
+	w := &world{t: t}
+	self, _ := os.Executable()
+	em, err := lambda.New(lambda.Config{
+		Process: lambda.Process{Command: []string{self}, Env: []string{"TEST_RUNTIME=1", "PATH=" + os.Getenv("PATH")}, Writable: []string{dir}},
+		Dir:     filepath.Join(dir, "envs"), Record: w.record,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.em = em
+	handler := func(e event) string {
+		req, _ := http.NewRequest("POST", "/2015-03-31/functions/function/invocations", strings.NewReader(string(payload(e))))
+		rec := &recorder{header: http.Header{}}
+		em.ServeHTTP(rec, req)
+		return rec.body.String()
+	}
+	apis := map[string]bool{}
+	var pids []int
+	for range 3 {
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() { handler(event{Do: "sleep", Millis: 50}) })
+		}
+		wg.Wait()
+	}
+	handler(event{Do: "child", Path: file})
+	for _, v := range strings.Split(handler(event{Do: "env"}), `"`) {
+		if a, ok := strings.CutPrefix(v, "AWS_LAMBDA_RUNTIME_API="); ok {
+			apis[a] = true
+		}
+	}
+	for _, e := range em.Environments() {
+		pids = append(pids, e.PID)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := em.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if len(pids) != 3 || len(apis) != 1 {
+		t.Fatalf("%d processes, %d addresses were seen", len(pids), len(apis))
+	}
+	for _, pid := range pids {
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil {
+			t.Errorf("process %d lives", pid)
+		}
+	}
+	for a := range apis {
+		if c, err := net.Dial("tcp", a); err == nil {
+			c.Close()
+			t.Errorf("%s still listens", a)
+		}
+	}
+	size1 := size(file)
+	time.Sleep(100 * time.Millisecond)
+	if size(file) != size1 {
+		t.Error("a child still ticks")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "envs", "*")); len(left) > 0 {
+		t.Errorf("files left: %v", left)
+	}
+	for range 100 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	buf := make([]byte, 64<<10)
+	t.Errorf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+}
+
+type recorder struct {
+	header http.Header
+	body   strings.Builder
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(int)             {}
+func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
+
+func TestConcurrent200(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts 40 processes; go test ./internal/emulate/lambda")
+	}
+	w := start(t, func(cfg *lambda.Config) { cfg.Concurrency = 40 })
+	var ok, throttled atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			for { // as a client that retries
+				req, _ := http.NewRequest("POST", w.server.URL+"/2015-03-31/functions/chat/invocations", strings.NewReader(string(payload(event{Text: fmt.Sprint(i)}))))
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				body, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if resp.StatusCode == 429 {
+					throttled.Add(1)
+					time.Sleep(20 * time.Millisecond)
+					continue
+				}
+				if want := fmt.Sprintf(`{"text":"%d"}`, i); !strings.Contains(string(body), fmt.Sprintf(`"text":"%d"`, i)) {
+					t.Errorf("got %s, want %s", body, want)
+				}
+				ok.Add(1)
+				return
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("%d answered, %d throttled, %d environments", ok.Load(), throttled.Load(), len(w.em.Environments()))
+	if n := len(w.em.Environments()); ok.Load() != 200 || n > 40 {
+		t.Errorf("%d answers, %d environments", ok.Load(), n)
+	}
+}
+
+func TestSequential10000(t *testing.T) {
+	if testing.Short() {
+		t.Skip("10 s; go test ./internal/emulate/lambda")
+	}
+	w := start(t, nil)
+	w.invoke(event{})
+	w.frozen()
+	begin := time.Now()
+	for i := range 10_000 {
+		req, _ := http.NewRequest("POST", w.server.URL+"/2021-11-15/functions/chat/response-streaming-invocations", strings.NewReader("{}"))
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 200 {
+			t.Fatalf("request %d: %s", i, resp.Status)
+		}
+	}
+	took := time.Since(begin)
+	t.Logf("10,000 invocations in %s, %.0f per second, %d environments", took, 10_000/took.Seconds(), len(w.em.Environments()))
+	if n := len(w.em.Environments()); n > 3 {
+		t.Errorf("%d environments for sequential requests", n)
+	}
+}
