@@ -34,9 +34,9 @@ type Config struct {
 	// Environ is the environment that the app inherits, as os.Environ gives it.
 	Environ []string
 	// Prepare, if set, runs in the init phase before the app is started, for what needs the network: secrets, configuration,
-	// a credentials endpoint. It gets the environment that the app would have and returns the one that it shall have. It may use all of
-	// the time that the app's start may use; its error becomes the init error. Its ctx ends when Prepare returns; what is to live as
-	// long as the app must be started by the caller of Run.
+	// a credentials endpoint. It gets the environment that the app would have and returns the one that it shall have. It runs inside
+	// the init limit and, past it, in the first invocation; its error becomes the init error. Its ctx ends when Run does, so a
+	// server that it starts may live by it.
 	Prepare func(ctx context.Context, env []string) ([]string, error)
 	// Stdout and Stderr get the app's lines.
 	Stdout, Stderr io.Writer
@@ -54,7 +54,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.Settings.Extension {
 		env.registerExtension(ctx)
 	}
-	if err := env.assemble(ctx); err != nil {
+	if err := env.assemble(); err != nil {
 		return env.failInit(ctx, err)
 	}
 	defer env.close()
@@ -92,18 +92,15 @@ func (e *environment) registerExtension(ctx context.Context) {
 }
 
 // assemble makes the parts.
-func (e *environment) assemble(ctx context.Context) error {
+func (e *environment) assemble() error {
 	s := e.cfg.Settings
 	address, err := appAddress(s.AppHost, s.AppPort)
 	if err != nil {
 		return err
 	}
-	e.drain, err = drain.New(drain.Config{
+	e.drain = drain.New(drain.Config{
 		Preload: s.Preload && s.DrainLimit > 0, TimerLimit: s.DrainTimer, BusyURL: busyURL(s, address), Logger: e.cfg.Logger,
 	})
-	if err != nil {
-		return err
-	}
 	e.app = supervise.New(supervise.Config{
 		Command: e.cfg.Command, Dir: s.AppDir,
 		Environment: func(ctx context.Context) ([]string, error) { return e.appEnvironment(ctx, address) },

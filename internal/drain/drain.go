@@ -1,21 +1,170 @@
+// Package drain finds out when the app has done the work that it does after a response, so that the environment may be frozen.
+//
+// Lambda freezes an environment as soon as its runtime asks for the next invocation. An app that saves, or even generates,
+// after it has answered would lose that work or do it hours later. Wait returns when none is left.
+//
+// Node apps are asked through a small script that is loaded into each of their processes and threads by NODE_OPTIONS. To it, work is
+// what began since the last rest:
+//
+//   - an outgoing HTTP request (fetch, undici, http, https) until the end of its answer's body, except a GET whose answer
+//     is an event stream, which stands;
+//   - a connection that is being made, or was written to and has not answered: database calls. For 5 s at most, if there is
+//     nothing else; a connection that waits longer is a standing one from then on;
+//   - a file system or DNS request, under the same limit;
+//   - a timer of at most Config.TimerLimit set by a request's own code, known by AsyncLocalStorage: the pause before a retry. Intervals
+//     and the timers of background code do not count;
+//   - anything at all, until the event loop has turned three times without one of these, and used sockets were quiet for 2 ms.
+//
+// It does not see work in the thread pool that is no file or DNS request (password hashing, zlib), child processes, and
+// streams of HTTP/2 before Node 24 once their first bytes came.
+//
+// Any other app can offer a path that answers 2xx when it is idle and 503 while it works.
+//
+// It leaves out for how long to wait: that is the caller's context.
 package drain
 
 import (
 	"context"
+	_ "embed"
+	"fmt"
 	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 )
 
-type Config struct {
-	Preload    bool
-	TimerLimit time.Duration
-	BusyURL    string
-	Logger     *slog.Logger
-}
-type Drain struct{}
+//go:embed preload.cjs
+var preload []byte
 
-func New(Config) (*Drain, error)                          { return &Drain{}, nil }
-func (d *Drain) Environment(env []string) []string        { return env }
-func (d *Drain) Forget()                                  {}
-func (d *Drain) Wait(ctx context.Context) (string, error) { return "", nil }
-func (d *Drain) Close()                                   {}
+// Config says which ways are used. With none, Wait returns at once.
+type Config struct {
+	// Preload makes the script and the socket for Node apps, in the directory for temporary files.
+	Preload bool
+	// TimerLimit is the longest timer that counts as work; 0 counts none.
+	TimerLimit time.Duration
+	// BusyURL, if set, is asked after every response.
+	BusyURL string
+	Logger  *slog.Logger
+}
+
+// Drain knows the app's processes. It is safe for concurrent use.
+type Drain struct {
+	cfg      Config
+	dir      string
+	listener net.Listener
+	serving  sync.WaitGroup
+
+	turn chan struct{} // one Wait at a time
+
+	mu      sync.Mutex
+	peers   map[*peer]bool
+	round   int           // the question that is open, or 0
+	serial  int           // the last question asked
+	changed chan struct{} // has one element when a peer spoke, came or went
+}
+
+// New makes the script and listens for Node processes. Where it cannot, it logs that and goes on without: an app that loses
+// work after its response is better than none.
+func New(cfg Config) *Drain {
+	d := &Drain{cfg: cfg, peers: map[*peer]bool{}, changed: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
+	if !cfg.Preload {
+		return d
+	}
+	if err := d.listen(); err != nil {
+		cfg.Logger.Warn("work after a response will not be waited for", "error", err)
+		os.RemoveAll(d.dir)
+		d.dir, d.listener = "", nil
+	}
+	return d
+}
+
+func (d *Drain) listen() (err error) {
+	if d.dir, err = os.MkdirTemp("", "sluice-"); err != nil {
+		return fmt.Errorf("make a directory for the Node script: %w", err)
+	}
+	if err := os.WriteFile(d.script(), preload, 0o644); err != nil {
+		return fmt.Errorf("write the Node script: %w", err)
+	}
+	if d.listener, err = net.Listen("unix", d.socket()); err != nil {
+		return fmt.Errorf("listen for Node processes: %w", err)
+	}
+	d.serving.Go(d.accept)
+	return os.Chmod(d.dir, 0o755) // the app may run as another user
+}
+
+func (d *Drain) script() string { return filepath.Join(d.dir, "drain.cjs") }
+func (d *Drain) socket() string { return filepath.Join(d.dir, "drain.sock") }
+
+// Environment returns env with what the script needs. Options that the user gave to Node are kept.
+func (d *Drain) Environment(env []string) []string {
+	if d.listener == nil {
+		return env
+	}
+	options := "--require " + quoteOption(d.script())
+	out := make([]string, 0, len(env)+3)
+	for _, entry := range env {
+		if given, ok := strings.CutPrefix(entry, "NODE_OPTIONS="); ok {
+			options += " " + given
+			continue
+		}
+		out = append(out, entry)
+	}
+	return append(out, "NODE_OPTIONS="+strings.TrimSpace(options), "SLUICE_DRAIN_SOCKET="+d.socket(),
+		"SLUICE_DRAIN_TIMER="+strconv.FormatInt(d.cfg.TimerLimit.Milliseconds(), 10))
+}
+
+// quoteOption quotes as Node reads NODE_OPTIONS: double quotes, in which a backslash escapes.
+func quoteOption(s string) string {
+	if !strings.ContainsAny(s, " \"\\") {
+		return s
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// Wait returns when no work is left. If ctx ends before, it returns ctx's error, and what is left then counts as standing. In both
+// cases work names the last thing that was waited for, if anything.
+func (d *Drain) Wait(ctx context.Context) (work string, err error) {
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	for {
+		waited, err := d.waitPeers(ctx)
+		if waited != "" {
+			work = waited
+		}
+		if err != nil {
+			d.Forget()
+			return work, err
+		}
+		if d.cfg.BusyURL == "" {
+			return work, nil
+		}
+		waited, err = d.waitBusy(ctx)
+		if waited == "" || err != nil {
+			return work, err
+		}
+		work = waited // while the path said busy, Node may have begun something
+	}
+}
+
+// Close ends the conversations and removes the script.
+func (d *Drain) Close() {
+	if d.listener == nil {
+		return
+	}
+	d.listener.Close()
+	d.mu.Lock()
+	for p := range d.peers {
+		p.conn.Close()
+	}
+	d.mu.Unlock()
+	d.serving.Wait()
+	os.RemoveAll(d.dir)
+}

@@ -1,0 +1,168 @@
+package drain
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+// peer is one Node process, or one of its worker threads, that has loaded the script.
+type peer struct {
+	conn net.Conn
+	// The rest is guarded by Drain.mu.
+	worker bool
+	idle   int    // the last question answered with idle
+	heard  int    // the last question answered at all
+	work   string // what it said it was doing
+}
+
+// deafAfter is how long a worker thread may say nothing: idle ones of some pools block in Atomics.wait. A main thread that
+// says nothing computes, and that is work.
+const deafAfter = time.Second
+
+func (d *Drain) accept() {
+	for {
+		conn, err := d.listener.Accept()
+		if err != nil {
+			return
+		}
+		p := &peer{conn: conn}
+		d.mu.Lock()
+		d.peers[p] = true
+		if d.round > 0 {
+			p.ask(d.round)
+		}
+		d.mu.Unlock()
+		d.serving.Go(func() { d.attend(p) })
+	}
+}
+
+// attend reads what one peer says until it goes.
+func (d *Drain) attend(p *peer) {
+	defer p.conn.Close()
+	lines := bufio.NewScanner(p.conn)
+	for lines.Scan() {
+		d.hear(p, lines.Text())
+	}
+	d.mu.Lock()
+	delete(d.peers, p)
+	d.mu.Unlock()
+	d.notify()
+}
+
+func (d *Drain) hear(p *peer, line string) {
+	verb, rest, _ := strings.Cut(line, " ")
+	var n int
+	_, _ = fmt.Sscan(rest, &n)
+	d.mu.Lock()
+	switch verb {
+	case "hello":
+		p.worker = strings.HasSuffix(rest, " worker")
+	case "idle":
+		p.idle, p.heard = n, n
+	case "busy":
+		p.heard = n
+		_, p.work, _ = strings.Cut(rest, " ")
+	}
+	d.mu.Unlock()
+	d.notify()
+}
+
+func (d *Drain) notify() {
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
+// say sends a line; a peer that does not read within a second is not waited for.
+func (p *peer) say(line string) {
+	_ = p.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	_, _ = p.conn.Write([]byte(line))
+}
+
+func (p *peer) ask(n int) {
+	p.work = ""
+	p.say(fmt.Sprintf("drain %d\n", n))
+}
+
+// Forget makes all that is under way standing work, for which no invocation is held any more. It is for the end of the init phase.
+func (d *Drain) Forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range d.peers {
+		p.say("forget\n")
+	}
+}
+
+// waitPeers returns when every peer is idle. Where there are several, one may have given work to another after it was asked, so
+// they have to be idle twice.
+func (d *Drain) waitPeers(ctx context.Context) (work string, err error) {
+	for calm := 0; calm < 2; calm++ {
+		count, waited, err := d.ask(ctx)
+		if waited != "" {
+			work, calm = waited, 0
+		}
+		if err != nil || count < 2 {
+			return work, err
+		}
+	}
+	return work, nil
+}
+
+// ask asks every peer once and waits for their answers.
+func (d *Drain) ask(ctx context.Context) (count int, work string, err error) {
+	d.mu.Lock()
+	d.serial++
+	d.round = d.serial
+	count = len(d.peers)
+	for p := range d.peers {
+		p.ask(d.round)
+	}
+	d.mu.Unlock()
+	defer d.endRound()
+	if count == 0 {
+		return 0, "", nil
+	}
+	begun := time.Now()
+	deaf := time.NewTimer(deafAfter)
+	defer deaf.Stop()
+	for {
+		pending, doing := d.left(time.Since(begun) >= deafAfter)
+		if doing != "" {
+			work = doing
+		}
+		if !pending {
+			return count, work, nil
+		}
+		select {
+		case <-d.changed:
+		case <-deaf.C:
+		case <-ctx.Done():
+			return count, cmp.Or(work, "no answer from a Node process"), ctx.Err()
+		}
+	}
+}
+
+func (d *Drain) endRound() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.round = 0
+}
+
+// left says whether a peer is not idle, and what it does if it said so.
+func (d *Drain) left(skipDeaf bool) (pending bool, doing string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range d.peers {
+		if p.idle == d.round || skipDeaf && p.worker && p.heard != d.round {
+			continue
+		}
+		pending, doing = true, cmp.Or(doing, p.work)
+	}
+	return pending, doing
+}

@@ -1,0 +1,310 @@
+'use strict';
+// Given to Node apps by Sluice's bootstrap. It answers one question over a unix socket: is work of the app left that would be
+// lost if the machine were frozen now? See package drain for what counts as work. It changes nothing that the app can see, and
+// where anything here fails the app runs as if it were not there.
+(() => {
+  const socketPath = process.env.SLUICE_DRAIN_SOCKET;
+  if (!socketPath) return;
+  try {
+    watch(socketPath, Number(process.env.SLUICE_DRAIN_TIMER) || 0);
+  } catch {
+    // The app comes first.
+  }
+})();
+
+function watch(socketPath, timerLimit) {
+  const net = require('net');
+  const channels = require('diagnostics_channel');
+  const { isMainThread } = require('worker_threads');
+  const later = setTimeout;
+  const now = () => performance.now();
+
+  // An epoch is the time between two answers of "idle". Only what began in this one counts.
+  let epoch = 1;
+  const state = Symbol('sluice');
+  const requests = new Set();
+  const sockets = new Set();
+  const timers = new Set();
+
+  const link = net.connect(socketPath);
+  link.on('error', () => {});
+  link.unref();
+  link.write(`hello ${process.pid} ${isMainThread ? 'main' : 'worker'}\n`);
+
+  // --- outgoing requests, from their begin to the end of the answer's body
+
+  const begin = (request) => { requests.add(request); };
+  const end = (request) => { if (requests.delete(request)) kick(); };
+  const isEventStream = (type) => /^text\/event-stream/i.test(String(type || ''));
+
+  on('http.client.request.start', ({ request }) => {
+    begin(request);
+    request.once('close', () => end(request));
+  });
+  on('http.client.response.finish', ({ request, response }) => {
+    if (request.method === 'GET' && isEventStream(response.headers['content-type'])) end(request);
+  });
+  on('undici:request:create', ({ request }) => {
+    if (!request.upgrade && request.method !== 'CONNECT') begin(request);
+  });
+  on('undici:request:headers', ({ request, response }) => {
+    if (request.method === 'GET' && isEventStream(rawHeader(response.headers, 'content-type'))) end(request);
+  });
+  on('undici:request:trailers', ({ request }) => end(request));
+  on('undici:request:error', ({ request }) => end(request));
+  process.on('worker', (thread) => { // until its own copy of this script is connected
+    begin(thread);
+    thread.once('online', () => end(thread));
+    thread.once('exit', () => end(thread));
+  });
+  on('http2.client.stream.start', ({ stream }) => {
+    begin(stream);
+    stream.once('close', () => end(stream));
+  });
+
+  function on(name, listener) {
+    channels.subscribe ? channels.subscribe(name, guarded(listener)) : channels.channel(name).subscribe(guarded(listener));
+  }
+
+  function guarded(f) {
+    return (message) => { try { f(message); } catch { /* as if it were not there */ } };
+  }
+
+  function rawHeader(list, name) {
+    if (!Array.isArray(list)) return list && list[name];
+    for (let i = 0; i + 1 < list.length; i += 2) {
+      if (String(list[i]).toLowerCase() === name) return list[i + 1];
+    }
+    return undefined;
+  }
+
+  // --- sockets to databases and the like: one that was written to and has not answered is work
+
+  const proto = net.Socket.prototype;
+  const { connect, _write, _writev } = proto;
+  proto.connect = function (...args) {
+    if (!this[state]) {
+      this[state] = { epoch, at: now(), read: 0, standing: false };
+      if (sockets.size > 512) prune();
+      sockets.add(this);
+    }
+    return connect.apply(this, args);
+  };
+  proto._write = function (...args) {
+    if (this[state]) wrote(this, this[state]);
+    return _write.apply(this, args);
+  };
+  proto._writev = function (...args) {
+    if (this[state]) wrote(this, this[state]);
+    return _writev.apply(this, args);
+  };
+
+  const quickAnswer = 500; // ms
+
+  function wrote(socket, s) {
+    const read = socket.bytesRead;
+    const time = now();
+    if (s.standing && read > s.read && time - s.at < quickAnswer) s.standing = false;
+    s.epoch = epoch;
+    s.read = read;
+    s.at = time;
+  }
+
+  function prune() {
+    for (const socket of sockets) if (socket.destroyed) sockets.delete(socket);
+  }
+
+  // --- short timers that a request has set: the pause before a retry, a save that waits for more
+
+  if (timerLimit > 0) watchTimers();
+
+  function watchTimers() {
+    const { AsyncLocalStorage } = require('async_hooks');
+    const { promisify } = require('util');
+    const { Server } = require('http');
+    const store = new AsyncLocalStorage();
+    const { emit } = Server.prototype;
+    Server.prototype.emit = function (event, ...args) {
+      if (event !== 'request') return emit.call(this, event, ...args);
+      return store.run(epoch, () => emit.call(this, event, ...args));
+    };
+    const counts = (delay) => !(delay > timerLimit) && store.getStore() === epoch;
+    const note = (timer, delay) => {
+      if (timers.size > 512) for (const t of timers) if (!runs(t)) timers.delete(t);
+      timers.add({ timer, due: now() + (Number(delay) || 0) });
+    };
+
+    const set = function setTimeout(callback, delay, ...args) {
+      const timer = later(callback, delay, ...args);
+      if (counts(delay)) note(timer, delay);
+      return timer;
+    };
+    const promises = require('timers/promises');
+    const sleep = promises.setTimeout;
+    promises.setTimeout = function setTimeout(delay, value, options) {
+      if (counts(delay) && !(options && options.ref === false)) note(null, delay);
+      return sleep(delay, value, options);
+    };
+    Object.defineProperty(set, promisify.custom, { enumerable: true, get: () => promises.setTimeout });
+    globalThis.setTimeout = set;
+    require('timers').setTimeout = set;
+    require('module').syncBuiltinESMExports();
+  }
+
+  function runs({ timer, due }) {
+    if (now() > due + 50) return false;
+    return !timer || (!timer._destroyed && timer.hasRef());
+  }
+
+  // --- is work left?
+
+  // waitLimit is how long unanswered sockets and file requests alone may hold an invocation. What waits longer (a blocking
+  // read of a queue, a log that is never answered) is standing, and no longer counted.
+  const waitLimit = 5000; // ms
+  let baseline = 0;
+  let alone = 0;
+
+  function work() {
+    const short = countRunning();
+    if (requests.size > 0 || short > 0) {
+      alone = 0;
+      return `requests=${requests.size} timers=${short}`;
+    }
+    const waiting = unanswered();
+    const files = systemRequests();
+    if (waiting.length === 0 && files <= baseline) {
+      alone = 0;
+      return '';
+    }
+    alone = alone || now();
+    if (now() - alone < waitLimit) return `sockets=${waiting.length} files=${Math.max(0, files - baseline)}`;
+    for (const s of waiting) s.standing = true;
+    baseline = files;
+    return '';
+  }
+
+  function countRunning() {
+    let n = 0;
+    for (const t of timers) runs(t) ? n++ : timers.delete(t);
+    return n;
+  }
+
+  function unanswered() {
+    const out = [];
+    for (const socket of sockets) {
+      const s = socket[state];
+      if (socket.destroyed) sockets.delete(socket);
+      else if (!s.standing && s.epoch === epoch && (socket.connecting || socket.bytesRead === s.read)) out.push(s);
+    }
+    return out;
+  }
+
+  const systemRequest = /^(FSReq|GetAddrInfoReq|GetNameInfoReq|QueryReq)/;
+
+  function systemRequests() {
+    if (!process.getActiveResourcesInfo) return 0;
+    let n = 0;
+    for (const name of process.getActiveResourcesInfo()) if (systemRequest.test(name)) n++;
+    return n;
+  }
+
+  // --- the conversation with the bootstrap
+
+  const restRounds = 3; // turns of the event loop without work
+  const settle = 2; // ms without a byte on the sockets used: a long answer may still be arriving
+  let asked = 0;
+  let rounds = 0;
+  let told = 0;
+  let poll = null;
+  let turn = false;
+  let moved = 0;
+  let movedAt = 0;
+
+  function kick() {
+    if (!asked) return;
+    clearTimeout(poll);
+    poll = null;
+    nextTurn();
+  }
+
+  function nextTurn() {
+    if (turn) return;
+    turn = true;
+    setImmediate(step);
+  }
+
+  function step() {
+    turn = false;
+    if (!asked || poll) return;
+    const why = work();
+    if (why) return stay(why);
+    rounds++;
+    if (rounds < restRounds) return nextTurn();
+    const wait = unsettled();
+    if (wait > 0) return again(wait);
+    const answer = asked;
+    forget();
+    link.write(`idle ${answer}\n`);
+  }
+
+  function stay(why) {
+    rounds = 0;
+    const time = now();
+    if (time - told > 250) {
+      told = time;
+      link.write(`busy ${asked} ${why}\n`);
+    }
+    again(requests.size > 0 ? 50 : 3); // the end of a request wakes us; nothing else does
+  }
+
+  function again(ms) {
+    poll = later(() => { poll = null; step(); }, ms);
+    poll.unref();
+  }
+
+  // unsettled returns how long to wait for sockets that were used in this epoch, in ms.
+  function unsettled() {
+    let sum = 0;
+    for (const socket of sockets) {
+      if (socket[state].epoch === epoch && !socket[state].standing) sum += socket.bytesRead + socket.bytesWritten;
+    }
+    if (sum === 0) return 0;
+    const time = now();
+    if (sum !== moved) {
+      moved = sum;
+      movedAt = time;
+    }
+    return movedAt + settle - time;
+  }
+
+  function forget() {
+    epoch++;
+    asked = 0;
+    moved = 0;
+    alone = 0;
+    requests.clear();
+    timers.clear();
+  }
+
+  function command(line) {
+    const [verb, n] = line.split(' ');
+    if (verb === 'forget') forget();
+    if (verb === 'drain') {
+      asked = Number(n);
+      rounds = 0;
+      told = 0;
+      kick();
+    }
+  }
+
+  let text = '';
+  link.setEncoding('latin1');
+  link.on('data', (data) => {
+    text += data;
+    for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n')) {
+      const line = text.slice(0, i);
+      text = text.slice(i + 1);
+      command(line);
+    }
+  });
+}
