@@ -1,6 +1,6 @@
 // The upper panel: a lane per execution environment.
 
-import { GUTTER, bar, diamond, fitText, grid, gutter, hatch, scale, ticks } from "./canvas.js";
+import { GUTTER, bar, fitText, grid, gutter, hatch, scale, ticks } from "./canvas.js";
 import { state } from "./model.js";
 import { clock, duration } from "./view.js";
 
@@ -134,9 +134,9 @@ function drawRequests(ctx, env, y, lane, x, width, now, c, hover, selected) {
     if (x0 > width) continue;
     if (x1 < GUTTER) break;
     const wide = x1 - x0;
-    if (wide > 5) ticks(ctx, hop.chunks, x, Math.max(GUTTER, x0), Math.min(width, x1), y + pad + h * 0.55, h * 0.45, c.mark, 0.75);
-    label(ctx, `${request.method} ${request.path}`, Math.max(x0, GUTTER), hop.chunks.length > 8 && wide > 60 ? Math.min(x1, width) : x1, y + lane / 2, lane, c);
-    if (hop.firstByte !== null && wide > 10 && lane >= 15) diamond(ctx, x(hop.firstByte), y + pad + h * 0.78, Math.min(3.4, h / 4), c.mark, c.busy);
+    if (wide > 5) ticks(ctx, hop.chunks, x, Math.max(GUTTER, x0), Math.min(width, x1), y + pad + h * 0.66, h * 0.34, c.mark, 0.8);
+    const text = hop.chunks.length > 1 && lane < 24 ? "" : `${request.method} ${request.path}`;
+    label(ctx, text, Math.max(x0, GUTTER), Math.min(x1, width), y + pad + h * (hop.chunks.length > 1 ? 0.34 : 0.5), lane, c);
     if (request === hover || request === selected) {
       ctx.strokeStyle = c.text;
       ctx.lineWidth = 1.5;

@@ -1,0 +1,219 @@
+package rehearse
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/apigateway"
+	"github.com/aproorg/sluice/internal/emulate/cloudfront"
+	"github.com/aproorg/sluice/internal/emulate/lambda"
+	"github.com/aproorg/sluice/internal/emulate/s3"
+	"github.com/aproorg/sluice/internal/site"
+	"github.com/aproorg/sluice/internal/stack"
+)
+
+// path builds the hops from the far end to the near one and returns the nearest.
+func (w *World) path(ctx context.Context) (http.Handler, error) {
+	bucket, err := w.startS3(ctx)
+	if err != nil {
+		return nil, err
+	}
+	gateway, err := w.startGateway()
+	if err != nil {
+		return nil, err
+	}
+	origins := map[string]string{}
+	for _, o := range w.Stack.Distribution.Origins {
+		if o.Bucket {
+			origins[o.OriginID] = bucket + "/" + bucketName(o)
+		} else {
+			origins[o.OriginID] = gateway
+		}
+	}
+	d, err := cloudfront.New(cloudfront.Config{
+		Distribution: w.Stack.Distribution,
+		Origins:      origins,
+		AssumeHTTPS:  true, // on loopback there is no certificate to redirect to
+		Record:       w.Recorder.Record,
+		Log:          w.cfg.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.onClose(func(context.Context) error { d.Close(); return nil })
+	return d, nil
+}
+
+// serve gives a hop an address of its own and returns its URL.
+func (w *World) serve(handler http.Handler) (string, error) {
+	listener, err := loopback()
+	if err != nil {
+		return "", err
+	}
+	w.servers.start(listener, handler, w.cfg.Log)
+	return address(listener), nil
+}
+
+// bucketName is that of the plan, or one for a name that Terraform has yet to choose.
+func bucketName(o stack.Origin) string { return "sluice-rehearsal-" + o.OriginID }
+
+// startS3 puts the site into its bucket in the way that a deployment does.
+func (w *World) startS3(ctx context.Context) (string, error) {
+	dir := filepath.Join(w.dir, "s3")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make a directory for the buckets: %w", err)
+	}
+	store, err := s3.New(s3.Config{Dir: dir, Record: w.Recorder.Record, Log: w.cfg.Log})
+	if err != nil {
+		return "", err
+	}
+	w.onClose(func(context.Context) error { return store.Close() })
+	for _, o := range w.Stack.Distribution.Origins {
+		if !o.Bucket {
+			continue
+		}
+		store.Bucket(bucketName(o))
+		if w.cfg.Site == nil {
+			continue
+		}
+		if _, err := site.Apply(ctx, site.Options{Source: w.cfg.Site, Store: emptyBucket{store, bucketName(o)}, Log: w.cfg.Log}); err != nil {
+			return "", fmt.Errorf("put the site into its bucket: %w", err)
+		}
+	}
+	return w.serve(store.Origin())
+}
+
+// emptyBucket is a bucket as the first upload of a site finds it.
+type emptyBucket struct {
+	store *s3.Store
+	name  string
+}
+
+func (emptyBucket) Check(context.Context) error                 { return nil }
+func (emptyBucket) List(context.Context) ([]site.Object, error) { return nil, nil }
+func (emptyBucket) Delete(context.Context, []string) error      { return nil }
+func (emptyBucket) Get(_ context.Context, key string) ([]byte, string, error) {
+	return nil, "", fmt.Errorf("object %s: %w", key, fs.ErrNotExist)
+}
+func (emptyBucket) Copy(_ context.Context, from, _ string, _ site.Headers) (string, error) {
+	return "", fmt.Errorf("copy %s: %w", from, fs.ErrNotExist)
+}
+func (b emptyBucket) Put(_ context.Context, put site.Put) (string, error) {
+	header := s3.Metadata{}
+	header.Set("Content-Type", put.Headers.ContentType)
+	header.Set("Cache-Control", put.Headers.CacheControl)
+	return "", b.store.Put(b.name, put.Key, put.Body, header)
+}
+
+// startGateway starts Lambda and the REST stage in front of it.
+func (w *World) startGateway() (string, error) {
+	if err := w.startLambda(); err != nil {
+		return "", err
+	}
+	endpoint, err := w.serve(w.Lambda)
+	if err != nil {
+		return "", err
+	}
+	listener, err := loopback()
+	if err != nil {
+		return "", err
+	}
+	hosts := []string{listener.Addr().String()}
+	for _, o := range w.Stack.Distribution.Origins {
+		if !o.Bucket && o.DomainName != "" {
+			hosts = append(hosts, o.DomainName)
+		}
+	}
+	gateway, err := apigateway.New(apigateway.Config{
+		API:            w.Stack.RestAPI,
+		LambdaEndpoint: endpoint,
+		Functions:      map[string]string{w.Stack.Function.Address: w.Lambda.ARN()},
+		Hosts:          hosts,
+		Record:         w.Recorder.Record,
+		Log:            w.cfg.Log,
+	})
+	if err != nil {
+		return "", joinClose(err, listener)
+	}
+	w.onClose(func(context.Context) error { gateway.Close(); return nil })
+	w.servers.start(listener, gateway, w.cfg.Log)
+	return address(listener), nil
+}
+
+// startLambda prepares the function: the bootstrap in front of the app.
+func (w *World) startLambda() error {
+	app := w.cfg.App
+	environments := filepath.Join(w.dir, "environments")
+	if err := os.Mkdir(environments, 0o755); err != nil {
+		return fmt.Errorf("make a directory for the environments: %w", err)
+	}
+	process := lambda.Process{
+		Command: append([]string{w.cfg.Bootstrap, "--"}, app.Command...),
+		Dir:     app.Dir,
+		Env:     app.ImageEnv,
+		Handler: app.Name,
+	}
+	function := w.Stack.Function
+	function.Environment = w.environment()
+	if app.State != "" {
+		state := filepath.Join(w.dir, "state")
+		if err := os.Mkdir(state, 0o755); err != nil {
+			return fmt.Errorf("make a directory for the app's state: %w", err)
+		}
+		function.Environment[app.State] = state
+		process.Visible = append(process.Visible, state)
+		process.Writable = append(process.Writable, state)
+	}
+	emulator, err := lambda.New(lambda.Config{
+		Function:    function,
+		Process:     process,
+		Concurrency: w.cfg.Concurrency,
+		NoFreeze:    w.cfg.NoFreeze,
+		Limits:      lambda.Limits{Init: w.faster(initLimit)},
+		Dir:         environments,
+		Record:      w.Recorder.Record,
+		Log:         w.cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	w.Lambda = emulator
+	w.onClose(emulator.Close)
+	return nil
+}
+
+// Lambda's limit of the init phase, and when the bootstrap gives up waiting in it.
+const (
+	initLimit     = 10 * time.Second
+	bootstrapInit = 9 * time.Second
+)
+
+func (w *World) faster(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / w.cfg.Speed)
+}
+
+// environment is the function's, with what the rehearsal was told about the app.
+func (w *World) environment() map[string]string {
+	env := maps.Clone(w.Stack.Function.Environment)
+	if env == nil {
+		env = map[string]string{}
+	}
+	if w.cfg.Speed != 1 {
+		env["SLUICE_INIT_LIMIT"] = w.faster(bootstrapInit).String()
+	}
+	if w.cfg.App.Port != 0 {
+		env["SLUICE_APP_PORT"] = strconv.Itoa(w.cfg.App.Port)
+	}
+	if w.cfg.App.ReadyPath != "" {
+		env["SLUICE_READY_PATH"] = w.cfg.App.ReadyPath
+	}
+	maps.Copy(env, w.cfg.App.Env)
+	return env
+}

@@ -1,0 +1,210 @@
+// Package rehearse runs a stack on this machine: the site in an emulated bucket,
+// the app behind the real bootstrap in emulated execution environments, the REST
+// stage and the distribution in front, each on a loopback address of its own and
+// joined by real connections. It owns what that takes (ports, processes, files)
+// and leaves nothing of it behind.
+//
+// It leaves out how the path behaves (the emulators), what an app needs (the
+// caller says it in App), and what a person sees of it (the recorder's readers).
+package rehearse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aproorg/sluice/internal/bootstrapbin"
+	"github.com/aproorg/sluice/internal/emulate/lambda"
+	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/timeline"
+	"github.com/aproorg/sluice/internal/timeline/page"
+)
+
+// Defaults of a Config.
+const (
+	DefaultListen      = "127.0.0.1:8080"
+	DefaultConcurrency = 25
+)
+
+// Config says what is rehearsed. App.Command is required.
+type Config struct {
+	// Stack is the topology; nil is the embedded one. It is not changed.
+	Stack *stack.Stack
+	App   App
+	// Site is the built front end; nil is a stack without one, whose every path
+	// goes to the app unless Routes says otherwise.
+	Site fs.FS
+	// Routes are the path patterns of the API (CloudFront's: * and ?), instead of
+	// those of the stack.
+	Routes []string
+
+	Listen         string // the viewer's address; DefaultListen if empty
+	TimelineListen string // the timeline page's; a port near the viewer's if empty
+
+	Concurrency int           // most environments at a time; 0 is DefaultConcurrency
+	MemorySize  int           // MB per environment; 0 is the stack's
+	Timeout     time.Duration // of the function; 0 is the stack's
+	NoFreeze    bool          // environments run on between requests, as on no Lambda
+	// Speed divides the limits of the init phase, so that a test of them takes
+	// less time; 0 is 1.
+	Speed float64
+
+	// Bootstrap is the executable; if empty, that of this build.
+	Bootstrap string
+	Recorder  *timeline.Recorder // one of its own if nil
+	Log       *slog.Logger       // nil discards
+}
+
+// App is the web server that is rehearsed.
+type App struct {
+	Name    string // for people
+	Command []string
+	Dir     string // working directory
+	// Env is configured on the function and counts against Lambda's 4 KB.
+	Env map[string]string
+	// ImageEnv is what the image would set, as NAME=VALUE; at least PATH where the
+	// command needs one.
+	ImageEnv []string
+
+	Port      int    // 0 picks a free one for each environment
+	ReadyPath string // empty is the stack's, or the bootstrap's default
+	// State, if set, names the variable that tells the app a directory that all
+	// environments share, as a database would be.
+	State string
+}
+
+// World is a running rehearsal.
+type World struct {
+	ViewerURL   string // http://127.0.0.1:8080
+	TimelineURL string
+	Recorder    *timeline.Recorder
+	Lambda      *lambda.Emulator
+	Stack       *stack.Stack // as it is run
+
+	cfg       Config
+	dir       string // all files of the rehearsal
+	servers   servers
+	teardowns []func(context.Context) error
+}
+
+// Start brings a rehearsal up. Its environments start with the first requests,
+// as on Lambda. ctx bounds the start only. The caller closes the World.
+func Start(ctx context.Context, cfg Config) (*World, error) {
+	w := &World{cfg: cfg.withDefaults()}
+	w.Recorder = w.cfg.Recorder
+	if err := w.start(ctx); err != nil {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+		defer cancel()
+		return nil, errors.Join(err, w.Close(closing))
+	}
+	return w, nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = DefaultConcurrency
+	}
+	if c.Speed == 0 {
+		c.Speed = 1
+	}
+	if c.Recorder == nil {
+		c.Recorder = timeline.NewRecorder(0)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// start takes the addresses first: a port that is taken is the likeliest fault,
+// and the cheapest to find.
+func (w *World) start(ctx context.Context) error {
+	viewer, err := listen("the rehearsal", w.cfg.Listen, "--listen")
+	if err != nil {
+		return err
+	}
+	w.onClose(closer(viewer))
+	timelinePage, err := w.listenTimeline(viewer.Addr())
+	if err != nil {
+		return err
+	}
+	w.onClose(closer(timelinePage))
+	w.ViewerURL, w.TimelineURL = address(viewer), address(timelinePage)
+
+	if w.Stack, err = w.cfg.stack(); err != nil {
+		return err
+	}
+	if w.dir, err = os.MkdirTemp("", "sluice-"); err != nil {
+		return fmt.Errorf("make a directory for the rehearsal: %w", err)
+	}
+	if w.cfg.Bootstrap == "" {
+		if w.cfg.Bootstrap, err = bootstrapbin.Path(ctx); err != nil {
+			return err
+		}
+	}
+	distribution, err := w.path(ctx)
+	if err != nil {
+		return err
+	}
+	w.servers.start(viewer, distribution, w.cfg.Log)
+	w.servers.start(timelinePage, w.page(), w.cfg.Log)
+	return nil
+}
+
+// page is the timeline's.
+func (w *World) page() http.Handler {
+	return page.New(page.Config{
+		Recorder: w.Recorder,
+		Info: page.Info{
+			Title: w.cfg.App.Name, ViewerURL: w.ViewerURL,
+			MemorySize: w.Stack.Function.MemorySize, Concurrency: w.cfg.Concurrency,
+		},
+		Recycle: found(w.Lambda.Recycle),
+		Kill:    found(w.Lambda.Kill),
+		Logger:  w.cfg.Log,
+	})
+}
+
+// found turns an answer whether an environment exists into an error.
+func found(act func(environment string) bool) func(string) error {
+	return func(environment string) error {
+		if !act(environment) {
+			return fmt.Errorf("%s has ended", environment)
+		}
+		return nil
+	}
+}
+
+// closeLimit is what environments get to end in an orderly way: Lambda's own
+// shutdown phase is 2 s at most.
+const closeLimit = 3 * time.Second
+
+// Close ends the rehearsal: viewers are cut off, environments are shut down as
+// Lambda does it, or killed once ctx is done, and files are removed. After it
+// nothing of the rehearsal runs, listens or lies on the disk.
+func (w *World) Close(ctx context.Context) error {
+	w.servers.cut()
+	var failed []error
+	for i := len(w.teardowns) - 1; i >= 0; i-- {
+		failed = append(failed, w.teardowns[i](ctx))
+	}
+	w.teardowns = nil
+	w.servers.wait()
+	if w.dir != "" {
+		failed = append(failed, os.RemoveAll(w.dir))
+	}
+	return errors.Join(failed...)
+}
+
+// onClose adds a teardown; they run in reverse order.
+func (w *World) onClose(f func(context.Context) error) {
+	w.teardowns = append(w.teardowns, f)
+}

@@ -1,0 +1,138 @@
+package rehearse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// servers are the HTTP servers of a rehearsal. The zero value is ready.
+type servers struct {
+	stops   []func()
+	running sync.WaitGroup // servers and their connections
+}
+
+// start serves a handler until cut.
+func (s *servers) start(listener net.Listener, handler http.Handler, log *slog.Logger) {
+	ctx, cancel := context.WithCancel(context.Background())
+	server := &http.Server{
+		Handler:           handler,
+		ConnState:         s.count,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	s.stops = append(s.stops, func() {
+		cancel()
+		_ = server.Close() // it only ever says that the listener was closed before
+	})
+	s.running.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+			log.Error("a server of the rehearsal has ended", "address", listener.Addr().String(), "error", err)
+		}
+	})
+}
+
+// count lets wait know of connections: http.Server.Close does not wait for the
+// requests in them.
+func (s *servers) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew: // called by Serve, which is running itself
+		s.running.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.running.Done()
+	}
+}
+
+// cut closes all listeners and connections.
+func (s *servers) cut() {
+	for _, stop := range s.stops {
+		stop()
+	}
+	s.stops = nil
+}
+
+// wait returns once no request is at work any more.
+func (s *servers) wait() { s.running.Wait() }
+
+// listen takes an address for a person to use.
+func listen(what, address, flag string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("start %s: address %s is taken by another program (hint: %s %s)", what, address, flag, anyPort(address))
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("start %s: address %s is not permitted to this user (hint: take a port from 1024 on, such as %s 127.0.0.1:8080)", what, address, flag)
+	case err != nil:
+		return nil, fmt.Errorf("start %s: %w (hint: give HOST:PORT, such as %s 127.0.0.1:8080)", what, err, flag)
+	}
+	return listener, nil
+}
+
+// anyPort is the same host with a port that the system picks.
+func anyPort(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, "0") + " takes a free one"
+}
+
+// loopback listens where the hops talk to one another.
+func loopback() (net.Listener, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("find a free port on 127.0.0.1: %w", err)
+	}
+	return listener, nil
+}
+
+// listenTimeline takes the address asked for, or one of the ports after the
+// viewer's, or any.
+func (w *World) listenTimeline(viewer net.Addr) (net.Listener, error) {
+	if w.cfg.TimelineListen != "" {
+		return listen("the timeline page", w.cfg.TimelineListen, "--timeline")
+	}
+	host, port, err := net.SplitHostPort(viewer.String())
+	if err != nil {
+		return nil, fmt.Errorf("start the timeline page: %w", err)
+	}
+	first, _ := strconv.Atoi(port) // of a listener's address: always a number
+	for next := first + 1; next <= min(first+10, 65535); next++ {
+		if listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(next))); err == nil {
+			return listener, nil
+		}
+	}
+	return listen("the timeline page", net.JoinHostPort(host, "0"), "--timeline")
+}
+
+// address is the URL of a listener; one that takes every address is reached by
+// the loopback's.
+func address(listener net.Listener) string {
+	host, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return "http://" + listener.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// closer closes a listener that no server may have taken over.
+func closer(listener net.Listener) func(context.Context) error {
+	return func(context.Context) error {
+		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+

@@ -1,0 +1,147 @@
+package rehearse
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aproorg/sluice/internal/stack"
+)
+
+// originVerify is the header by which the API knows its distribution.
+const originVerify = "X-Origin-Verify"
+
+// stack is the topology to run: a copy of the given one with what the caller
+// wants otherwise.
+func (c Config) stack() (*stack.Stack, error) {
+	given := c.Stack
+	if given == nil {
+		var err error
+		if given, err = stack.Default(); err != nil {
+			return nil, fmt.Errorf("read the embedded stack: %w", err)
+		}
+	}
+	s := *given
+	if c.MemorySize != 0 {
+		s.Function.MemorySize = c.MemorySize
+	}
+	if c.Timeout != 0 {
+		s.Function.Timeout = c.Timeout
+	}
+	s.Function.Environment = maps.Clone(s.Function.Environment)
+	agreeOnSecret(&s)
+	routes := c.Routes
+	if len(routes) == 0 && c.Site == nil {
+		routes = []string{"/*"}
+	}
+	if len(routes) > 0 {
+		if err := reroute(&s, routes); err != nil {
+			return nil, err
+		}
+	}
+	return &s, nil
+}
+
+// agreeOnSecret gives distribution and function one origin secret where a plan
+// cannot know it yet, for Terraform makes it during apply.
+func agreeOnSecret(s *stack.Stack) {
+	s.Distribution.Origins = slices.Clone(s.Distribution.Origins)
+	for i, o := range s.Distribution.Origins {
+		for j, h := range o.CustomHeaders {
+			if !strings.EqualFold(h.Name, originVerify) {
+				continue
+			}
+			if h.Value == "" {
+				h.Value = rand.Text()
+				headers := slices.Clone(o.CustomHeaders)
+				headers[j] = h
+				s.Distribution.Origins[i].CustomHeaders = headers
+			}
+			if s.Function.Environment["SLUICE_ORIGIN_SECRET"] == "" {
+				if s.Function.Environment == nil {
+					s.Function.Environment = map[string]string{}
+				}
+				s.Function.Environment["SLUICE_ORIGIN_SECRET"] = h.Value
+			}
+		}
+	}
+}
+
+// reroute replaces the API's paths, in the distribution and in the REST API, by
+// copies of the first that is there.
+func reroute(s *stack.Stack, patterns []string) error {
+	behavior, err := apiBehavior(s)
+	if err != nil {
+		return err
+	}
+	methods, err := proxyMethods(s)
+	if err != nil {
+		return err
+	}
+	var behaviors []stack.CacheBehavior
+	var resources []stack.Resource
+	for _, pattern := range patterns {
+		paths, err := resourcePaths(pattern)
+		if err != nil {
+			return err
+		}
+		b := behavior
+		b.PathPattern = pattern
+		behaviors = append(behaviors, b)
+		for _, path := range paths {
+			if slices.ContainsFunc(resources, func(r stack.Resource) bool { return r.Path == path }) {
+				continue
+			}
+			resources = append(resources, stack.Resource{Address: fmt.Sprintf("--routes %s (%s)", pattern, path), Path: path, Methods: methods})
+		}
+	}
+	s.Distribution.OrderedCacheBehaviors = behaviors
+	s.RestAPI.Resources = resources
+	return nil
+}
+
+func apiBehavior(s *stack.Stack) (stack.CacheBehavior, error) {
+	for _, b := range s.Distribution.OrderedCacheBehaviors {
+		for _, o := range s.Distribution.Origins {
+			if o.OriginID == b.TargetOriginID && !o.Bucket {
+				return b, nil
+			}
+		}
+	}
+	return stack.CacheBehavior{}, errors.New("the stack has no behavior that leads to an API, so that there is none to copy for the routes")
+}
+
+func proxyMethods(s *stack.Stack) ([]stack.Method, error) {
+	for _, r := range s.RestAPI.Resources {
+		for _, m := range r.Methods {
+			if m.Integration.Type == stack.IntegrationProxy {
+				return r.Methods, nil
+			}
+		}
+	}
+	return nil, errors.New("the stack has no proxy integration, so that there is none to copy for the routes")
+}
+
+// resourcePaths are the REST resources that a path pattern needs: for /api/* the
+// proxy resource below /api, for /* also the root, for /health itself.
+func resourcePaths(pattern string) ([]string, error) {
+	switch fixed, rest, wild := strings.Cut(pattern, "*"); {
+	case !strings.HasPrefix(pattern, "/"):
+		return nil, fmt.Errorf("route %q does not begin with / (hint: such as /api/* or /health)", pattern)
+	case strings.Contains(pattern, "?"), wild && (rest != "" || !strings.HasSuffix(fixed, "/")):
+		return nil, fmt.Errorf("route %q: API Gateway has no resource for it (hint: a * may only be the last segment, as in /api/*)", pattern)
+	case !wild:
+		return []string{pattern}, nil
+	case fixed == "/":
+		return []string{"/", "/{proxy+}"}, nil
+	default:
+		return []string{fixed + "{proxy+}"}, nil
+	}
+}
+
+// joinClose closes what a failure leaves open.
+func joinClose(err error, c io.Closer) error { return errors.Join(err, c.Close()) }

@@ -1,0 +1,158 @@
+package page_test
+
+import (
+	"context"
+	"flag"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/aproorg/sluice/internal/timeline"
+	"github.com/aproorg/sluice/internal/timeline/page"
+)
+
+var screenshots = flag.String("screenshots", "", "write pictures of the page to this directory")
+
+// browser starts a Chromium of its own that ends with the test.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	if _, err := exec.LookPath("chromium"); err != nil {
+		t.Skip("no Chromium here; to run this test: apt-get install chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1440, 900),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.UserDataDir(t.TempDir()))
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	tab, cancelTab := chromedp.NewContext(allocator)
+	t.Cleanup(cancelTab)
+	do(t, tab) // the first use starts the browser and may not have a timeout
+	ctx, cancelTimeout := context.WithTimeout(tab, 25*time.Second)
+	t.Cleanup(cancelTimeout)
+	return ctx
+}
+
+func picture(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	if *screenshots == "" {
+		return
+	}
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatalf("picture %s: %v", name, err)
+	}
+	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), png, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func evaluate[T any](t *testing.T, ctx context.Context, expression string) T {
+	t.Helper()
+	out, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// scheme makes the browser prefer light or dark.
+func scheme(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func serve(t *testing.T, environments int) string {
+	t.Helper()
+	recorder := timeline.NewRecorder(0)
+	newSynthetic(recorder).day(time.Now(), environments)
+	server := httptest.NewServer(page.New(page.Config{
+		Recorder: recorder,
+		Info:     page.Info{Title: "demo", ViewerURL: "http://127.0.0.1:8080", MemorySize: 1024, Concurrency: 50},
+		Recycle:  func(string) error { return nil },
+		Kill:     func(string) error { return nil },
+	}))
+	t.Cleanup(func() {
+		server.CloseClientConnections() // the browser's feed would keep it open
+		server.Close()
+	})
+	return server.URL
+}
+
+func TestPageDrawsARehearsal(t *testing.T) {
+	for _, test := range []struct {
+		name         string
+		environments int
+		scheme       string
+	}{
+		{"few", 6, "light"},
+		{"forty", 40, "dark"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx := browser(t)
+			url := serve(t, test.environments)
+			scheme(t, ctx, test.scheme)
+			do(t, ctx, chromedp.Navigate(url), chromedp.Poll[chromedp.Void](`timeline.model.total > 0`), chromedp.Sleep(600*time.Millisecond))
+			picture(t, ctx, test.name)
+			if n := evaluate[int](t, ctx, `timeline.model.environments.size`); n != test.environments+1 {
+				t.Errorf("the page knows %d environments, want %d", n, test.environments+1)
+			}
+			if n := evaluate[int](t, ctx, `timeline.model.coldStarts`); n != test.environments {
+				t.Errorf("the page counts %d cold starts, want %d", n, test.environments)
+			}
+			if text := evaluate[string](t, ctx, `document.querySelector("#cold-cost").textContent`); !strings.Contains(text, "worst") {
+				t.Errorf("cold starts cost %q", text)
+			}
+			// A click in a lane opens the details of what is under it.
+			do(t, ctx, chromedp.MouseClickXY(60, 142), chromedp.WaitVisible("#details"))
+			if text := evaluate[string](t, ctx, `document.querySelector("#details h3").textContent`); !strings.HasPrefix(text, "env-") {
+				t.Errorf("a click on the first lane opened %q", text)
+			}
+			picture(t, ctx, test.name+"-environment")
+			do(t, ctx, chromedp.KeyEvent("\x1b"), chromedp.WaitNotVisible("#details"),
+				chromedp.Click(`[data-filter="api"]`), chromedp.Evaluate[chromedp.Void](clickOn("/api/agents/chat")), chromedp.WaitVisible("#details table"))
+			if text := evaluate[string](t, ctx, `document.querySelector("#details").textContent`); !strings.Contains(text, "Pauses between chunks") {
+				t.Errorf("the details of a stream say %q", text)
+			}
+			picture(t, ctx, test.name+"-request")
+			do(t, ctx, chromedp.Click(`#details .actions button`), chromedp.Sleep(150*time.Millisecond))
+			if evaluate[bool](t, ctx, `timeline.view.live`) {
+				t.Error("the page runs on after a zoom to a request")
+			}
+			picture(t, ctx, test.name+"-zoomed")
+		})
+	}
+}
+
+// clickOn clicks the row of the first ended request with a path.
+func clickOn(path string) string {
+	return `(() => {
+		const canvas = document.querySelector("#requests canvas");
+		const box = canvas.getBoundingClientRect();
+		const api = [...timeline.model.requests.values()].filter((r) => r.hops.apigateway).sort((a, b) => b.start - a.start);
+		const row = api.findIndex((r) => r.path === "` + path + `" && r.end !== null);
+		document.querySelector("#requests .scroll").scrollTop = row * 24;
+		const y = box.top + row * 24 - document.querySelector("#requests .scroll").scrollTop + 12;
+		const at = { clientX: box.left + 100, clientY: y, pointerId: 1, bubbles: true };
+		canvas.setPointerCapture = () => {};
+		canvas.dispatchEvent(new PointerEvent("pointerdown", at));
+		canvas.dispatchEvent(new PointerEvent("pointerup", at));
+	})()`
+}
