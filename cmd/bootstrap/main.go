@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -34,6 +35,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	set, err := settings.Read(os.LookupEnv)
 	if err != nil {
+		err = errors.Join(err, bootstrap.Refuse(ctx, os.Getenv("AWS_LAMBDA_RUNTIME_API"), err))
 		fmt.Fprintf(stderr, "bootstrap: %v\n", err)
 		return 2
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mccutchen/go-httpbin/v2/httpbin"
@@ -40,7 +41,14 @@ func runApp(kind string) {
 	})
 	routes(mux)
 	mux.Handle("/", httpbin.New())
-	if err := http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), mux); err != nil {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "echo-target") { // the mux would clean the path
+			_, _ = io.WriteString(w, r.RequestURI)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+	if err := http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), handler); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -56,7 +64,18 @@ func routes(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("/events", events)
 	mux.HandleFunc("/hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	mux.HandleFunc("/echo-target", func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RequestURI) })
+	mux.HandleFunc("/mirror", func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	mux.HandleFunc("/tick", func(w http.ResponseWriter, r *http.Request) {
+		for range 100 {
+			_, _ = io.WriteString(w, "tick\n")
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
 	mux.HandleFunc("/cookies", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Set-Cookie", "a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT")
 		w.Header().Add("Set-Cookie", "b=2")

@@ -65,6 +65,15 @@ func Run(ctx context.Context, cfg Config) error {
 	return env.serve(ctx)
 }
 
+// Refuse reports an error that was found before Run could be called, such as a bad setting, as the init error. address is the host:port of
+// the Runtime API; without one there is nobody to tell.
+func Refuse(ctx context.Context, address string, reason error) error {
+	if address == "" {
+		return nil
+	}
+	return runtimeapi.New(address).FailInit(ctx, runtimeapi.Failure{Type: "Sluice.BadSetting", Message: reason.Error()})
+}
+
 // environment is one execution environment.
 type environment struct {
 	cfg   Config

@@ -134,6 +134,9 @@ type answer struct {
 	inv     *runtimetest.Invocation
 }
 
+// broken is the type of the error that ended the stream, if one did.
+func (a *answer) broken() string { return a.trailer.Get("Lambda-Runtime-Function-Error-Type") }
+
 func (w *world) do(event []byte) *answer { return w.doFor(event, 30*time.Second) }
 
 func (w *world) doFor(event []byte, timeout time.Duration) *answer {

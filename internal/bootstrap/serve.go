@@ -12,9 +12,12 @@ import (
 func (e *environment) serve(ctx context.Context) error {
 	next, cancel := context.WithCancel(ctx)
 	defer cancel()
+	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(e.cfg.Settings.StopGrace, abandon) })()
 	loops := make(chan error)
 	for range e.cfg.Settings.Concurrency {
-		go func() { loops <- e.loop(next) }()
+		go func() { loops <- e.loop(next, work) }()
 	}
 	var first error
 	failed := e.failed
@@ -36,8 +39,8 @@ func (e *environment) serve(ctx context.Context) error {
 	return first
 }
 
-// loop serves invocations until ctx ends. An invocation at hand is finished first.
-func (e *environment) loop(ctx context.Context) error {
+// loop serves invocations until ctx ends. An invocation at hand is finished first, under work.
+func (e *environment) loop(ctx, work context.Context) error {
 	for {
 		inv, err := e.api.Next(ctx)
 		if err != nil {
@@ -46,17 +49,17 @@ func (e *environment) loop(ctx context.Context) error {
 			}
 			return err
 		}
-		if err := e.invoke(ctx, inv); err != nil {
+		if err := e.invoke(ctx, work, inv); err != nil {
 			return err
 		}
 	}
 }
 
 // invoke serves one invocation and holds it open while the app works on.
-func (e *environment) invoke(ctx context.Context, inv *runtimeapi.Invocation) error {
+func (e *environment) invoke(ctx, work context.Context, inv *runtimeapi.Invocation) error {
 	e.enter()
 	begun := time.Now()
-	err := e.relay.Serve(context.WithoutCancel(ctx), inv)
+	err := e.relay.Serve(work, inv)
 	answered := time.Now()
 	log := e.cfg.Logger.With("requestId", inv.ID)
 	if e.leave() == 0 && err == nil && e.cfg.Settings.DrainLimit > 0 {
