@@ -115,4 +115,3 @@ func FuzzInside(f *testing.F) {
 		}
 	})
 }
-

@@ -1,0 +1,101 @@
+// Package awsx is where Sluice's tool meets the AWS SDK: a bucket for package
+// site, CloudFront's invalidations, ECR's login and deletion. Nothing else of
+// the tool imports the SDK, so that all else runs and is tested without it.
+//
+// Errors are the SDK's, wrapped once with what was attempted, and for what a
+// person can mend, with a hint. The SDK itself retries and signs.
+package awsx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+)
+
+// Settings choose an account and where it is. The zero value takes all from the
+// environment and the shared configuration files, as the AWS CLI does.
+type Settings struct {
+	Region  string
+	Profile string
+	// Endpoint replaces all of AWS's addresses, for emulators.
+	Endpoint string
+}
+
+// Config is a session with AWS. It is safe for concurrent use.
+type Config struct {
+	sdk      aws.Config
+	emulated bool
+}
+
+// Load finds credentials and a region. It sends nothing yet.
+func Load(ctx context.Context, settings Settings) (*Config, error) {
+	options := []func(*config.LoadOptions) error{config.WithRetryMaxAttempts(5)}
+	if settings.Region != "" {
+		options = append(options, config.WithRegion(settings.Region))
+	}
+	if settings.Profile != "" {
+		options = append(options, config.WithSharedConfigProfile(settings.Profile))
+	}
+	if settings.Endpoint != "" {
+		options = append(options, config.WithBaseEndpoint(settings.Endpoint))
+	}
+	sdk, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, fmt.Errorf("find AWS credentials: %w", err)
+	}
+	if sdk.Region == "" {
+		return nil, errors.New("no AWS region (hint: set AWS_REGION, or region in the profile)")
+	}
+	return &Config{sdk: sdk, emulated: sdk.BaseEndpoint != nil}, nil
+}
+
+// Region is the session's.
+func (c *Config) Region() string { return c.sdk.Region }
+
+// Account asks STS whose credentials these are. Everyone may ask that.
+func (c *Config) Account(ctx context.Context) (string, error) {
+	answer, err := sts.NewFromConfig(c.sdk).GetCallerIdentity(ctx, nil)
+	if err != nil {
+		return "", fmt.Errorf("ask whose credentials these are: %w", explain(err))
+	}
+	return aws.ToString(answer.Account), nil
+}
+
+// status is the HTTP status of an error of the SDK, or 0.
+func status(err error) int {
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) {
+		return response.HTTPStatusCode()
+	}
+	return 0
+}
+
+// code is AWS's name for an error, or "".
+func code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// explain adds what to do about the refusals that every service has.
+func explain(err error) error {
+	switch code(err) {
+	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
+		return fmt.Errorf("%w (hint: the credentials have run out: log in again)", err)
+	case "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch":
+		return fmt.Errorf("%w (hint: AWS does not know these credentials)", err)
+	}
+	if status(err) == http.StatusForbidden {
+		return fmt.Errorf("%w (hint: these credentials lack the permission)", err)
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package site
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/aproorg/sluice/internal/image"
+)
+
+// DistPath is where an image of LibreChat's holds the built front end.
+const DistPath = "/app/client/dist"
+
+// From says where a site comes from.
+type From struct {
+	// Ref is a directory, or "image:REF", "oci:DIR" or "tar:FILE" for an image
+	// that holds the site (see image.Options.Base).
+	Ref string
+	// Path is the directory in the image; DistPath when empty.
+	Path string
+	// Arch is the image's architecture; a site has none, but an image must be
+	// picked. amd64 when empty.
+	Arch string
+	// CacheDir keeps what was taken out of an image, by digest. Without it that
+	// lies in a temporary directory until Close.
+	CacheDir string
+	Registry image.Registry
+}
+
+// A Source is an open site. Links that lead out of it cannot be read.
+type Source struct {
+	fs.FS
+	// Digest is the image's, empty for a directory.
+	Digest string
+	root   *os.Root
+	temp   string
+}
+
+// Close gives back what Open took.
+func (s *Source) Close() error {
+	err := s.root.Close()
+	if s.temp != "" {
+		err = errors.Join(err, os.RemoveAll(s.temp))
+	}
+	return err
+}
+
+// Open opens a site. One out of an image is unpacked first, alone, once per
+// digest: all layers of the image are read for it.
+func Open(ctx context.Context, from From) (*Source, error) {
+	ref, registry := strings.CutPrefix(from.Ref, "image:")
+	if !registry && !strings.HasPrefix(ref, "oci:") && !strings.HasPrefix(ref, "tar:") {
+		return openDir(ref)
+	}
+	img, err := image.Open(ctx, ref, orDefault(from.Arch, "amd64"), from.Registry)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := img.Digest()
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", ref, err)
+	}
+	path := orDefault(from.Path, DistPath)
+	dir, temp, err := from.place(digest.Hex, path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, Index)); err != nil {
+		if _, err := image.Extract(ctx, img, path, dir); err != nil {
+			return nil, errors.Join(fmt.Errorf("site of image %s: %w", ref, err), os.RemoveAll(temp))
+		}
+	}
+	source, err := openDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	source.Digest, source.temp = digest.String(), temp
+	return source, nil
+}
+
+// place is where the files of path in the image go, and what to remove later.
+func (f From) place(digest, path string) (dir, temp string, err error) {
+	if f.CacheDir == "" {
+		temp, err := os.MkdirTemp("", "sluice-site-")
+		return filepath.Join(temp, "site"), temp, err
+	}
+	sum := sha256.Sum256([]byte(path))
+	return filepath.Join(f.CacheDir, "site", digest[:16]+"-"+hex.EncodeToString(sum[:4])), "", nil
+}
+
+func openDir(dir string) (*Source, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the site: %w", err)
+	}
+	return &Source{FS: root.FS(), root: root}, nil
+}
