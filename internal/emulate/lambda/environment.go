@@ -105,8 +105,10 @@ func (e *environment) await() *invocation {
 	if e.worn() {
 		return e.last("recycled: " + e.wear())
 	}
-	e.freeze()
-	e.em.offer(e)
+	if !e.em.handOver(e) {
+		e.freeze()
+		e.em.offer(e)
+	}
 	var age <-chan time.Time
 	if e.em.cfg.MaxAge > 0 {
 		t := time.NewTimer(time.Until(e.started.Add(e.em.cfg.MaxAge)))

@@ -27,7 +27,7 @@ import (
 
 // world is an emulator behind a server, with what it has told the timeline.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	em     *lambda.Emulator
 	server *httptest.Server
 	client *awslambda.Client
@@ -101,7 +101,7 @@ func (w *world) logged(part string) {
 }
 
 // start runs the test binary as the function; change adapts the configuration.
-func start(t *testing.T, change func(*lambda.Config)) *world {
+func start(t testing.TB, change func(*lambda.Config)) *world {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -195,6 +195,7 @@ func TestInvoke(t *testing.T) {
 	if got, _ := w.invoke(event{Do: "echo", Text: "hello"}); got != `{"do":"echo","text":"hello"}` {
 		t.Errorf("got %s", got)
 	}
+	w.frozen()
 	got, _ := w.invoke(event{Do: "headers"})
 	var h http.Header
 	if err := json.Unmarshal([]byte(got), &h); err != nil {

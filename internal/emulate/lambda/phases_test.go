@@ -176,6 +176,7 @@ func TestCrash(t *testing.T) {
 		if _, failure := w.invoke(c.event); !strings.Contains(failure, c.want) || !strings.Contains(failure, "Runtime.ExitError") {
 			t.Errorf("%v: %s", c.event, failure)
 		}
+		w.frozen() // the reset is done
 	}
 	if got, failure := w.invoke(event{Do: "answer-exit", N: 5}); got != `"done"` {
 		t.Errorf("an answer that was complete before the crash: %s %s", got, failure)

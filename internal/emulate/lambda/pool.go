@@ -86,7 +86,7 @@ var (
 // just ended. On AWS the way of a request is longer than the way of a runtime
 // from its response to next; on one machine a client can be quicker, and would
 // see a cold start that nobody sees on AWS.
-const handover = 10 * time.Millisecond
+const handover = 25 * time.Millisecond
 
 // dispatch gives the invocation to the environment that was used last, or to a
 // new one. Lambda has no queue for synchronous invocations.
@@ -201,17 +201,33 @@ func (em *Emulator) provision() {
 	}
 }
 
-// offer makes an environment available. Whoever gets it must give it a job.
+// handOver gives the environment to a request that waits already, unfrozen. It
+// reports whether there was one.
+func (em *Emulator) handOver(e *environment) bool {
+	em.mu.Lock()
+	defer em.mu.Unlock()
+	return em.giveToWaiter(e)
+}
+
+// offer makes an environment available.
 func (em *Emulator) offer(e *environment) {
 	em.mu.Lock()
 	defer em.mu.Unlock()
-	e.responded.Store(0)
-	if len(em.waiters) > 0 {
-		em.waiters[0] <- e
-		em.waiters = em.waiters[1:]
-		return
+	if !em.giveToWaiter(e) {
+		e.responded.Store(0)
+		em.idle = append(em.idle, e)
 	}
-	em.idle = append(em.idle, e)
+}
+
+// giveToWaiter is called with em.mu held. The waiter gives the environment a job.
+func (em *Emulator) giveToWaiter(e *environment) bool {
+	if len(em.waiters) == 0 {
+		return false
+	}
+	e.responded.Store(0)
+	em.waiters[0] <- e
+	em.waiters = em.waiters[1:]
+	return true
 }
 
 // withdraw takes an environment back. It reports false when an invocation has

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // control is a group's cgroup, or nothing where there is none. Interface files:
@@ -111,11 +114,22 @@ func (g *Group) freeze(on bool) error {
 	if err := g.set("cgroup.freeze", value); err != nil || !on {
 		return err
 	}
-	for wait := 20 * time.Microsecond; wait < 500*time.Millisecond; wait *= 2 {
-		if field(g.get("cgroup.events"), "frozen") == "1" {
+	events, err := os.Open(filepath.Join(g.dir, "cgroup.events"))
+	if err != nil {
+		return err
+	}
+	defer events.Close()
+	buf := make([]byte, 64)
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		n, err := events.ReadAt(buf, 0)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if field(string(buf[:n]), "frozen") == "1" {
 			return nil
 		}
-		time.Sleep(wait)
+		// The kernel tells of a change as exceptional data.
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}, 100)
 	}
 	return fmt.Errorf("freeze %s: the processes did not stop within a second", g.dir)
 }

@@ -64,7 +64,9 @@ elif [ -n "$dir" ]; then
 	cd "$dir"
 fi
 [ -n "$pids" ] || exec "$@"
-# Stay as the first process: when it ends, the kernel ends all the others.
+# Stay as the first process: when it ends, the kernel ends all the others. What
+# sh says of the command's end ("Killed") is no output of the command.
 set +e
-"$@"
+exec 3>&2 2>/dev/null
+"$@" 2>&3 3>&-
 exit $?
