@@ -105,7 +105,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) serve(x *exchange) error {
-	if gr := g.admit(x.r); gr != nil {
+	if gr := g.admit(x); gr != nil {
 		return x.fail(*gr, nil)
 	}
 	route, ok := g.routes.find(x.path)
@@ -121,7 +121,7 @@ func (g *Gateway) serve(x *exchange) error {
 		return x.fail(badRequest, fmt.Errorf("read request body: %w", err))
 	}
 	if len(body) > maxBody {
-		x.limit("request body over 10,485,760 bytes")
+		x.limit(noteBody)
 		return x.fail(bodyTooLarge, nil)
 	}
 	if method.mock != nil {

@@ -3,11 +3,9 @@ package apigateway
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/aproorg/sluice/internal/stack"
@@ -112,14 +110,7 @@ func (x *exchange) serveMock(m *mock) error {
 	h := x.w.Header()
 	responseHeaders(h, response.header, false)
 	body := response.body[h.Get("Content-Type")]
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("X-Amzn-Trace-Id", x.trace)
-	if err := x.begin(response.status); err != nil {
-		return err
-	}
-	n, err := io.WriteString(x.w, body)
-	x.bytes += int64(n)
-	return err
+	return x.whole(response.status, []byte(body))
 }
 
 func (m *mock) choose(status string) (mockResponse, bool) {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -17,6 +18,9 @@ var (
 	errTimeout = errors.New("integration timed out")
 	errIdle    = errors.New("stream was idle for too long")
 )
+
+// lambdaPayload is the largest event that Lambda takes (quota "Invocation payload").
+const lambdaPayload = 6 << 20
 
 // functionError is what the function or its runtime reported.
 type functionError struct {
@@ -38,7 +42,10 @@ func (g *Gateway) serveProxy(x *exchange, route match, m *method, body []byte) e
 	ctx, idle := withIdle(ctx, g.idleTimeout(m))
 	defer idle.stop()
 	res, err := g.invoke(ctx, x, m, event)
-	if err != nil {
+	switch {
+	case err != nil && len(event) > lambdaPayload && ctx.Err() == nil:
+		return x.fail(requestTooLong, err) // refused before it was sent whole: the refusal got lost with the connection
+	case err != nil:
 		return x.failInvoke(ctx, err)
 	}
 	defer res.Body.Close()
@@ -137,14 +144,21 @@ func (x *exchange) buffered(res *http.Response) error {
 	if err != nil {
 		return err
 	}
+	responseHeaders(x.w.Header(), m.header, false)
+	return x.whole(m.status, body)
+}
+
+// whole sends a response whose body is known.
+func (x *exchange) whole(status int, body []byte) error {
 	h := x.w.Header()
-	responseHeaders(h, m.header, false)
 	h.Set("X-Amzn-Trace-Id", x.trace)
-	h.Set("Content-Length", fmt.Sprint(len(body)))
-	if err := x.begin(m.status); err != nil {
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	if err := x.begin(status); err != nil {
 		return err
 	}
-	if bodyless(x.r.Method, m.status) {
+	if len(body) == 0 || bodyless(x.r.Method, status) {
 		return nil
 	}
 	return x.write(body)

@@ -66,19 +66,23 @@ func (x *exchange) fail(gr gatewayResponse, cause error) error {
 const (
 	maxBody    = 10 << 20 // payload, REST quotas
 	maxHeaders = 10240    // request line and headers together, REST quotas
+	noteBody   = "request body over 10,485,760 bytes"
 )
 
 // admit checks what API Gateway refuses before it looks at resources.
-func (g *Gateway) admit(r *http.Request) *gatewayResponse {
+func (g *Gateway) admit(x *exchange) *gatewayResponse {
+	r := x.r
 	stage, _ := splitStage(r.URL.EscapedPath())
 	switch {
 	case stage != g.cfg.API.StageName, !g.hostKnown(r.Host):
 		return &forbidden
 	case headerSize(r) > maxHeaders:
+		x.limit("request line and headers over 10,240 bytes")
 		return &headersTooLarge
 	case unsupportedQuery(r.URL.RawQuery):
 		return &badRequest
 	case r.ContentLength > maxBody:
+		x.limit(noteBody)
 		return &bodyTooLarge
 	}
 	return nil
