@@ -1,0 +1,179 @@
+// Package cli is the command line: flags become options, and each command makes
+// one call with them. One file per command: newX declares it, runX does it. A
+// new command is a file with a newX, and its name in commands.
+//
+// It is the only importer of the CLI library, and the one place that maps errors
+// to exit codes. It leaves out all work of its own, and the terminal (package ui).
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aproorg/sluice/internal/ui"
+)
+
+// Program is what the process lends to the commands.
+type Program struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Getenv   func(string) string
+	// Executable is the path of this program, which some commands start again.
+	Executable func() (string, error)
+}
+
+// app is a Program with the flags that every command has.
+type app struct {
+	Program
+	json    bool
+	started bool // a command has begun: what fails now is not the command line
+	quiet   bool // the command has said itself what failed
+}
+
+// commands are made in this order; --help shows them by group.
+var commands = []func(*app) *cobra.Command{
+	newUp, newVerify, newStack, newVersion, newDemoApp,
+}
+
+// Run runs the command that args ask for and returns the exit code.
+func Run(ctx context.Context, program Program, args []string) int {
+	a := &app{Program: program}
+	root := newRoot(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !a.started {
+		err = &usageError{err}
+	}
+	return a.report(ctx, err)
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sluice",
+		Short: "A streaming web app on AWS Lambda: rehearsed here, deployed there, proved to stream",
+		Long: `Sluice runs LibreChat, or any web app that streams, on AWS Lambda behind one
+CloudFront domain. It rehearses the whole path on this machine, deploys it with
+Terraform, and proves that it streams.`,
+		Example: `  sluice up                        rehearse the demo app
+  sluice verify http://127.0.0.1:8080`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRun:  func(*cobra.Command, []string) { a.started = true },
+	}
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	root.SetUsageTemplate(usageTemplate)
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON for machines, one value a line")
+	root.PersistentFlags().SortFlags = false
+	for _, add := range commands {
+		command := add(a)
+		command.Flags().SortFlags = false
+		root.AddCommand(command)
+	}
+	return root
+}
+
+// usageTemplate shows, beside what the library's does, the exit codes.
+const usageTemplate = `Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND [FLAGS]{{else}}{{.UseLine}}{{end}}{{if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+Flags of every command:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+
+Exit codes:
+{{if index .Annotations "exit"}}{{index .Annotations "exit"}}{{else}}  0  done
+  1  it failed; standard error says why{{end}}
+  2  the command line is wrong
+  130  interrupted
+{{if .HasAvailableSubCommands}}
+"sluice COMMAND --help" tells more about a command.
+{{end}}`
+
+// exitCodes documents what a command's own exit codes mean.
+func exitCodes(lines ...string) map[string]string {
+	return map[string]string{"exit": "  " + strings.Join(lines, "\n  ")}
+}
+
+// out writes plain lines, and a status line if a person watches.
+func (a *app) out() *ui.Terminal { return ui.NewTerminal(a.Out, a.Getenv) }
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// usageError is a fault of the command line.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+// report tells the user what failed, and maps it to an exit code.
+func (a *app) report(ctx context.Context, err error) int {
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		a.say("interrupted", "")
+		return exitInterrupted
+	case errors.As(err, &usage):
+		message, hint := splitHint(err)
+		if hint == "" {
+			hint = "--help shows the flags"
+		}
+		a.say(message, hint)
+		return exitUsage
+	case a.quiet:
+		return exitFailure
+	}
+	message, hint := splitHint(err)
+	a.say(message, hint)
+	return exitFailure
+}
+
+// failure is an error as JSON.
+type failure struct {
+	Event string `json:"event"` // error
+	Error string `json:"error"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+func (a *app) say(message, hint string) {
+	if a.json {
+		_ = ui.NewJSON(a.Out).Write(failure{"error", message, hint}) // nobody is left to hear of it
+	}
+	terminal := ui.NewTerminal(a.Err, a.Getenv)
+	terminal.Line(terminal.Paint(ui.Red, "error:") + " " + message)
+	if hint != "" {
+		terminal.Line(terminal.Paint(ui.Bold, "hint:") + "  " + hint)
+	}
+}
+
+// splitHint takes the hint off an error: by convention its text ends in
+// "(hint: …)".
+func splitHint(err error) (message, hint string) {
+	text := strings.TrimSpace(err.Error())
+	start := strings.LastIndex(text, "(hint: ")
+	if start < 0 || !strings.HasSuffix(text, ")") {
+		return text, ""
+	}
+	return strings.TrimSpace(text[:start]), text[start+len("(hint: ") : len(text)-1]
+}

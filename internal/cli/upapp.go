@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mattn/go-shellwords"
+	"github.com/spf13/pflag"
+
+	"github.com/aproorg/sluice/internal/demo"
+	"github.com/aproorg/sluice/internal/rehearse"
+)
+
+// appOptions are the flags that say which app is rehearsed.
+type appOptions struct {
+	app       string
+	command   string
+	port      int
+	readyPath string
+	env       []string
+	envFiles  []string
+}
+
+func (o *appOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.app, "app", "demo", "demo, or the app's working directory `DIR`")
+	f.StringVar(&o.command, "command", "", "the app's `COMMAND` line (default: a node start script of package.json)")
+	f.IntVar(&o.port, "app-port", 0, "port that the app listens on; it gets it as PORT (default: a free one for each environment)")
+	f.StringVar(&o.readyPath, "ready-path", "", "`PATH` that answers 2xx or 3xx once the app is ready (default: /health of the demo, / of another app)")
+	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` for the function's environment; may be repeated")
+	f.StringArrayVar(&o.envFiles, "env-file", nil, "`FILE` with lines NAME=VALUE for the function's environment; may be repeated")
+}
+
+// resolve finds the app that was asked for.
+func (o appOptions) resolve(a *app) (rehearse.Config, error) {
+	if o.port < 0 || o.port > 65535 {
+		return rehearse.Config{}, &usageError{fmt.Errorf("--app-port %d is no port number", o.port)}
+	}
+	if o.readyPath != "" && !strings.HasPrefix(o.readyPath, "/") {
+		return rehearse.Config{}, &usageError{fmt.Errorf("--ready-path %q does not begin with /", o.readyPath)}
+	}
+	env, err := o.environment()
+	if err != nil {
+		return rehearse.Config{}, err
+	}
+	var c rehearse.Config
+	if o.app == "demo" {
+		c, err = o.demo(a)
+	} else {
+		c, err = o.directory(a)
+	}
+	if err != nil {
+		return rehearse.Config{}, err
+	}
+	for name, value := range env {
+		c.App.Env[name] = value
+	}
+	c.App.Port = o.port
+	if o.readyPath != "" {
+		c.App.ReadyPath = o.readyPath
+	}
+	return c, nil
+}
+
+// demo is the app in this executable, with its site.
+func (o appOptions) demo(a *app) (rehearse.Config, error) {
+	if o.command != "" {
+		return rehearse.Config{}, &usageError{errors.New("--command goes with --app DIR: the demo app has its own")}
+	}
+	executable, err := a.Executable()
+	if err != nil {
+		return rehearse.Config{}, fmt.Errorf("find the demo app's executable: %w", err)
+	}
+	return rehearse.Config{
+		App: rehearse.App{
+			Name: "demo", Command: []string{executable, demoAppCommand},
+			ReadyPath: "/health", State: "DEMO_STATE_DIR",
+			Env: map[string]string{"SLUICE_BUSY_PATH": "/busy"},
+		},
+		Site: demo.Site(),
+	}, nil
+}
+
+// directory is an app that somebody else wrote.
+func (o appOptions) directory(a *app) (rehearse.Config, error) {
+	dir, err := filepath.Abs(o.app)
+	if err != nil {
+		return rehearse.Config{}, fmt.Errorf("find the app: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return rehearse.Config{}, fmt.Errorf("find the app: there is no directory %s (hint: --app takes demo or the app's working directory)", o.app)
+	}
+	if err != nil {
+		return rehearse.Config{}, fmt.Errorf("find the app: %w", err)
+	}
+	if !info.IsDir() {
+		return rehearse.Config{}, fmt.Errorf("find the app: %s is a file (hint: --app takes the app's working directory)", o.app)
+	}
+	command, err := o.commandLine(dir)
+	if err != nil {
+		return rehearse.Config{}, err
+	}
+	return rehearse.Config{App: rehearse.App{
+		Name: filepath.Base(dir), Command: command, Dir: dir, ReadyPath: "/",
+		Env: map[string]string{}, ImageEnv: []string{"PATH=" + a.Getenv("PATH"), "NODE_ENV=production"},
+	}}, nil
+}
+
+// commandLine splits --command as a shell would, without its substitutions, or
+// takes the start script of package.json where that is plain node.
+func (o appOptions) commandLine(dir string) ([]string, error) {
+	line := o.command
+	if line == "" {
+		line = startScript(dir)
+	}
+	if line == "" {
+		return nil, &usageError{errNoCommand}
+	}
+	words, err := shellwords.Parse(line)
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("--command %q: %w (hint: mind the quotes; for more than one command give a script)", line, err)}
+	}
+	if len(words) == 0 {
+		return nil, &usageError{errNoCommand}
+	}
+	return words, nil
+}
+
+// startScript is package.json's, if node is all that it needs: npm in between
+// would take signals and memory.
+func startScript(dir string) string {
+	data, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	if err != nil {
+		return ""
+	}
+	var manifest struct {
+		Scripts struct{ Start string }
+	}
+	if json.Unmarshal(data, &manifest) != nil || !strings.HasPrefix(manifest.Scripts.Start, "node ") {
+		return ""
+	}
+	return manifest.Scripts.Start
+}

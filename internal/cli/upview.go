@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/timeline"
+	"github.com/aproorg/sluice/internal/ui"
+)
+
+// upView shows a rehearsal as lines for people or as JSON.
+type upView struct {
+	terminal *ui.Terminal
+	json     *ui.JSON // nil for people
+	tally    timeline.Tally
+}
+
+func newUpView(a *app) *upView {
+	v := &upView{terminal: a.out()}
+	if a.json {
+		v.json = ui.NewJSON(a.Out)
+	}
+	return v
+}
+
+// upEvent is one JSON line. Times are milliseconds.
+type upEvent struct {
+	Time  time.Time `json:"time"`
+	Event string    `json:"event"` // ready, request, environment, log, limit, store, warning, end
+
+	Viewer   string   `json:"viewer,omitempty"`
+	Timeline string   `json:"timeline,omitempty"`
+	Missing  []string `json:"missing,omitempty"` // what this machine cannot rehearse
+
+	Method      string  `json:"method,omitempty"`
+	Path        string  `json:"path,omitempty"`
+	Status      int     `json:"status,omitempty"`
+	Served      string  `json:"served,omitempty"`
+	Environment string  `json:"environment,omitempty"`
+	State       string  `json:"state,omitempty"`
+	FirstByte   float64 `json:"firstByteMs,omitempty"`
+	Total       float64 `json:"totalMs,omitempty"`
+	Cold        float64 `json:"coldStartMs,omitempty"`
+	Bytes       int64   `json:"bytes,omitempty"`
+	Chunks      int     `json:"chunks,omitempty"`
+	Error       string  `json:"error,omitempty"`
+	Note        string  `json:"note,omitempty"`
+}
+
+func (v *upView) emit(e upEvent) {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	_ = v.json.Write(e) // a reader that went away ends the program by SIGPIPE
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (v *upView) starting(c rehearse.Config) {
+	if v.json == nil {
+		v.terminal.Status("starting " + ui.Clean(c.App.Name) + " …")
+	}
+}
+
+func (v *upView) stop() { v.terminal.Status("") }
+
+// ready tells where everything is.
+func (v *upView) ready(w *rehearse.World, took time.Duration) {
+	v.terminal.Status("")
+	if v.json != nil {
+		v.emit(upEvent{Event: "ready", Viewer: w.ViewerURL, Timeline: w.TimelineURL, Missing: w.Lambda.Missing(), Total: milliseconds(took)})
+		return
+	}
+	t := v.terminal
+	t.Line("")
+	t.Line("  " + t.Paint(ui.Bold, "app       ") + t.Paint(ui.Blue, w.ViewerURL))
+	t.Line("  " + t.Paint(ui.Bold, "timeline  ") + t.Paint(ui.Blue, w.TimelineURL))
+	t.Line("")
+	t.Line(t.Paint(ui.Dim, "  ready in "+ui.Duration(took)+"; environments start with the first requests; Ctrl-C ends it"))
+	t.Line("")
+}
+
+func (v *upView) warn(text string) {
+	if v.json != nil {
+		v.emit(upEvent{Event: "warning", Note: text})
+		return
+	}
+	v.terminal.Line(v.terminal.Paint(ui.Yellow, "  note: ") + text)
+}
+
+// follow shows what happens until ctx is done.
+func (v *upView) follow(ctx context.Context, recorder *timeline.Recorder) {
+	subscription := recorder.Subscribe(0)
+	defer subscription.Close()
+	for {
+		events, missed, err := subscription.Next(ctx)
+		if err != nil {
+			return
+		}
+		if missed > 0 {
+			v.warn(fmt.Sprintf("%d events came too fast to be shown", missed))
+		}
+		for _, e := range events {
+			v.show(e)
+		}
+		v.status()
+	}
+}
+
+func (v *upView) show(e timeline.Event) {
+	request, ended := v.tally.Add(e)
+	switch {
+	case ended && v.json != nil:
+		v.emit(requestEvent(request))
+	case ended:
+		v.terminal.Line(v.requestLine(request))
+	case v.json != nil:
+		v.emitOther(e)
+	default:
+		v.showOther(e)
+	}
+}
+
+func requestEvent(r timeline.Request) upEvent {
+	return upEvent{
+		Time: r.Start.Add(r.Total), Event: "request", Method: r.Method, Path: r.Path, Status: r.Status, Served: served(r),
+		Environment: r.Environment, FirstByte: milliseconds(r.FirstByte), Total: milliseconds(r.Total), Cold: milliseconds(r.Cold),
+		Bytes: r.Bytes, Chunks: r.Chunks, Note: r.Note, Error: r.Error,
+	}
+}
+
+// served says in a word or two who answered.
+func served(r timeline.Request) string {
+	switch {
+	case r.Environment != "":
+		return r.Environment
+	case strings.HasPrefix(r.Note, "Hit"):
+		return "edge cache"
+	case r.Last == timeline.S3:
+		return "s3"
+	default:
+		return string(r.Last)
+	}
+}
+
+// requestLine is one request for people.
+func (v *upView) requestLine(r timeline.Request) string {
+	t := v.terminal
+	style := ui.Green
+	switch {
+	case r.Status >= 500 || r.Error != "":
+		style = ui.Red
+	case r.Status >= 400:
+		style = ui.Yellow
+	}
+	line := t.Paint(ui.Dim, r.Start.Add(r.Total).Format("15:04:05.000")) + "  " + t.Paint(style, fmt.Sprintf("%3d", r.Status)) + "  " +
+		ui.Pad(ui.Clean(r.Method), 6) + " " + ui.Pad(ui.Clean(r.Path), 36) + "  " + ui.Pad(served(r), 10)
+	first := "–"
+	if r.FirstByte > 0 {
+		first = ui.Duration(r.FirstByte)
+	}
+	line += fmt.Sprintf("  first byte %8s  total %8s  %8s", first, ui.Duration(r.Total), ui.Bytes(r.Bytes))
+	if r.Chunks > 1 {
+		line += fmt.Sprintf(" in %d chunks", r.Chunks)
+	}
+	if r.Cold > 0 {
+		line += t.Paint(ui.Yellow, "  cold start "+ui.Duration(r.Cold))
+	}
+	if r.Error != "" {
+		line += t.Paint(ui.Red, "  "+ui.Clean(r.Error))
+	}
+	return line
+}
+
+// lambdaLines are the lines that Lambda itself writes into a function's log.
+var lambdaLines = regexp.MustCompile(`^(START|END|REPORT|INIT_START|INIT_REPORT) `)
+
+// showOther shows what is no request's end: the app's output, limits, stores and
+// the ends of environments.
+func (v *upView) showOther(e timeline.Event) {
+	t := v.terminal
+	switch {
+	case e.Kind == timeline.Log && !lambdaLines.MatchString(e.Note) && !routine(e.Note):
+		t.Line(t.Paint(ui.Dim, ui.Pad(e.Environment, 7)+"│ "+ui.Clean(e.Note)))
+	case e.Kind == timeline.Limit:
+		t.Line(t.Paint(ui.Yellow, "limit: ") + ui.Clean(or(e.Environment, string(e.Hop))+": "+e.Note))
+	case e.Kind == timeline.Store:
+		t.Line(t.Paint(ui.Purple, "store: ") + ui.Clean(e.Note))
+	case e.Kind == timeline.EnvironmentState && e.State == timeline.Killed:
+		t.Line(t.Paint(ui.Dim, ui.Pad(e.Environment, 7)+"│ ended"+because(e.Note)))
+	}
+}
+
+func because(note string) string {
+	if note == "" {
+		return ""
+	}
+	return ": " + ui.Clean(note)
+}
+
+// routine tells the bootstrap's own lines of no trouble from the rest.
+func routine(line string) bool {
+	return strings.HasPrefix(line, `{"timestamp"`) && strings.Contains(line, `"level":"INFO"`)
+}
+
+func (v *upView) emitOther(e timeline.Event) {
+	out := upEvent{Time: e.Time, Environment: e.Environment, Note: e.Note}
+	switch e.Kind {
+	case timeline.EnvironmentState:
+		out.Event, out.State = "environment", string(e.State)
+	case timeline.Log:
+		out.Event = "log"
+	case timeline.Limit:
+		out.Event = "limit"
+	case timeline.Store:
+		out.Event = "store"
+	default:
+		return
+	}
+	v.emit(out)
+}
+
+// status is the line at the bottom of a terminal.
+func (v *upView) status() {
+	if v.json != nil || !v.terminal.Interactive() {
+		return
+	}
+	count := v.tally.Environments()
+	var states []string
+	for _, s := range []timeline.State{timeline.Init, timeline.Busy, timeline.Draining, timeline.Frozen} {
+		if count[s] > 0 {
+			states = append(states, fmt.Sprintf("%d %s", count[s], s))
+		}
+	}
+	v.terminal.Status(v.terminal.Paint(ui.Dim, fmt.Sprintf("environments: %s · %d in flight, %d requests, %d failed · %d cold starts · billed %s",
+		or(strings.Join(states, ", "), "none"), v.tally.InFlight, v.tally.Requests, v.tally.Failed, v.tally.ColdStarts, ui.Duration(v.tally.Billed))))
+}
+
+func (v *upView) ending() {
+	if v.json == nil {
+		v.terminal.Status("shutting down the environments …")
+	}
+}
+
+func (v *upView) ended() {
+	v.terminal.Status("")
+	if v.json != nil {
+		v.emit(upEvent{Event: "end"})
+		return
+	}
+	v.terminal.Line(fmt.Sprintf("ended: %d requests, %d failed, %d cold starts", v.tally.Requests, v.tally.Failed, v.tally.ColdStarts))
+}

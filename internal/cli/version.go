@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aproorg/sluice/internal/ui"
+)
+
+func newVersion(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Show which sluice this is",
+		Example: "  sluice version --json",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runVersion(cmd.Context(), a) },
+	}
+}
+
+// version is what the build knows of itself.
+type version struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Modified bool   `json:"modified"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func readVersion() version {
+	v := version{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	v.Version = info.Main.Version
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			v.Revision = s.Value
+		case "vcs.modified":
+			v.Modified = s.Value == "true"
+		}
+	}
+	return v
+}
+
+func runVersion(_ context.Context, a *app) error {
+	v := readVersion()
+	if a.json {
+		return ui.NewJSON(a.Out).Write(v)
+	}
+	text := fmt.Sprintf("sluice %s, %s, %s", v.Version, v.Go, v.Platform)
+	if v.Revision != "" {
+		text += ", commit " + v.Revision
+	}
+	if v.Modified {
+		text += " with changes"
+	}
+	_, err := fmt.Fprintln(a.Out, text)
+	return err
+}

@@ -1,0 +1,170 @@
+package timeline
+
+import "time"
+
+// Request is what became of one request, as its viewer saw it.
+type Request struct {
+	ID          string
+	Method      string
+	Path        string
+	Start       time.Time
+	First       Hop // the hop that the viewer reached
+	Last        Hop // the farthest that it passed
+	Environment string
+	Invocation  string
+
+	Status    int
+	FirstByte time.Duration // since Start; 0 if none came
+	Total     time.Duration // since Start
+	Bytes     int64
+	Chunks    int
+	// Cold is how long it waited for an environment that was started for it; 0 is
+	// a warm one, or none.
+	Cold  time.Duration
+	Note  string // of the first hop, e.g. "Hit from cloudfront"
+	Error string
+
+	reached time.Time // Lambda
+}
+
+// Tally follows events and keeps count. The zero value is ready. One goroutine
+// may use it at a time.
+type Tally struct {
+	Requests     int // that have begun
+	Failed       int // that ended with 5xx or broke off
+	InFlight     int
+	ColdStarts   int
+	ColdTime     time.Duration
+	Billed       time.Duration // of the states that have ended
+	open         map[string]*Request
+	environments map[string]*environment
+}
+
+// environment is what is known of one that has not ended.
+type environment struct {
+	state State
+	since time.Time
+	ready time.Time // zero while in its first init
+	used  bool
+}
+
+// Add takes the next event. Where it ends a request, that is returned.
+func (t *Tally) Add(e Event) (Request, bool) {
+	if t.open == nil {
+		t.open, t.environments = map[string]*Request{}, map[string]*environment{}
+	}
+	switch e.Kind {
+	case RequestStart:
+		t.begin(e)
+	case RequestFirstByte, RequestChunk:
+		if r := t.open[e.Request]; r != nil && r.First == e.Hop {
+			r.progress(e)
+		}
+	case Invoke:
+		t.invoke(e)
+	case RequestEnd:
+		return t.end(e)
+	case EnvironmentState:
+		t.move(e)
+	}
+	return Request{}, false
+}
+
+func (t *Tally) begin(e Event) {
+	r := t.open[e.Request]
+	if r == nil {
+		r = &Request{ID: e.Request, Method: e.Method, Path: e.Path, Start: e.Time, First: e.Hop}
+		t.open[e.Request] = r
+		t.Requests++
+		t.InFlight++
+	}
+	r.Last = e.Hop
+	if e.Hop == Lambda {
+		r.reached = e.Time
+	}
+}
+
+func (r *Request) progress(e Event) {
+	if r.FirstByte == 0 {
+		r.FirstByte = max(1, e.Time.Sub(r.Start))
+	}
+	if e.Status != 0 {
+		r.Status = e.Status
+	}
+	if e.Kind == RequestChunk {
+		r.Chunks++
+		r.Bytes += e.Bytes
+	}
+}
+
+// invoke gives a request its environment. It was a cold start if the environment
+// was not ready as the request came, and served nobody before.
+func (t *Tally) invoke(e Event) {
+	r := t.open[e.Request]
+	if r == nil {
+		return
+	}
+	r.Environment, r.Invocation = e.Environment, e.Invocation
+	env := t.environments[e.Environment]
+	if env == nil || env.used {
+		return
+	}
+	env.used = true
+	if !r.reached.IsZero() && (env.ready.IsZero() || env.ready.After(r.reached)) {
+		r.Cold = e.Time.Sub(r.reached)
+		t.ColdStarts++
+		t.ColdTime += r.Cold
+	}
+}
+
+func (t *Tally) end(e Event) (Request, bool) {
+	r := t.open[e.Request]
+	if r == nil || r.First != e.Hop {
+		return Request{}, false
+	}
+	delete(t.open, e.Request)
+	t.InFlight--
+	r.Total = e.Time.Sub(r.Start)
+	r.Note, r.Error = e.Note, e.Error
+	if e.Status != 0 {
+		r.Status = e.Status
+	}
+	if e.Bytes > r.Bytes {
+		r.Bytes = e.Bytes
+	}
+	if r.Status >= 500 || r.Error != "" {
+		t.Failed++
+	}
+	return *r, true
+}
+
+func (t *Tally) move(e Event) {
+	env := t.environments[e.Environment]
+	if env == nil {
+		env = &environment{}
+		t.environments[e.Environment] = env
+	} else if billed(env.state) {
+		t.Billed += e.Time.Sub(env.since)
+	}
+	if e.State != Init && env.ready.IsZero() {
+		env.ready = e.Time
+	}
+	env.state, env.since = e.State, e.Time
+	if e.State == Killed {
+		delete(t.environments, e.Environment)
+	}
+}
+
+// billed tells the states that Lambda charges for; the init phase is one of them
+// since August 2025 for every kind of function.
+// https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/
+func billed(s State) bool { return s == Init || s == Busy || s == Draining }
+
+// Environments counts those that have not ended by their state.
+func (t *Tally) Environments() map[State]int {
+	count := map[State]int{}
+	for _, env := range t.environments {
+		count[env.state]++
+	}
+	return count
+}
