@@ -1,0 +1,65 @@
+package settings
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func read(env map[string]string) (Settings, error) {
+	if _, ok := env["AWS_LAMBDA_RUNTIME_API"]; !ok {
+		env["AWS_LAMBDA_RUNTIME_API"] = "127.0.0.1:9001"
+	}
+	return Read(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+}
+
+func TestDefaults(t *testing.T) {
+	s, err := read(map[string]string{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.ReadyPath != "/health" || s.ReadyAttempts != 60 || s.ReadyInterval != 500*time.Millisecond || s.Heartbeat != 15*time.Second ||
+		s.DeadlineMargin != 5*time.Second || s.EarlyHeaders != 0 || s.Concurrency != 1 || s.LongInit || s.ForwardedHops != 0 || !s.Preload {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestOriginSecretMeansOneHopAndIsNotPrinted(t *testing.T) {
+	s, err := read(map[string]string{"SLUICE_ORIGIN_SECRET": "hush", "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.ForwardedHops != 1 || !s.LongInit {
+		t.Errorf("%+v", s)
+	}
+	if text := fmt.Sprintf("%v %+v %#v", s, s, s); strings.Contains(text, "hush") {
+		t.Error(text)
+	}
+}
+
+func TestBadValuesAreNamed(t *testing.T) {
+	for name, value := range map[string]string{
+		"AWS_LAMBDA_RUNTIME_API": "nowhere", "AWS_LAMBDA_MAX_CONCURRENCY": "0", "SLUICE_APP_PORT": "70000", "SLUICE_READY_PATH": "health",
+		"SLUICE_READY_ATTEMPTS": "many", "SLUICE_READY_INTERVAL": "0", "SLUICE_READY_LOG": "(", "SLUICE_HEARTBEAT": "15", "SLUICE_EXTENSION": "perhaps",
+		"SLUICE_RESPONSE_MODE": "streamed", "SLUICE_DEADLINE_EVENT": "a\nb", "SLUICE_LOG_LEVEL": "loud", "SLUICE_EVENTS_PATH": "x", "SLUICE_BUSY_PATH": "x",
+		"SLUICE_DRAIN_LIMIT": "-1s", "SLUICE_FORWARDED_HOPS": "-2",
+	} {
+		if _, err := read(map[string]string{name: value}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s=%q: error %v", name, value, err)
+		}
+	}
+	if _, err := Read(func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), "AWS_LAMBDA_RUNTIME_API") {
+		t.Errorf("no runtime API: %v", err)
+	}
+}
+
+func TestTableIsWhole(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range Table() {
+		if s.Meaning == "" || seen[s.Name] {
+			t.Errorf("%+v", s)
+		}
+		seen[s.Name] = true
+	}
+}
