@@ -63,7 +63,7 @@ func FuzzMessage(f *testing.F) {
 		if !bytes.Equal(message.Payload, payload) || b.Len() != 0 {
 			t.Errorf("%d bytes came back as %d, %d are left", len(payload), len(message.Payload), b.Len())
 		}
-		if v := message.Headers.Get(eventstream.EventTypeHeader); v.String() != "PayloadChunk" {
+		if v := message.Headers.Get(":event-type"); v.String() != "PayloadChunk" {
 			t.Errorf("event type %s", v)
 		}
 	})
