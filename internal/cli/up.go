@@ -108,9 +108,6 @@ func (o upOptions) config(a *app) (rehearse.Config, error) {
 	return c, nil
 }
 
-// closing bounds how long environments may take to end after Ctrl-C.
-const closing = 3 * time.Second
-
 func runUp(ctx context.Context, a *app, o upOptions) error {
 	begin := time.Now()
 	config, err := o.config(a)
@@ -127,10 +124,8 @@ func runUp(ctx context.Context, a *app, o upOptions) error {
 	}
 	view.ready(world, time.Since(begin))
 	view.follow(ctx, world.Recorder)
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
-	defer cancel()
 	view.ending()
-	err = world.Close(end)
+	err = world.Close(context.WithoutCancel(ctx))
 	view.ended()
 	return err
 }

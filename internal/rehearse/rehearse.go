@@ -98,9 +98,7 @@ func Start(ctx context.Context, cfg Config) (*World, error) {
 	w := &World{cfg: cfg.withDefaults()}
 	w.Recorder = w.cfg.Recorder
 	if err := w.start(ctx); err != nil {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
-		defer cancel()
-		return nil, errors.Join(err, w.Close(closing))
+		return nil, errors.Join(err, w.Close(context.WithoutCancel(ctx)))
 	}
 	return w, nil
 }
@@ -183,14 +181,18 @@ func found(act func(environment string) bool) func(string) error {
 	}
 }
 
-// closeLimit is what environments get to end in an orderly way: Lambda's own
-// shutdown phase is 2 s at most.
-const closeLimit = 3 * time.Second
+// closeLimit is what environments get to end in an orderly way: more than the
+// 500 ms of Lambda's shutdown phase, and no more than a person who pressed Ctrl-C
+// wants to wait for an answer that nobody reads.
+const closeLimit = 1200 * time.Millisecond
 
 // Close ends the rehearsal: viewers are cut off, environments are shut down as
-// Lambda does it, or killed once ctx is done, and files are removed. After it
-// nothing of the rehearsal runs, listens or lies on the disk.
+// Lambda does it, those still at work after a second or when ctx is done are
+// killed, and files are removed. After it nothing of the rehearsal runs, listens
+// or lies on the disk.
 func (w *World) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeLimit)
+	defer cancel()
 	w.servers.cut()
 	var failed []error
 	for i := len(w.teardowns) - 1; i >= 0; i-- {
@@ -208,3 +210,7 @@ func (w *World) Close(ctx context.Context) error {
 func (w *World) onClose(f func(context.Context) error) {
 	w.teardowns = append(w.teardowns, f)
 }
+
+// Dir is where the rehearsal keeps its files while it runs: the environments'
+// /tmp, and the app's state.
+func (w *World) Dir() string { return w.dir }

@@ -1,7 +1,6 @@
 package rehearse_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -19,10 +18,15 @@ import (
 	"github.com/aproorg/sluice/internal/rehearse"
 )
 
-// The test binary is also the demo app, as the sluice executable is.
+// The test binary is also the apps that are rehearsed.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == "demo-app" {
-		os.Exit(demoApp())
+	if len(os.Args) == 2 {
+		switch os.Args[1] {
+		case "demo-app":
+			os.Exit(demoApp())
+		case "clock-app":
+			os.Exit(clockApp())
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -68,9 +72,7 @@ func start(t testing.TB, cfg rehearse.Config) *rehearse.World {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-		defer cancel()
-		if err := w.Close(ctx); err != nil {
+		if err := w.Close(context.Background()); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
@@ -124,15 +126,4 @@ func TestSiteAndAPIOnOneDomain(t *testing.T) {
 			t.Errorf("GET %s did not come through the distribution: %v", test.path, res.Header)
 		}
 	}
-}
-
-// readEvents reads server-sent events with the time each line of data came.
-func readEvents(body io.Reader, each func(data string, at time.Time)) error {
-	lines := bufio.NewScanner(body)
-	for lines.Scan() {
-		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-			each(data, time.Now())
-		}
-	}
-	return lines.Err()
 }

@@ -135,4 +135,3 @@ func closer(listener net.Listener) func(context.Context) error {
 		return nil
 	}
 }
-

@@ -1,0 +1,257 @@
+package rehearse_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// An event that the app writes every 100 ms is read within 50 ms of its write,
+// through all hops.
+func TestStreamKeepsItsCadence(t *testing.T) {
+	const events, interval, bound = 20, 100 * time.Millisecond, 50 * time.Millisecond
+	w := start(t, demoConfig(t))
+	c := visitor(t)
+	get(t, c, w.ViewerURL+"/health") // the environment is warm
+	begin := time.Now()
+	res, err := c.Get(w.ViewerURL + "/api/probe/sse?events=20&interval=100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var late []time.Duration
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		var tick struct{ At int64 }
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok || json.Unmarshal([]byte(data), &tick) != nil || tick.At == 0 {
+			continue
+		}
+		if delay := time.Since(time.UnixMicro(tick.At)); delay > bound {
+			late = append(late, delay)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if len(late) > 0 {
+		t.Errorf("%d of %d events were late: %v", len(late), events, late)
+	}
+	if took := time.Since(begin); took < (events-1)*interval {
+		t.Errorf("the stream took %v: it was not written live", took)
+	}
+	request := lastRequest(t, w, "/api/probe/sse?events=20&interval=100")
+	if request.Chunks < events {
+		t.Errorf("the timeline saw %d chunks of %d events", request.Chunks, events)
+	}
+}
+
+// lastRequest waits until the timeline has a request's end.
+func lastRequest(t *testing.T, w *rehearse.World, path string) timeline.Request {
+	t.Helper()
+	for range 100 {
+		var tally timeline.Tally
+		events, _ := w.Recorder.Since(0)
+		var found *timeline.Request
+		for _, e := range events {
+			if r, ended := tally.Add(e); ended && r.Path == path {
+				found = &r
+			}
+		}
+		if found != nil {
+			return *found
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("the timeline has no request of %s", path)
+	return timeline.Request{}
+}
+
+func TestFirstRequestIsAColdStart(t *testing.T) {
+	w := start(t, demoConfig(t))
+	c := visitor(t)
+	get(t, c, w.ViewerURL+"/health?first")
+	get(t, c, w.ViewerURL+"/health?second")
+	first, second := lastRequest(t, w, "/health?first"), lastRequest(t, w, "/health?second")
+	if first.Cold == 0 || first.Cold > first.Total || first.Environment != "env-1" {
+		t.Errorf("first: %+v", first)
+	}
+	if second.Cold != 0 || second.Environment != "env-1" || second.Status != http.StatusOK || second.FirstByte == 0 {
+		t.Errorf("second: %+v", second)
+	}
+}
+
+func TestBodiesArriveWhole(t *testing.T) {
+	w := start(t, demoConfig(t))
+	c := visitor(t)
+	_, body := get(t, c, w.ViewerURL+"/api/probe/binary")
+	for i := range 256 {
+		if len(body) != 256 || body[i] != byte(i) {
+			t.Fatalf("256 bytes became %d: %x", len(body), body)
+		}
+	}
+	upload := bytes.Repeat([]byte("\x00\xff sluice"), 400_000) // 3.6 MB, 4.8 as base64
+	res, err := c.Post(w.ViewerURL+"/api/upload", "application/octet-stream", bytes.NewReader(upload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var answer struct {
+		Parts []struct{ SHA256 string }
+	}
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || len(answer.Parts) != 1 {
+		t.Fatalf("%s: %+v, %v", res.Status, answer, err)
+	}
+	if want := sha256.Sum256(upload); answer.Parts[0].SHA256 != hexString(want[:]) {
+		t.Error("the upload arrived changed")
+	}
+}
+
+func hexString(b []byte) string {
+	const digits = "0123456789abcdef"
+	out := make([]byte, 0, 2*len(b))
+	for _, c := range b {
+		out = append(out, digits[c>>4], digits[c&15])
+	}
+	return string(out)
+}
+
+func TestCrashAndHangOfTheApp(t *testing.T) {
+	cfg := demoConfig(t)
+	cfg.Timeout = 2 * time.Second
+	w := start(t, cfg)
+	c := visitor(t)
+	for _, test := range []struct {
+		path   string
+		status int
+	}{{"/api/crash", http.StatusBadGateway}, {"/api/hang", http.StatusGatewayTimeout}} {
+		res, err := c.Post(w.ViewerURL+test.path, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+		if res.StatusCode != test.status {
+			t.Errorf("POST %s: %s, want %d", test.path, res.Status, test.status)
+		}
+		if res, _ := get(t, c, w.ViewerURL+"/health"); res.StatusCode != http.StatusOK {
+			t.Errorf("after %s: %s", test.path, res.Status)
+		}
+	}
+}
+
+// An app without a site gets every path, the root included.
+func TestAppWithoutASite(t *testing.T) {
+	cfg := clockConfig(t)
+	w := start(t, cfg)
+	c := visitor(t)
+	for _, path := range []string{"/", "/a", "/a/b%20c", "/a//b"} {
+		if res, body := get(t, c, w.ViewerURL+path); res.StatusCode != http.StatusOK || !strings.HasPrefix(body, "/") {
+			t.Errorf("GET %s: %s, %.80s", path, res.Status, body)
+		}
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	cfg := clockConfig(t)
+	cfg.Site = demoConfig(t).Site
+	cfg.Routes = []string{"/service/*", "/exact"}
+	w := start(t, cfg)
+	c := visitor(t)
+	for path, prefix := range map[string]string{"/service/x": "/service/x", "/exact": "/exact", "/api/x": "<!", "/": "<!"} {
+		if _, body := get(t, c, w.ViewerURL+path); !strings.HasPrefix(strings.ToLower(strings.TrimSpace(body)), prefix) {
+			t.Errorf("GET %s: %.80s, want %s…", path, body, prefix)
+		}
+	}
+	for _, route := range []string{"api/*", "/a*", "/a/*/b", "/?"} {
+		cfg.Routes = []string{route}
+		if w, err := rehearse.Start(t.Context(), cfg); err == nil {
+			w.Close(t.Context())
+			t.Errorf("route %q was taken", route)
+		} else if !strings.Contains(err.Error(), route) {
+			t.Errorf("route %q: %v", route, err)
+		}
+	}
+}
+
+func TestPortTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, flag := range []string{"--listen", "--timeline"} {
+		cfg := demoConfig(t)
+		if flag == "--listen" {
+			cfg.Listen = taken.Addr().String()
+		} else {
+			cfg.TimelineListen = taken.Addr().String()
+		}
+		_, err := rehearse.Start(t.Context(), cfg)
+		if err == nil || !strings.Contains(err.Error(), taken.Addr().String()) || !strings.Contains(err.Error(), "hint: "+flag) {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
+
+func TestTwoHundredConcurrentRequests(t *testing.T) {
+	const requests, environments = 200, 20
+	cfg := clockConfig(t)
+	cfg.Concurrency = environments
+	w := start(t, cfg)
+	c := visitor(t)
+	var mu sync.Mutex
+	statuses := map[int]int{}
+	var wg sync.WaitGroup
+	for range requests {
+		wg.Go(func() {
+			res, err := c.Get(w.ViewerURL + "/api/x")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+			mu.Lock()
+			defer mu.Unlock()
+			statuses[res.StatusCode]++
+		})
+	}
+	wg.Wait()
+	if statuses[http.StatusOK] < environments || statuses[http.StatusOK] == requests {
+		t.Errorf("statuses %v: want %d environments to answer, and Lambda to throttle the rest", statuses, environments)
+	}
+	if n := len(w.Lambda.Environments()); n > environments {
+		t.Errorf("%d environments, the limit is %d", n, environments)
+	}
+	// Another path: the edge holds an error for ten seconds.
+	if res, _ := get(t, c, w.ViewerURL+"/api/afterwards"); res.StatusCode != http.StatusOK {
+		t.Errorf("afterwards: %s", res.Status)
+	}
+	t.Logf("statuses %v", statuses)
+}
+
+// clockConfig is a rehearsal of the clock app.
+func clockConfig(t testing.TB) rehearse.Config {
+	t.Helper()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rehearse.Config{
+		App:    rehearse.App{Name: "clock", Command: []string{executable, "clock-app"}, ReadyPath: "/health", State: "CLOCK_DIR"},
+		Listen: "127.0.0.1:0",
+	}
+}
