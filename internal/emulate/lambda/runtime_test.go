@@ -16,6 +16,8 @@ func TestMain(m *testing.M) {
 		testfunction.RunExtension()
 	case len(os.Args) > 1 && os.Args[1] == "runtime", os.Getenv("TEST_RUNTIME") != "":
 		testfunction.Run()
+	case len(os.Args) > 2 && os.Args[1] == "host":
+		runHost(os.Args[2])
 	default:
 		os.Exit(m.Run())
 	}

@@ -189,6 +189,12 @@ func (c *runtimeClient) handle(e Event, h http.Header, body []byte) {
 		cmd := exec.Command("setsid", "sh", "-c", "while :; do echo x >>"+e.Path+"; sleep 0.01; done")
 		_ = cmd.Start()
 		respond(fmt.Sprint(cmd.Process.Pid))
+	case "orphan": // a process whose parent ends before it
+		_ = exec.Command("sh", "-c", "sleep 0.01 & exit").Run()
+		respond("null")
+	case "zombies":
+		out, _ := exec.Command("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z '").Output()
+		respond(strings.TrimSpace(string(out)))
 	case "raw": // METHOD PATH sent to the Runtime API while the invocation is open
 		method, path, _ := strings.Cut(e.Text, " ")
 		path = strings.ReplaceAll(path, "ID", c.id)

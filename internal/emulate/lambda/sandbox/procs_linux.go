@@ -97,8 +97,8 @@ func (g *Group) kill() {
 	}
 }
 
-// stop sends SIGSTOP until a look at the tree shows nothing that still runs: a
-// process may fork while the others are stopped.
+// stop sends SIGSTOP until a look at the tree shows no process that has not got
+// it: one may fork while the others are stopped.
 func (g *Group) stop(on bool) error {
 	if !on {
 		for _, pid := range g.tree() {
@@ -106,26 +106,15 @@ func (g *Group) stop(on bool) error {
 		}
 		return nil
 	}
-	for range 50 {
-		running := 0
+	sent := map[int]bool{}
+	for before := -1; len(sent) != before; {
+		before = len(sent)
 		for _, pid := range g.tree() {
-			if s := stateOf(pid); s != 'T' && s != 'Z' && s != 0 {
-				running++
+			if !sent[pid] {
+				sent[pid] = true
 				_ = syscall.Kill(pid, syscall.SIGSTOP)
 			}
 		}
-		if running == 0 {
-			return nil
-		}
-		time.Sleep(200 * time.Microsecond)
 	}
 	return nil
-}
-
-func stateOf(pid int) byte {
-	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if i := strings.LastIndexByte(string(b), ')'); i >= 0 && i+2 < len(b) {
-		return b[i+2]
-	}
-	return 0
 }

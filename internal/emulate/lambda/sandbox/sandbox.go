@@ -138,7 +138,7 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 func (g *Group) Processes() []int { return g.pids() }
 
 // Freeze stops every process of the group, also those in process groups of their
-// own, and returns when they have stopped.
+// own.
 func (g *Group) Freeze() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
