@@ -182,7 +182,7 @@ func (b backend) PutObject(bucket, key string, meta map[string]string, body io.R
 	if c.size != size {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		return gofakes3.PutObjectResult{}, errors.Join(gofakes3.ErrIncompleteBody, b.discard(c))
+		return gofakes3.PutObjectResult{}, b.reject(c, gofakes3.ErrIncompleteBody)
 	}
 	_, err = b.commit(bucket, key, c, fromAPI(meta), func(old *object) error {
 		info := &gofakes3.ConditionalObjectInfo{Exists: old != nil}

@@ -58,7 +58,7 @@ func (b backend) UploadPart(bucket, key string, id gofakes3.UploadID, number int
 		err = gofakes3.ErrIncompleteBody
 	}
 	if err != nil {
-		return "", errors.Join(err, b.discard(c))
+		return "", b.reject(c, err)
 	}
 	if old, ok := u.parts[number]; ok {
 		if err := b.discard(old.content); err != nil {

@@ -140,12 +140,12 @@ func (s *Store) commit(bucketName, key string, c content, m Metadata, check func
 	defer s.mu.Unlock()
 	b := s.buckets[bucketName]
 	if b == nil {
-		return nil, errors.Join(errNoBucket, s.discard(c))
+		return nil, s.reject(c, errNoBucket)
 	}
 	old := b.objects[key]
 	if check != nil {
 		if err := check(old); err != nil {
-			return nil, errors.Join(err, s.discard(c))
+			return nil, s.reject(c, err)
 		}
 	}
 	m = m.Clone()
@@ -161,6 +161,15 @@ func (s *Store) commit(bucketName, key string, c content, m Metadata, check func
 		return o, s.discard(old.content)
 	}
 	return o, nil
+}
+
+// reject discards a content and returns why, as it is: gofakes3 reads its errors by
+// type. The caller holds the lock.
+func (s *Store) reject(c content, why error) error {
+	if err := s.discard(c); err != nil {
+		return errors.Join(why, err)
+	}
+	return why
 }
 
 // get opens an object. The reader must be closed; the object stays readable
