@@ -99,3 +99,6 @@ func explain(err error) error {
 	}
 	return err
 }
+
+// Emulated tells whether an emulator answers in AWS's place.
+func (c *Config) Emulated() bool { return c.emulated }

@@ -41,8 +41,9 @@ func check(ctx context.Context, img *Image, o Options) error {
 	return o.remember(img.Base, wanted)
 }
 
-// expected is what must be there: the caller's paths, and each link's parent,
-// which must be a directory because the links' layer lists it as one.
+// expected is what to look for: the caller's paths, which must be there, and
+// each link's parent, which must be a directory if it is there, because the
+// links' layer lists it as one.
 func expected(o Options) []string {
 	wanted := slices.Clone(o.Expect)
 	for _, link := range o.Links {
@@ -127,6 +128,8 @@ func (s *search) verdict(o Options) error {
 		kind, ok := s.found[path]
 		isParent := slices.ContainsFunc(o.Links, func(link Link) bool { return strings.HasPrefix(link.Path, path+"/") })
 		switch {
+		case !ok && !slices.Contains(o.Expect, path):
+			// The links' layer makes the directory.
 		case !ok:
 			return fmt.Errorf("has no %s (hint: is it the app's image, and of a version that Sluice knows?)", path)
 		case isParent && kind != tar.TypeDir:

@@ -157,7 +157,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	result, err := img.result()
+	result, err := img.Describe()
 	if err != nil || o.To == "" {
 		return result, err
 	}
@@ -181,7 +181,8 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	return result, err
 }
 
-func (i *Image) result() (Result, error) {
+// Describe tells what is known of the image before it is sent.
+func (i *Image) Describe() (Result, error) {
 	manifest, err := i.Manifest()
 	if err != nil {
 		return Result{}, fmt.Errorf("read the new manifest: %w", err)

@@ -110,6 +110,25 @@ func Delete(ctx context.Context, ref string, registry Registry) error {
 	return nil
 }
 
+// Untag removes a tag where the registry lets one: by the specification a tag
+// whose manifest was deleted may stay, and its removal may be refused.
+func Untag(ctx context.Context, ref string, registry Registry) error {
+	tag, err := name.NewTag(ref)
+	if err != nil {
+		return fmt.Errorf("remove tag %s: %w", ref, err)
+	}
+	err = remote.Delete(tag, registry.options(ctx, nil)...)
+	for _, refusal := range []int{http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed} {
+		if isStatus(err, refusal) {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remove tag %s: %w", ref, explain(err))
+	}
+	return nil
+}
+
 // Exists tells whether a registry holds the manifest that ref names.
 func Exists(ctx context.Context, ref string, registry Registry) (bool, error) {
 	parsed, err := name.ParseReference(ref)

@@ -1,0 +1,262 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/aproorg/sluice/internal/site"
+)
+
+// siteResource is sluice_site: one front end in one bucket.
+type siteResource struct{ session *session }
+
+var (
+	_ resource.ResourceWithConfigure      = (*siteResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*siteResource)(nil)
+	_ resource.ResourceWithImportState    = (*siteResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*siteResource)(nil)
+)
+
+type siteModel struct {
+	Source         types.String `tfsdk:"source"`
+	Path           types.String `tfsdk:"path"`
+	Bucket         types.String `tfsdk:"bucket"`
+	DistributionID types.String `tfsdk:"distribution_id"`
+	Keep           types.String `tfsdk:"keep"`
+
+	Release types.String `tfsdk:"release"`
+	Files   types.Int64  `tfsdk:"files"`
+	Changes types.String `tfsdk:"changes"`
+	Drift   types.List   `tfsdk:"drift"`
+}
+
+func (*siteResource) Metadata(_ context.Context, _ resource.MetadataRequest, r *resource.MetadataResponse) {
+	r.TypeName = "sluice_site"
+}
+
+func (s *siteResource) Configure(_ context.Context, request resource.ConfigureRequest, r *resource.ConfigureResponse) {
+	receive(&s.session, request.ProviderData, r)
+}
+
+// ValidateConfig catches a period that cannot be read.
+func (s *siteResource) ValidateConfig(ctx context.Context, request resource.ValidateConfigRequest, r *resource.ValidateConfigResponse) {
+	var config siteModel
+	if r.Diagnostics.Append(request.Config.Get(ctx, &config)...); r.Diagnostics.HasError() || config.Keep.IsUnknown() || config.Keep.IsNull() {
+		return
+	}
+	if keep, err := time.ParseDuration(config.Keep.ValueString()); err != nil || keep <= 0 {
+		r.Diagnostics.AddAttributeError(path.Root("keep"), "Not a period", fmt.Sprintf("%q: write hours, such as \"168h\" for a week.", config.Keep.ValueString()))
+	}
+}
+
+// ModifyPlan compares the site with the bucket, so that the plan says how many
+// files change, and is empty where none does.
+func (s *siteResource) ModifyPlan(ctx context.Context, request resource.ModifyPlanRequest, r *resource.ModifyPlanResponse) {
+	if request.Plan.Raw.IsNull() || s.session == nil {
+		return // destroy
+	}
+	var plan siteModel
+	if r.Diagnostics.Append(request.Plan.Get(ctx, &plan)...); r.Diagnostics.HasError() || plan.Source.IsUnknown() || plan.Path.IsUnknown() {
+		return
+	}
+	var state *siteModel
+	if !request.State.Raw.IsNull() {
+		state = &siteModel{}
+		if r.Diagnostics.Append(request.State.Get(ctx, state)...); r.Diagnostics.HasError() {
+			return
+		}
+	}
+	if err := s.plan(ctx, &plan, state); err != nil {
+		r.Diagnostics.AddError("The site cannot be planned", err.Error())
+		return
+	}
+	r.Diagnostics.Append(r.Plan.Set(ctx, &plan)...)
+}
+
+func (s *siteResource) plan(ctx context.Context, plan, state *siteModel) error {
+	options, closeSource, err := s.options(ctx, plan)
+	if err != nil {
+		return err
+	}
+	defer closeSource()
+	plan.Drift = types.ListValueMust(types.StringType, nil)
+	found, err := s.compare(ctx, options)
+	if err != nil {
+		return err
+	}
+	if found == nil { // no bucket yet
+		release, files, err := site.Digest(ctx, options)
+		plan.set(release, files, fmt.Sprintf("%d new", files))
+		return err
+	}
+	plan.set(found.Release, found.Files, found.Summary())
+	switch {
+	case state == nil:
+	case found.Empty():
+		plan.Changes = state.Changes
+	case state.Changes.Equal(plan.Changes) && state.Release.Equal(plan.Release):
+		plan.Changes = types.StringUnknown() // the same words, but there is work to do
+	}
+	return nil
+}
+
+// compare returns nothing where the bucket is still to be made.
+func (s *siteResource) compare(ctx context.Context, options site.Options) (*site.Plan, error) {
+	if options.Store == nil {
+		return nil, nil
+	}
+	found, err := site.MakePlan(ctx, options)
+	if errors.Is(err, fs.ErrNotExist) && options.Store.Check(ctx) != nil {
+		return nil, nil
+	}
+	return found, err
+}
+
+func (m *siteModel) set(release string, files int, changes string) {
+	m.Release, m.Files, m.Changes = types.StringValue(release), types.Int64Value(int64(files)), types.StringValue(changes)
+}
+
+func (s *siteResource) Create(ctx context.Context, request resource.CreateRequest, r *resource.CreateResponse) {
+	var plan siteModel
+	if r.Diagnostics.Append(request.Plan.Get(ctx, &plan)...); r.Diagnostics.HasError() {
+		return
+	}
+	s.apply(ctx, &plan, &r.Diagnostics)
+	if !r.Diagnostics.HasError() {
+		r.Diagnostics.Append(r.State.Set(ctx, &plan)...)
+	}
+}
+
+func (s *siteResource) Update(ctx context.Context, request resource.UpdateRequest, r *resource.UpdateResponse) {
+	var plan siteModel
+	if r.Diagnostics.Append(request.Plan.Get(ctx, &plan)...); r.Diagnostics.HasError() {
+		return
+	}
+	s.apply(ctx, &plan, &r.Diagnostics)
+	if !r.Diagnostics.HasError() {
+		r.Diagnostics.Append(r.State.Set(ctx, &plan)...)
+	}
+}
+
+func (s *siteResource) apply(ctx context.Context, plan *siteModel, diags *diag.Diagnostics) {
+	options, closeSource, err := s.options(ctx, plan)
+	if err != nil {
+		diags.AddError("The site cannot be deployed", err.Error())
+		return
+	}
+	defer closeSource()
+	found, err := site.MakePlan(ctx, options)
+	if err == nil && !plan.Release.IsUnknown() && found.Release != plan.Release.ValueString() {
+		err = fmt.Errorf("planned release %s, but the files are %s now (hint: plan again)", plan.Release.ValueString(), found.Release)
+	}
+	if err == nil {
+		_, err = found.Apply(ctx, options)
+	}
+	if err != nil {
+		diags.AddError("The site was not deployed", err.Error())
+		return
+	}
+	changes := plan.Changes
+	plan.set(found.Release, found.Files, found.Summary())
+	if !changes.IsUnknown() {
+		plan.Changes = changes // as the plan said
+	}
+	plan.Drift = types.ListValueMust(types.StringType, nil)
+}
+
+// Read looks for files that are gone from the bucket or that somebody changed.
+func (s *siteResource) Read(ctx context.Context, request resource.ReadRequest, r *resource.ReadResponse) {
+	var state siteModel
+	if r.Diagnostics.Append(request.State.Get(ctx, &state)...); r.Diagnostics.HasError() {
+		return
+	}
+	bucket, err := s.session.bucket(ctx, state.Bucket.ValueString())
+	if err != nil {
+		r.Diagnostics.AddError("The bucket cannot be read", err.Error())
+		return
+	}
+	found, err := site.Inspect(ctx, bucket)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && found.Release == "":
+		r.State.RemoveResource(ctx)
+		return
+	case err != nil:
+		r.Diagnostics.AddError("The bucket cannot be read", err.Error())
+		return
+	}
+	drift := append(found.Missing, found.Altered...)
+	if found.Unfinished {
+		drift = append(drift, "(a run was interrupted)")
+	}
+	list, diags := types.ListValueFrom(ctx, types.StringType, drift)
+	if drift == nil {
+		list = types.ListValueMust(types.StringType, nil)
+	}
+	r.Diagnostics.Append(diags...)
+	state.Drift, state.Release, state.Files = list, types.StringValue(found.Release), types.Int64Value(int64(found.Files))
+	r.Diagnostics.Append(r.State.Set(ctx, &state)...)
+}
+
+// Delete removes what the resource has uploaded and nothing else.
+func (s *siteResource) Delete(ctx context.Context, request resource.DeleteRequest, r *resource.DeleteResponse) {
+	var state siteModel
+	if r.Diagnostics.Append(request.State.Get(ctx, &state)...); r.Diagnostics.HasError() {
+		return
+	}
+	bucket, err := s.session.bucket(ctx, state.Bucket.ValueString())
+	if err == nil {
+		_, err = site.Remove(ctx, site.Options{Store: bucket})
+	}
+	if err != nil {
+		r.Diagnostics.AddError("The site was not removed", err.Error())
+	}
+}
+
+// ImportState takes the bucket's name.
+func (s *siteResource) ImportState(ctx context.Context, request resource.ImportStateRequest, r *resource.ImportStateResponse) {
+	resource.ImportStatePassthroughID(ctx, path.Root("bucket"), request, r)
+}
+
+// options are package site's. Store is nil while the bucket's name is unknown.
+func (s *siteResource) options(ctx context.Context, plan *siteModel) (site.Options, func() error, error) {
+	registry, err := s.session.registry(ctx, trimKind(plan.Source.ValueString()))
+	if err != nil {
+		return site.Options{}, nil, err
+	}
+	options := site.Options{}
+	if !plan.Keep.IsUnknown() && plan.Keep.ValueString() != "" {
+		if options.Keep, err = time.ParseDuration(plan.Keep.ValueString()); err != nil {
+			return site.Options{}, nil, err
+		}
+	}
+	if !plan.Bucket.IsUnknown() {
+		bucket, err := s.session.bucket(ctx, plan.Bucket.ValueString())
+		if err != nil {
+			return site.Options{}, nil, err
+		}
+		options.Store = bucket
+	}
+	if id := plan.DistributionID.ValueString(); id != "" {
+		config, err := s.session.config(ctx)
+		if err != nil {
+			return site.Options{}, nil, err
+		}
+		options.Invalidator = config.Distribution(id)
+	}
+	source, err := site.Open(ctx, site.From{
+		Ref: plan.Source.ValueString(), Path: plan.Path.ValueString(), CacheDir: s.session.cacheDir, Registry: registry,
+	})
+	if err != nil {
+		return site.Options{}, nil, err
+	}
+	options.Source = source
+	return options, source.Close, nil
+}
