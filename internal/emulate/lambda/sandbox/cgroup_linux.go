@@ -40,13 +40,20 @@ func (g *Group) open(name string) error {
 		return err
 	}
 	g.dirfd = fd
-	if g.memory > 0 && g.limited() {
-		for file, value := range map[string]string{
-			"memory.max": strconv.FormatInt(g.memory, 10), "memory.swap.max": "0", "memory.oom.group": "1",
-		} {
-			if err := g.set(file, value); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
+	return g.limitMemory()
+}
+
+// limitMemory holds the group to its memory if the kernel can. An older one knows
+// not all of the files.
+func (g *Group) limitMemory() error {
+	if g.memory == 0 || !g.limited() {
+		return nil
+	}
+	for file, value := range map[string]string{
+		"memory.max": strconv.FormatInt(g.memory, 10), "memory.swap.max": "0", "memory.oom.group": "1",
+	} {
+		if err := g.set(file, value); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	return nil
