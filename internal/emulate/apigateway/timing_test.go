@@ -38,8 +38,10 @@ func (f lambdaFunc) RoundTrip(r *http.Request) (*http.Response, error) {
 	go func() {
 		defer stop()
 		f(r.Context(), func(p string) { send("PayloadChunk", p) })
-		send("InvokeComplete", "{}")
-		_ = writer.Close()
+		if r.Context().Err() == nil {
+			send("InvokeComplete", "{}")
+		}
+		_ = writer.CloseWithError(context.Cause(r.Context())) // nil is EOF
 	}()
 	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: reader}, nil
 }

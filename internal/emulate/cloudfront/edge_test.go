@@ -256,6 +256,7 @@ func TestOriginResponseTimeout(t *testing.T) {
 					select {
 					case <-time.After(d - time.Since(start)):
 					case <-r.Context().Done():
+						writer.CloseWithError(r.Context().Err())
 						return
 					}
 					io.WriteString(writer, "x")
