@@ -34,6 +34,7 @@ type environment struct {
 	responded atomic.Int64 // when the invocation at hand was answered, Unix ns; else 0
 
 	// Owned by run.
+	current  *invocation   // nil between invocations
 	session  *session      // nil when no runtime is there
 	initTime time.Duration // of the last good init that has not been reported yet
 	oom      bool
@@ -229,6 +230,15 @@ func (e *environment) log(line string) {
 	e.mu.Unlock()
 	t.add(line)
 	e.em.cfg.Record.Emit(timeline.Event{Kind: timeline.Log, Environment: e.id, Note: line})
+}
+
+// hit tells the timeline of a limit that the environment ran into.
+func (e *environment) hit(format string, args ...any) {
+	event := timeline.Event{Kind: timeline.Limit, Hop: timeline.Lambda, Environment: e.id, Note: fmt.Sprintf(format, args...)}
+	if e.current != nil {
+		event.Request, event.Invocation = e.current.request, e.current.id
+	}
+	e.em.cfg.Record.Emit(event)
 }
 
 func (e *environment) info() EnvironmentInfo {

@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
@@ -25,8 +24,7 @@ func (e *environment) coldStart() {
 		return
 	}
 	e.log(initReport(took, "init", f))
-	e.em.cfg.Record.Emit(timeline.Event{Kind: timeline.Limit, Hop: timeline.Lambda, Environment: e.id,
-		Note: fmt.Sprintf("init failed after %s (%s); it is repeated within the invocation", took.Round(time.Millisecond), f.kind)})
+	e.hit("init failed after %s (%s); it is repeated within the invocation", took.Round(time.Millisecond), f.kind)
 	e.endSession(shutdownReason(f))
 }
 
@@ -120,8 +118,7 @@ func (e *environment) exitFailure(s *session, request string) *failure {
 	kind := typeExit
 	if e.oom || e.group.OutOfMemory() {
 		kind = typeMemory
-		e.em.cfg.Record.Emit(timeline.Event{Kind: timeline.Limit, Hop: timeline.Lambda, Environment: e.id,
-			Note: fmt.Sprintf("killed: more than %d MB of memory", e.em.cfg.Function.MemorySize)})
+		e.hit("killed: more than %d MB of memory", e.em.cfg.Function.MemorySize)
 	}
 	if exit == (sandbox.Exit{}) {
 		return fail(kind, request, "Runtime exited without providing a reason")

@@ -13,7 +13,8 @@ func (e *environment) invoke(v *invocation) {
 	defer v.cancel()
 	begin := time.Now()
 	v.deadline = begin.Add(e.em.cfg.Function.Timeout)
-	v.answered = &e.responded
+	v.answered, e.current = &e.responded, v
+	defer func() { e.current = nil }()
 	e.mu.Lock()
 	e.invocations++
 	e.tail = v.tail
@@ -102,8 +103,7 @@ func (e *environment) work(v *invocation) (f *failure, fatal bool) {
 func (e *environment) timedOut(request string) *failure {
 	timeout := e.em.cfg.Function.Timeout.Seconds()
 	e.log(fmt.Sprintf("%s %s Task timed out after %.2f seconds", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), request, timeout))
-	e.em.cfg.Record.Emit(timeline.Event{Kind: timeline.Limit, Hop: timeline.Lambda, Environment: e.id, Invocation: request,
-		Note: fmt.Sprintf("timed out after %.2f seconds", timeout)})
+	e.hit("timed out after %.2f seconds", timeout)
 	return fail(typeTimeout, request, "Task timed out after %.2f seconds", timeout)
 }
 

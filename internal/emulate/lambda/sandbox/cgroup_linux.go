@@ -129,36 +129,42 @@ func field(lines, key string) string {
 	return ""
 }
 
-// findCgroup finds a directory of the unified hierarchy in which cgroups can be
-// made: beside our own cgroup if the memory controller is handed down there,
-// else below our own.
-func findCgroup() string {
+// cgroupPlaces lists the directories of the unified hierarchy in which cgroups
+// may be made: beside our own cgroup if the memory controller is handed down
+// there, then below our own.
+func cgroupPlaces() []string {
 	own := ownCgroup()
 	if own == "" {
-		return ""
+		return nil
 	}
 	parent := filepath.Dir(own)
 	control, _ := os.ReadFile(filepath.Join(parent, "cgroup.subtree_control"))
-	candidates := []string{own}
 	if bytes.Contains(control, []byte("memory")) {
-		candidates = []string{parent, own}
+		return []string{parent, own}
 	}
-	for _, dir := range candidates {
+	return []string{own}
+}
+
+// useCgroup takes the first place in which a process can be started and frozen.
+func (h *Host) useCgroup() {
+	for _, dir := range cgroupPlaces() {
 		removeStale(dir)
-		trial := filepath.Join(dir, fmt.Sprintf("%s%d-%d-probe", cgroupPrefix, os.Getpid(), opened.Add(1)))
-		if os.Mkdir(trial, 0o755) != nil {
-			continue
-		}
-		f, err := os.OpenFile(filepath.Join(trial, "cgroup.freeze"), os.O_WRONLY, 0)
-		if err == nil {
-			f.Close()
-		}
-		os.Remove(trial)
-		if err == nil {
-			return dir
+		h.cgroup = dir
+		if h.tryCgroup() == nil {
+			return
 		}
 	}
-	return ""
+	h.cgroup = ""
+	h.missing("no cgroup v2 that this user may write to: processes are frozen with SIGSTOP, one by one, and memory is watched, not limited; on a machine with systemd start sluice by: systemd-run --user --scope sluice")
+}
+
+func (h *Host) tryCgroup() error {
+	g, err := h.NewGroup("probe", os.TempDir(), 0)
+	if err != nil {
+		return err
+	}
+	_, err = g.Start(Spec{Command: []string{h.sh, "-c", "sleep 9"}})
+	return errors.Join(err, g.Freeze(), g.Close())
 }
 
 // ownCgroup is the directory of this process in the unified hierarchy.

@@ -99,6 +99,7 @@ type Group struct {
 func (h *Host) NewGroup(name, tmp string, memory int64) (*Group, error) {
 	g := &Group{host: h, tmp: tmp, memory: memory}
 	if err := g.open(name); err != nil {
+		_ = g.release()
 		return nil, fmt.Errorf("make process group %s: %w", name, err)
 	}
 	return g, nil

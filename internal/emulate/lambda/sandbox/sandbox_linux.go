@@ -28,14 +28,11 @@ type platform struct {
 
 // probe tries the best sandbox first and goes down from there.
 func (h *Host) probe() {
-	h.cgroup = findCgroup()
-	if h.cgroup == "" {
-		h.missing("no cgroup v2 that this user may write to: processes are frozen with SIGSTOP, one by one, and memory is watched, not limited")
-	}
 	h.sh, _ = exec.LookPath("sh")
 	h.mount, _ = exec.LookPath("mount")
 	h.unshare, _ = exec.LookPath("unshare")
 	h.user = os.Geteuid() != 0
+	h.useCgroup()
 	if h.sh == "" || h.mount == "" {
 		h.missing("no sh or no mount command: no /tmp of its own (TMPDIR instead) and no read-only file system")
 		return

@@ -96,32 +96,6 @@ func TestFileSystem(t *testing.T) {
 	}
 }
 
-// TestRoot makes a root directory of one static program.
-func TestRoot(t *testing.T) {
-	g := newGroup(t)
-	if !g.host.namespaces || g.host.unshare == "" {
-		t.Skip("no mount namespaces or no unshare here; run as root with util-linux installed")
-	}
-	root := t.TempDir()
-	for _, d := range []string{"bin", "lib", "lib64", "usr", "app", "tmp", "dev", "proc", "etc"} {
-		if err := os.Mkdir(filepath.Join(root, d), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	busybox, err := os.ReadFile("/bin/busybox")
-	if err != nil {
-		t.Skip("no static shell here; apt-get install busybox-static")
-	}
-	if err := os.WriteFile(filepath.Join(root, "bin/sh"), busybox, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	out, exit := run(t, g, Spec{Root: root, Dir: "/app", ReadOnly: true, Command: []string{"/bin/sh", "-c", "pwd; echo /*; echo x >/tmp/f && echo tmp; echo x >/app/f || echo readonly"}})
-	t.Log(out, exit)
-	if !slices.Contains(out, "/app") || !slices.Contains(out, "tmp") || !slices.Contains(out, "readonly") {
-		t.Errorf("got %q", out)
-	}
-}
-
 // TestFreeze counts the ticks of a process, and of a child in a session of its
 // own, while the group is frozen.
 func TestFreeze(t *testing.T) {
