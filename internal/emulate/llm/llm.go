@@ -11,7 +11,8 @@
 // choices or token counts of real models: a token here is a word.
 //
 // A question can set its own pace, for tests, by a mark such as
-// "[llm tokens=600 rate=2 first=3s status=429]" anywhere in its text.
+// "[llm tokens=600 rate=2 first=3s status=429]" anywhere in its text; every=500ms
+// is another way to say rate=2.
 package llm
 
 import (

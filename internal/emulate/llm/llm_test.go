@@ -110,14 +110,14 @@ func TestReaderThatLeavesCutsTheAnswer(t *testing.T) {
 func TestMarkSetsPace(t *testing.T) {
 	s := start(t, Config{})
 	marked := func(mark string) string { return strings.Replace(chat, "hello", "hi [llm "+mark+"] there", 1) }
-	text, came, done := read(t, ask(t, t.Context(), s.URL(), marked("tokens=30 rate=10000 first=1ms")).Body)
+	text, came, done := read(t, ask(t, t.Context(), s.URL(), marked("tokens=30 every=100us first=1ms")).Body)
 	if len(came) != 30 || !done {
 		t.Errorf("got %d words: %q", len(came), text)
 	}
 	if got := ask(t, t.Context(), s.URL(), marked("status=429")).StatusCode; got != 429 {
 		t.Errorf("status=429 gave %d", got)
 	}
-	for _, bad := range []string{"tokens=x", "tokens=0", "rate=0", "rate=NaN", "first=soon", "status=200", "color=red"} {
+	for _, bad := range []string{"tokens=x", "tokens=0", "rate=0", "rate=NaN", "every=0", "every=1", "first=soon", "status=200", "color=red"} {
 		if got := ask(t, t.Context(), s.URL(), marked(bad)).StatusCode; got != 400 {
 			t.Errorf("%s gave %d, want 400", bad, got)
 		}

@@ -105,6 +105,14 @@ func (p *pace) set(name, value string) (err error) {
 		if err == nil && !(p.Rate >= 0.001 && p.Rate <= 1e6) {
 			err = fmt.Errorf("rate must be 0.001 to 1000000 tokens in a second, not %s", value)
 		}
+	case "every":
+		var d time.Duration
+		if d, err = time.ParseDuration(value); err == nil && (d < time.Microsecond || d > time.Hour) {
+			err = fmt.Errorf("every must be 1us to 1h, not %s", value)
+		}
+		if err == nil {
+			p.Rate = float64(time.Second) / float64(d)
+		}
 	case "first":
 		p.First, err = time.ParseDuration(value)
 	case "status":
@@ -113,7 +121,7 @@ func (p *pace) set(name, value string) (err error) {
 			err = fmt.Errorf("status must be an HTTP error, not %s", value)
 		}
 	default:
-		err = fmt.Errorf("%q is not known: use tokens, rate, first, status", name)
+		err = fmt.Errorf("%q is not known: use tokens, rate, every, first, status", name)
 	}
 	return err
 }

@@ -1,0 +1,192 @@
+package librechat
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Need is whose task a variable of the environment is.
+type Need string
+
+const (
+	Required  Need = "required"  // the deployment gives it
+	Preset    Need = "preset"    // Sluice sets it; the deployment may set another value
+	Forbidden Need = "forbidden" // it, or a value of it, breaks LibreChat on Lambda
+)
+
+// Variable is one line of the environment's contract.
+type Variable struct {
+	Name   string
+	Need   Need
+	Secret bool
+	Value  string // of a preset; empty where it depends on the deployment
+	Why    string
+
+	check func(value string) error // of a value that is set; nil accepts all
+}
+
+// Contract returns all variables that Sluice has an opinion on, in reading
+// order. LibreChat knows many more, which pass through.
+func (r Release) Contract() []Variable {
+	all := slices.Concat(required, preset, forbidden)
+	if r.Design == GeneratesAfterPost {
+		all = append(all, streams)
+	}
+	return all
+}
+
+var required = []Variable{
+	{Name: "MONGO_URI", Need: Required, Secret: true, check: mongoURI,
+		Why: "the database; for DocumentDB with tls=true, tlsCAFile and retryWrites=false, which it does not have"},
+	{Name: "REDIS_URI", Need: Required, Secret: true, check: redisURI,
+		Why: "sessions, caches and streams live between environments; rediss:// for TLS"},
+	{Name: "JWT_SECRET", Need: Required, Secret: true, check: atLeast(32), Why: "signs access tokens"},
+	{Name: "JWT_REFRESH_SECRET", Need: Required, Secret: true, check: atLeast(32), Why: "signs the cookie of a session"},
+	{Name: "CREDS_KEY", Need: Required, Secret: true, check: hexOf(32), Why: "encrypts users' keys: 64 hex digits"},
+	{Name: "CREDS_IV", Need: Required, Secret: true, check: hexOf(16), Why: "encrypts users' keys: 32 hex digits"},
+	{Name: "DOMAIN_CLIENT", Need: Required, check: siteURL, Why: "links in mails and after a social login"},
+	{Name: "DOMAIN_SERVER", Need: Required, check: siteURL, Why: "callbacks of a social login"},
+}
+
+var preset = []Variable{
+	{Name: "NODE_ENV", Need: Preset, Value: "production", Why: "secure cookies, cache headers"},
+	{Name: "HOST", Need: Preset, Value: "127.0.0.1", Why: "the bootstrap is its only client"},
+	{Name: "TRUST_PROXY", Need: Preset, Value: "1", check: number(1),
+		Why: "the bootstrap sends one clean X-Forwarded-For"},
+	{Name: "USE_REDIS", Need: Preset, Value: "true", check: isTrue, Why: "without it each environment has caches of its own"},
+	{Name: "REDIS_KEY_PREFIX", Need: Preset,
+		Why: "differs between releases: cached settings never expire, so a new librechat.yaml would be ignored"},
+	{Name: "MONGO_MAX_POOL_SIZE", Need: Preset, Value: "5", check: number(1),
+		Why: "an environment serves one request at a time; the driver's default is 100"},
+	{Name: "MONGO_AUTO_INDEX", Need: Preset, Value: "false",
+		Why: "one environment makes indexes once; parallel first boots on an empty database race"},
+	{Name: "MONGO_AUTO_CREATE", Need: Preset, Value: "false", Why: "as MONGO_AUTO_INDEX"},
+	{Name: "S3_URL_EXPIRY_SECONDS", Need: Preset, Value: "14400", check: number(3600),
+		Why: "links are renewed every 30 minutes at most, and live 2 minutes by default"},
+	{Name: "DEBUG_LOGGING", Need: Preset, Value: "false", Why: "it writes files of every message"},
+	{Name: "LIBRECHAT_LOG_DIR", Need: Preset, Value: "/tmp/librechat/logs", Why: "only /tmp is writable; later releases heed it"},
+	{Name: "SEARCH", Need: Preset, Value: "false", Why: "there is no Meilisearch beside a function"},
+}
+
+var forbidden = []Variable{
+	{Name: "AWS_ACCESS_KEY_ID", Need: Forbidden, check: never,
+		Why: "it is passed to S3 without the session token, and every call fails; the bootstrap serves credentials on 127.0.0.1"},
+	{Name: "AWS_SECRET_ACCESS_KEY", Need: Forbidden, Secret: true, check: never, Why: "as AWS_ACCESS_KEY_ID"},
+	{Name: "AWS_SESSION_TOKEN", Need: Forbidden, Secret: true, check: never, Why: "as AWS_ACCESS_KEY_ID"},
+	{Name: "REDIS_KEY_PREFIX_VAR", Need: Forbidden, check: never, Why: "it and REDIS_KEY_PREFIX exclude each other, and LibreChat exits"},
+	{Name: "USE_REDIS_CLUSTER", Need: Forbidden, check: notTrue, Why: "with cluster mode off there is one node; across slots its DEL of several keys fails"},
+}
+
+var streams = Variable{Name: "USE_REDIS_STREAMS", Need: Forbidden, check: isTrue,
+	Why: "streams in one process's memory cannot be read in another environment"}
+
+// Check reports all that is wrong with the environment that LibreChat will
+// get, by name and never by value.
+func (r Release) Check(env map[string]string) error {
+	var wrong []error
+	for _, v := range r.Contract() {
+		value, set := env[v.Name]
+		switch {
+		case v.Need == Required && value == "":
+			wrong = append(wrong, fmt.Errorf("%s is missing: %s", v.Name, v.Why))
+		case set && value != "" && v.check != nil:
+			if err := v.check(value); err != nil {
+				wrong = append(wrong, fmt.Errorf("%s %w: %s", v.Name, err, v.Why))
+			}
+		}
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("environment of LibreChat: %w", errors.Join(wrong...))
+	}
+	return nil
+}
+
+func never(string) error { return errors.New("must not be set") }
+
+func isTrue(v string) error {
+	if !strings.EqualFold(strings.TrimSpace(v), "true") {
+		return errors.New("must be true")
+	}
+	return nil
+}
+
+func notTrue(v string) error {
+	if isTrue(v) == nil {
+		return errors.New("must not be true")
+	}
+	return nil
+}
+
+func number(least int) func(string) error {
+	return func(v string) error {
+		if n, err := strconv.Atoi(v); err != nil || n < least {
+			return fmt.Errorf("must be a whole number of at least %d", least)
+		}
+		return nil
+	}
+}
+
+func atLeast(n int) func(string) error {
+	return func(v string) error {
+		if len(v) < n {
+			return fmt.Errorf("must have at least %d characters", n)
+		}
+		return nil
+	}
+}
+
+func hexOf(bytes int) func(string) error {
+	return func(v string) error {
+		if b, err := hex.DecodeString(v); err != nil || len(b) != bytes {
+			return fmt.Errorf("must be %d hex digits", 2*bytes)
+		}
+		return nil
+	}
+}
+
+// parse reads a URI without showing it in the error, for it can hold a password.
+func parse(v string, schemes ...string) (*url.URL, error) {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+		return nil, fmt.Errorf("must be a URI of %s:// with a host", strings.Join(schemes, ":// or "))
+	}
+	return u, nil
+}
+
+// mongoURI checks what DocumentDB needs where the host is DocumentDB's.
+func mongoURI(v string) error {
+	// Several hosts with ports are valid here, and not to url.Parse.
+	if strings.HasPrefix(v, "mongodb://") && strings.Contains(v, ",") {
+		return nil
+	}
+	u, err := parse(v, "mongodb", "mongodb+srv")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(u.Hostname(), ".docdb.") {
+		return nil
+	}
+	q := u.Query()
+	if q.Get("retryWrites") != "false" {
+		return errors.New("is of DocumentDB and lacks retryWrites=false")
+	}
+	if q.Get("tls") == "true" && q.Get("tlsCAFile") == "" {
+		return errors.New("is of DocumentDB with TLS and lacks tlsCAFile")
+	}
+	return nil
+}
+
+func redisURI(v string) error {
+	_, err := parse(v, "redis", "rediss")
+	return err
+}
+
+func siteURL(v string) error {
+	_, err := parse(v, "http", "https")
+	return err
+}

@@ -1,0 +1,18 @@
+package librechat
+
+import "path"
+
+// ImageRoot is where the official image has the app; its front end is below it
+// in client/dist.
+const ImageRoot = "/app"
+
+// ImageLinks are the paths of the image that the app writes to, each with the
+// place below /tmp that it must become a link to: nothing else is writable on
+// Lambda. The bootstrap makes the targets before the app starts.
+func ImageLinks() map[string]string {
+	links := map[string]string{}
+	for _, dir := range writable {
+		links[path.Join(ImageRoot, dir)] = path.Join("/tmp"+ImageRoot, dir)
+	}
+	return links
+}

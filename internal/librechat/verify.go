@@ -1,0 +1,66 @@
+package librechat
+
+import (
+	"encoding/json"
+
+	"github.com/aproorg/sluice/internal/probe"
+)
+
+// browser is a User-Agent that LibreChat takes for a browser's: it answers
+// others with an error on /api/agents and /api/files.
+const browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
+
+// Description says by which paths `sluice verify` checks a LibreChat. It wants
+// the variables email and password of a user, and asks the given endpoint's
+// model to stream. With the stub model the question's mark sets length, pace
+// and silence; to another model it is a strange question.
+func Description(d Design, endpoint, model string) probe.Description {
+	get := func(path string) *probe.Request {
+		return &probe.Request{Path: path, Header: map[string]string{"User-Agent": browser}}
+	}
+	login := probe.Request{Method: "POST", Path: "/api/auth/login",
+		Header:  map[string]string{"User-Agent": browser, "Content-Type": "application/json"},
+		Body:    `{"email":"${email}","password":"${password}"}`,
+		Capture: map[string]string{"token": "token"}}
+	again := login
+	again.Capture = nil
+	return probe.Description{
+		App: "librechat",
+		Site: &probe.Site{
+			Routes:  []string{"/login", "/register", "/c/new"},
+			Missing: "/assets/missing.0000000000.js",
+			Hashed:  `/?assets/[A-Za-z0-9_.-]+\.[A-Za-z0-9_-]{8,}\.(?:js|css)`,
+		},
+		API:            get("/api/config"),
+		Errors:         []probe.Expect{{Request: *get("/api/user"), Status: 401}, {Request: *get("/api/convos"), Status: 401}},
+		Login:          &login,
+		Head:           get(ReadyPath),
+		NotModified:    get("/api/config"),
+		Cookies:        &probe.Cookies{Request: again, Names: []string{"refreshToken", "token_provider"}},
+		Stream:         stream(d, endpoint, model, "[llm tokens=${events} every=${interval_ms}ms first=100ms]"),
+		Silence:        stream(d, endpoint, model, "[llm tokens=3 every=100ms first=${silence_ms}ms]"),
+		HeartbeatEvent: "ping",
+	}
+}
+
+// stream asks a question and reads the answer.
+func stream(d Design, endpoint, model, question string) *probe.Stream {
+	body, err := json.Marshal(map[string]any{
+		"text": "sluice verify " + question, "sender": "User", "isCreatedByUser": true,
+		"parentMessageId": "00000000-0000-0000-0000-000000000000", "messageId": "verify-${random}",
+		"conversationId": nil, "endpoint": endpoint, "endpointType": "custom", "model": model,
+		"isTemporary": true, "ephemeralAgent": map[string]any{},
+	})
+	if err != nil {
+		panic(err) // plain values always encode
+	}
+	header := map[string]string{"User-Agent": browser, "Authorization": "Bearer ${token}", "Content-Type": "application/json"}
+	post := probe.Request{Method: "POST", Path: "/api/agents/chat/" + endpoint, Header: header, Body: string(body)}
+	if d == StreamsInPost {
+		return &probe.Stream{Request: post, Final: `"final":true`}
+	}
+	post.Capture = map[string]string{"stream": "streamId"}
+	return &probe.Stream{Start: &post, Final: `"final":true`, Request: probe.Request{
+		Path:   "/api/agents/chat/stream/${stream}",
+		Header: map[string]string{"User-Agent": browser, "Authorization": "Bearer ${token}"}}}
+}
