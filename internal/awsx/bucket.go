@@ -37,6 +37,7 @@ func (c *Config) Bucket(name, owner string) *Bucket {
 	client := s3.NewFromConfig(c.sdk, func(o *s3.Options) {
 		// Emulators know no bucket's own host name.
 		o.UsePathStyle = c.emulated
+		o.DisableLogOutputChecksumValidationSkipped = true
 	})
 	bucket := &Bucket{client: client, name: name, region: c.sdk.Region}
 	if owner != "" {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -18,6 +19,9 @@ const (
 	module  = "github.com/aproorg/sluice"
 	command = module + "/cmd/bootstrap"
 )
+
+// Flags of go build, by which nothing of the machine gets into the executable.
+var Flags = []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="}
 
 // compileLimit bounds one compilation, from an empty build cache too.
 const compileLimit = 5 * time.Minute
@@ -49,8 +53,7 @@ func compile(ctx context.Context, t target) ([]byte, error) {
 func goBuild(ctx context.Context, root, out string, t target) error {
 	ctx, cancel := context.WithTimeout(ctx, compileLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags=-s -w -buildid=", "-o", out, command)
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, Flags, []string{"-o", out, command})...)
 	cmd.Dir = root
 	cmd.Env = append(cmd.Environ(), reproducible(t)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

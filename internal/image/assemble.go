@@ -82,7 +82,7 @@ func configure(base *baseImage, o Options) (*v1.ConfigFile, error) {
 	}
 	config.Config.Entrypoint = append([]string{BootstrapPath, "--"}, command...)
 	config.Config.Cmd = nil
-	config.Config.Env = mergeEnv(config.Config.Env, o.Env)
+	config.Config.Env = mergeEnv(config.Config.Env, o.environment())
 	labels := maps.Clone(o.Labels)
 	if labels == nil {
 		labels = map[string]string{}
@@ -96,6 +96,29 @@ func configure(base *baseImage, o Options) (*v1.ConfigFile, error) {
 	config.Config.Labels = labels
 	config.History = padHistory(config.History, len(base.manifest.Layers), config.Created)
 	return config, nil
+}
+
+// writable is the bootstrap's variable for directories to make at a start: the
+// links' targets, since /tmp is empty then.
+const writable = "SLUICE_WRITABLE"
+
+func (o Options) environment() map[string]string {
+	env := maps.Clone(o.Env)
+	if env == nil {
+		env = map[string]string{}
+	}
+	var paths []string
+	if env[writable] != "" {
+		paths = append(paths, env[writable])
+	}
+	for _, link := range o.Links {
+		paths = append(paths, link.Path)
+	}
+	slices.Sort(paths)
+	if len(paths) > 0 {
+		env[writable] = strings.Join(paths, ",")
+	}
+	return env
 }
 
 // mergeEnv replaces in place and appends new names sorted.

@@ -53,7 +53,8 @@ type Options struct {
 	Arch string
 	// Bootstrap is the executable, for Arch.
 	Bootstrap []byte
-	// Links replace directories of the base. Their order has no meaning.
+	// Links replace directories of the base. Their order has no meaning. The
+	// bootstrap finds them in SLUICE_WRITABLE and makes their targets.
 	Links []Link
 	// CABundle is PEM for CABundlePath. Nothing refers to it by itself: name
 	// it in Env as the app wants it.

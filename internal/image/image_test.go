@@ -27,8 +27,8 @@ func TestGoldenDigests(t *testing.T) {
 		kind types.MediaType
 		want string
 	}{
-		{"docker", types.DockerManifestSchema2, "sha256:baae36aa5cea1271b03509a3ae1cf2ea3fa8c54fcbe2932bcc6bba044debc883"},
-		{"oci", types.OCIManifestSchema1, "sha256:71e985e7220ca12138a37cf669d30852888df6885c6eb9171fd5f97d3a8b6ecb"},
+		{"docker", types.DockerManifestSchema2, "sha256:dd91f9c2d04760bf07f99c7117e360e13a6834973c473489c6f4b6fdb6e8d116"},
+		{"oci", types.OCIManifestSchema1, "sha256:c035451c1014b362988b42054ea14ea10198d97654cf1d02cc82c7f7b3a5b2e0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			img, err := Compute(t.Context(), options(stored(t, app(t, test.kind, "amd64"))))
@@ -61,7 +61,7 @@ func TestConfiguration(t *testing.T) {
 	want := v1.Config{
 		Entrypoint: []string{BootstrapPath, "--", "docker-entrypoint.sh", "node", "index.js"},
 		WorkingDir: "/app/api",
-		Env:        []string{"PATH=/bin", "LD_PRELOAD=", "NODE_ENV=production"},
+		Env:        []string{"PATH=/bin", "LD_PRELOAD=", "NODE_ENV=production", "SLUICE_WRITABLE=/app/api/logs,/app/uploads"},
 		Labels:     map[string]string{"app": "chat", "vendor": "somebody", labelBase: img.Base.String()},
 	}
 	if diff := cmp.Diff(want, config.Config); diff != "" {

@@ -165,8 +165,14 @@ func newRegistry(t *testing.T) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// program is the smallest thing that passes for a bootstrap.
+// program writes programBytes and a tail, which makes another program of it.
 func program(t *testing.T, path, tail string) {
+	t.Helper()
+	write(t, path, string(programBytes(t))+tail)
+}
+
+// programBytes is the smallest thing that passes for a bootstrap.
+func programBytes(t *testing.T) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	if err := binary.Write(&out, binary.LittleEndian, elf.Header64{
@@ -175,7 +181,7 @@ func program(t *testing.T, path, tail string) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	write(t, path, out.String()+tail)
+	return out.Bytes()
 }
 
 // base is an OCI layout with an app that looks like LibreChat's from outside.
@@ -191,7 +197,7 @@ func base(t *testing.T) string {
 	}
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	img, err = mutate.ConfigFile(img, &v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"},
-		Config: v1.Config{Cmd: []string{"node", "server/index.js"}, WorkingDir: "/app/api"}})
+		Config: v1.Config{Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"node", "server/index.js"}, WorkingDir: "/app/api"}})
 	if err == nil {
 		img, err = mutate.AppendLayers(img, layer)
 	}

@@ -12,22 +12,45 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/site"
 )
 
-// What LibreChat's image needs (facts on its boot: docs/librechat.md): the paths
-// that it writes to, and two files by which it is known.
-var (
-	defaultLinks = map[string]attr.Value{
-		"/app/api/data":             types.StringValue("/tmp/app/data"),
-		"/app/api/logs":             types.StringValue("/tmp/app/logs"),
-		"/app/client/public/images": types.StringValue("/tmp/app/images"),
-		"/app/uploads":              types.StringValue("/tmp/app/uploads"),
+// app is LibreChat as its image holds it.
+var app = librechat.Release{Dir: "/app"}
+
+// DefaultLinks are for the paths that LibreChat writes to.
+func DefaultLinks() []image.Link {
+	var links []image.Link
+	for _, path := range app.Writable() {
+		links = append(links, image.Link{Path: path, Target: "/tmp" + path})
 	}
-	defaultExpect = []attr.Value{
-		types.StringValue("/app/api/server/index.js"),
-		types.StringValue("/app/client/dist/index.html"),
+	return links
+}
+
+// DefaultExpect are two files by which LibreChat's image is known.
+func DefaultExpect() []string { return []string{app.Command()[1], app.SiteDir() + "/" + site.Index} }
+
+// DefaultSitePath is where LibreChat's image holds the built front end.
+func DefaultSitePath() string { return app.SiteDir() }
+
+func defaultLinks() types.Map {
+	links := map[string]attr.Value{}
+	for _, link := range DefaultLinks() {
+		links[link.Path] = types.StringValue(link.Target)
 	}
-)
+	return types.MapValueMust(types.StringType, links)
+}
+
+func defaultExpect() types.List {
+	var paths []attr.Value
+	for _, path := range DefaultExpect() {
+		paths = append(paths, types.StringValue(path))
+	}
+	return types.ListValueMust(types.StringType, paths)
+}
 
 func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, r *resource.SchemaResponse) {
 	computed := func(text string) schema.StringAttribute {
@@ -50,10 +73,10 @@ func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, r *res
 			"architecture": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString("x86_64"),
 				MarkdownDescription: "`x86_64` (the default) or `arm64`, as the function has it."},
 			"links": schema.MapAttribute{Optional: true, Computed: true, ElementType: types.StringType,
-				Default:             mapdefault.StaticValue(types.MapValueMust(types.StringType, defaultLinks)),
+				Default:             mapdefault.StaticValue(defaultLinks()),
 				MarkdownDescription: "Paths that the app writes to, each with the place below `/tmp` that it becomes a link to. By default LibreChat's."},
 			"expect": schema.ListAttribute{Optional: true, Computed: true, ElementType: types.StringType,
-				Default:             listdefault.StaticValue(types.ListValueMust(types.StringType, defaultExpect)),
+				Default:             listdefault.StaticValue(defaultExpect()),
 				MarkdownDescription: "Files that the base must hold, or nothing is pushed. By default two of LibreChat's."},
 			"ca_bundle":   optional("Certificates in PEM for `/opt/sluice/ca.pem`, such as DocumentDB's. `environment` names that file as the app wants it."),
 			"environment": schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Environment added to the base's. The function's own goes over it. No secrets."},

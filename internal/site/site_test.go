@@ -355,7 +355,7 @@ func TestBadInput(t *testing.T) {
 		{"no such image", "oci:" + dir, "OCI layout"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			source, err := site.Open(t.Context(), site.From{Ref: test.ref})
+			source, err := site.Open(t.Context(), site.From{Ref: test.ref, Path: "/app/client/dist"})
 			if err == nil {
 				defer source.Close()
 				w.o.Source = source

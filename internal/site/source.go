@@ -14,15 +14,12 @@ import (
 	"github.com/aproorg/sluice/internal/image"
 )
 
-// DistPath is where an image of LibreChat's holds the built front end.
-const DistPath = "/app/client/dist"
-
 // From says where a site comes from.
 type From struct {
 	// Ref is a directory, or "image:REF", "oci:DIR" or "tar:FILE" for an image
 	// that holds the site (see image.Options.Base).
 	Ref string
-	// Path is the directory in the image; DistPath when empty.
+	// Path is the directory in the image, such as /app/client/dist.
 	Path string
 	// Arch is the image's architecture; a site has none, but an image must be
 	// picked. amd64 when empty.
@@ -58,6 +55,9 @@ func Open(ctx context.Context, from From) (*Source, error) {
 	if !registry && !strings.HasPrefix(ref, "oci:") && !strings.HasPrefix(ref, "tar:") {
 		return openDir(ref)
 	}
+	if from.Path == "" {
+		return nil, fmt.Errorf("site of image %s: no directory in it given", ref)
+	}
 	img, err := image.Open(ctx, ref, orDefault(from.Arch, "amd64"), from.Registry)
 	if err != nil {
 		return nil, err
@@ -66,13 +66,12 @@ func Open(ctx context.Context, from From) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", ref, err)
 	}
-	path := orDefault(from.Path, DistPath)
-	dir, temp, err := from.place(digest.Hex, path)
+	dir, temp, err := from.place(digest.Hex)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(dir, Index)); err != nil {
-		if _, err := image.Extract(ctx, img, path, dir); err != nil {
+		if _, err := image.Extract(ctx, img, from.Path, dir); err != nil {
 			return nil, errors.Join(fmt.Errorf("site of image %s: %w", ref, err), os.RemoveAll(temp))
 		}
 	}
@@ -84,13 +83,13 @@ func Open(ctx context.Context, from From) (*Source, error) {
 	return source, nil
 }
 
-// place is where the files of path in the image go, and what to remove later.
-func (f From) place(digest, path string) (dir, temp string, err error) {
+// place is where the files out of the image go, and what to remove later.
+func (f From) place(digest string) (dir, temp string, err error) {
 	if f.CacheDir == "" {
 		temp, err := os.MkdirTemp("", "sluice-site-")
 		return filepath.Join(temp, "site"), temp, err
 	}
-	sum := sha256.Sum256([]byte(path))
+	sum := sha256.Sum256([]byte(f.Path))
 	return filepath.Join(f.CacheDir, "site", digest[:16]+"-"+hex.EncodeToString(sum[:4])), "", nil
 }
 

@@ -1,0 +1,143 @@
+package provider
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/aproorg/sluice/internal/bootstrapbin"
+	"github.com/aproorg/sluice/internal/image"
+)
+
+// instruction is one of a Dockerfile's, of its last stage or of an earlier one.
+type instruction struct {
+	word, rest string
+	last       bool
+}
+
+func dockerfile(t *testing.T) []instruction {
+	t.Helper()
+	text, err := os.ReadFile("../../infrastructure/terraform/modules/backend/docker/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []instruction
+	joined := strings.ReplaceAll(string(text), "\\\n", " ")
+	for line := range strings.Lines(joined) {
+		line = strings.Join(strings.Fields(line), " ")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		word, rest, _ := strings.Cut(line, " ")
+		if word == "FROM" {
+			for n := range all {
+				all[n].last = false
+			}
+		}
+		all = append(all, instruction{word, rest, true})
+	}
+	return all
+}
+
+// The Dockerfile and sluice_image with its defaults make the same of LibreChat.
+func TestDockerfileMakesTheSame(t *testing.T) {
+	made := configuration(t)
+	links := map[string]string{}
+	for _, link := range DefaultLinks() {
+		links[link.Path] = link.Target
+	}
+	seen := map[string]bool{}
+	for _, have := range dockerfile(t) {
+		if !have.last {
+			continue
+		}
+		seen[have.word] = true
+		switch have.word {
+		case "FROM":
+			if have.rest != "$BASE" {
+				t.Errorf("FROM %s", have.rest)
+			}
+		case "ENTRYPOINT":
+			compare(t, have, made.Entrypoint)
+		case "CMD":
+			compare(t, have, made.Cmd)
+		case "ENV":
+			if !strings.Contains(strings.Join(made.Env, "\n"), have.rest) || len(made.Env) != 1 {
+				t.Errorf("ENV %s, made %q", have.rest, made.Env)
+			}
+		case "COPY":
+			if have.rest != "--from=bootstrap --chmod=0755 /bootstrap "+image.BootstrapPath {
+				t.Errorf("COPY %s", have.rest)
+			}
+		case "RUN":
+			if diff := cmp.Diff(links, linked(have.rest)); diff != "" {
+				t.Errorf("links: %s", diff)
+			}
+		default:
+			t.Errorf("%s %s: sluice_image does nothing of the kind", have.word, have.rest)
+		}
+	}
+	if len(seen) != 6 {
+		t.Errorf("has only %v", seen)
+	}
+}
+
+func TestDockerfileCompilesTheSame(t *testing.T) {
+	for _, have := range dockerfile(t) {
+		if have.word == "RUN" && !have.last {
+			flags := strings.ReplaceAll(have.rest, `"`, "")
+			if !strings.Contains(flags, "go build "+strings.Join(bootstrapbin.Flags, " ")+" -o /bootstrap ./cmd/bootstrap") || !strings.HasPrefix(flags, "CGO_ENABLED=0 ") {
+				t.Errorf("RUN %s", have.rest)
+			}
+			return
+		}
+	}
+	t.Error("compiles nothing")
+}
+
+// configuration is that of an image from a base like LibreChat's.
+func configuration(t *testing.T) v1.Config {
+	t.Helper()
+	o := image.Options{Base: base(t), Bootstrap: programBytes(t), Links: DefaultLinks(), Expect: DefaultExpect()}
+	img, err := image.Compute(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config.Config
+}
+
+func compare(t *testing.T, have instruction, want []string) {
+	t.Helper()
+	var words []string
+	if err := json.Unmarshal([]byte(have.rest), &words); err != nil {
+		t.Fatalf("%s %s: %v", have.word, have.rest, err)
+	}
+	if len(words) == 0 && len(want) == 0 {
+		return
+	}
+	if diff := cmp.Diff(want, words); diff != "" {
+		t.Errorf("%s: %s", have.word, diff)
+	}
+}
+
+// linked reads the loop over the paths.
+func linked(run string) map[string]string {
+	links := map[string]string{}
+	_, rest, _ := strings.Cut(run, "for path in ")
+	paths, body, _ := strings.Cut(rest, ";")
+	if !strings.Contains(body, `rm -rf "$path" && ln -s "/tmp$path" "$path"`) {
+		return nil
+	}
+	for _, path := range strings.Fields(paths) {
+		links[path] = "/tmp" + path
+	}
+	return links
+}
