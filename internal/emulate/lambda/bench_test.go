@@ -4,34 +4,48 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda"
 )
 
-// BenchmarkInvoke shows what an invocation costs, and how much of it is the
-// freeze and the thaw.
+// BenchmarkInvoke compares an invocation, frozen and not, with a plain call of an
+// HTTP server in this process. All three take turns, so that they see the same
+// machine.
 func BenchmarkInvoke(b *testing.B) {
-	for name, noFreeze := range map[string]bool{"freeze": false, "no-freeze": true} {
-		b.Run(name, func(b *testing.B) {
-			w := start(b, func(cfg *lambda.Config) { cfg.NoFreeze = noFreeze })
-			w.invoke(event{})
-			for b.Loop() {
-				req, _ := http.NewRequest("POST", w.server.URL+"/2021-11-15/functions/chat/response-streaming-invocations", strings.NewReader("{}"))
-				resp, err := http.DefaultClient.Do(req)
-				if err != nil {
-					b.Fatal(err)
-				}
-				_, _ = io.Copy(io.Discard, resp.Body)
-				resp.Body.Close()
-			}
-		})
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
+	defer plain.Close()
+	urls := []string{plain.URL}
+	for _, noFreeze := range []bool{true, false} {
+		w := start(b, func(cfg *lambda.Config) { cfg.NoFreeze = noFreeze })
+		w.invoke(event{})
+		w.frozen()
+		urls = append(urls, w.server.URL+"/2021-11-15/functions/chat/response-streaming-invocations")
 	}
+	took := make([]time.Duration, len(urls))
+	for b.Loop() {
+		for i, url := range urls {
+			begin := time.Now()
+			resp, err := http.Post(url, "application/json", strings.NewReader("{}"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			took[i] += time.Since(begin)
+		}
+	}
+	ratio := func(i, j int) float64 { return float64(took[i]) / float64(took[j]) }
+	b.ReportMetric(ratio(1, 0), "invoke/plain")
+	b.ReportMetric(ratio(2, 1), "frozen/unfrozen")
+	b.ReportMetric(float64(b.N)/took[2].Seconds(), "frozen-invocations/s")
 }
 
 // BenchmarkEnvironment shows what an environment costs besides the function's

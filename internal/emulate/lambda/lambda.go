@@ -66,6 +66,9 @@ type Process struct {
 	// real image would carry otherwise. WritableRoot turns read-only off.
 	Writable     []string
 	WritableRoot bool
+	// Scratch directories lead into the environment's own /tmp, as links in an
+	// image do; for an app that runs from its directory instead of an image.
+	Scratch []string
 	// Visible paths below /tmp are seen in the environment's own /tmp too.
 	Visible []string
 }
@@ -125,6 +128,16 @@ func (c *Config) complete() error {
 	if err := c.findCommand(); err != nil {
 		return err
 	}
+	if c.Process.Dir != "" && c.Process.Root == "" {
+		dir, err := filepath.Abs(c.Process.Dir)
+		if err != nil {
+			return fmt.Errorf("lambda: the function's working directory: %w", err)
+		}
+		c.Process.Dir = dir
+	}
+	if err := c.Process.checkPaths(); err != nil {
+		return fmt.Errorf("lambda: %w", err)
+	}
 	c.Limits = c.Limits.withDefaults()
 	if err := checkEnvironment(f.Environment, c.Limits.Environment); err != nil {
 		return fmt.Errorf("lambda: %w", err)
@@ -176,6 +189,28 @@ func (c *Config) findCommand() error {
 		return fmt.Errorf("lambda: the function's command: %w", err)
 	}
 	c.Process.Command = append([]string{path}, c.Process.Command[1:]...)
+	return nil
+}
+
+// checkPaths refuses directories that are not there: a sandbox could not say so
+// before its first invocation.
+func (p Process) checkPaths() error {
+	for name, paths := range map[string][]string{"working directory": {p.Dir}, "writable path": p.Writable, "scratch directory": p.Scratch, "visible path": p.Visible, "root directory": {p.Root}} {
+		for _, path := range paths {
+			if path == "" {
+				continue
+			}
+			if !filepath.IsAbs(path) {
+				return fmt.Errorf("the function's %s %s is not an absolute path", name, path)
+			}
+			if name != "root directory" && name != "visible path" {
+				path = filepath.Join(p.Root, path)
+			}
+			if _, err := os.Stat(path); err != nil {
+				return fmt.Errorf("the function's %s: %w", name, err)
+			}
+		}
+	}
 	return nil
 }
 

@@ -101,7 +101,7 @@ func (e *environment) spec(command []string) sandbox.Spec {
 	p := e.em.cfg.Process
 	return sandbox.Spec{
 		Command: command, Dir: p.Dir, Env: e.environ(), Root: p.Root,
-		ReadOnly: !p.WritableRoot, Writable: p.Writable, Visible: p.Visible,
+		ReadOnly: !p.WritableRoot, Writable: p.Writable, Scratch: p.Scratch, Visible: p.Visible,
 		OpenFiles: 1024, Output: e.log,
 	}
 }

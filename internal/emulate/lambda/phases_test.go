@@ -313,6 +313,8 @@ func TestConfiguration(t *testing.T) {
 		"reserved":    {func(c *lambda.Config) { c.Function.Environment = map[string]string{"AWS_REGION": "x"} }, "reserves the name AWS_REGION"},
 		"bad name":    {func(c *lambda.Config) { c.Function.Environment = map[string]string{"A-B": "x"} }, `"A-B"`},
 		"4 KB":        {func(c *lambda.Config) { c.Function.Environment = map[string]string{"AB": strings.Repeat("x", 4090)} }, "4099 bytes"},
+		"directory":   {func(c *lambda.Config) { c.Process.Dir = "/no/such/dir" }, "working directory: stat /no/such/dir"},
+		"writable":    {func(c *lambda.Config) { c.Process.Writable = []string{"relative"} }, "writable path relative is not an absolute path"},
 		"timeout":     {func(c *lambda.Config) { c.Function.Timeout = time.Hour }, "900 s"},
 		"memory size": {func(c *lambda.Config) { c.Function.MemorySize = 64 }, "64 MB"},
 	} {

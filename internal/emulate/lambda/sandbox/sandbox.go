@@ -40,6 +40,10 @@ type Spec struct {
 	// ReadOnly makes every file system read-only except /tmp and Writable.
 	ReadOnly bool
 	Writable []string
+	// Scratch directories are led into /tmp, to an empty directory below
+	// /tmp/scratch, as links in an image do. They must be there (Linux with mount
+	// namespaces only: elsewhere they are written to as they are).
+	Scratch []string
 	// Visible paths below /tmp can be seen in the sandbox's own /tmp. The
 	// command, its arguments and Dir always can.
 	Visible []string

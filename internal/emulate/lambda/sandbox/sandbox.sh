@@ -1,9 +1,10 @@
 # Becomes the sandbox, then runs the command. Runs as the first process of new
 # mount and (unless PIDS is empty) PID namespaces; nothing here outlives it.
 # usage: sh -c SCRIPT sluice-sandbox MOUNT UNSHARE PIDS TMP ROOT DIR FILES READONLY \
-#          SHOWN PATH... KEPT PATH... COMMAND...
-# SHOWN and KEPT count the paths that follow them: those below /tmp that stay
-# visible in the new one, and those that stay writable.
+#          SHOWN PATH... KEPT PATH... SCRATCH PATH... COMMAND...
+# SHOWN, KEPT and SCRATCH count the paths that follow them: those below /tmp that
+# stay visible in the new one, those that stay writable, and those that lead to a
+# directory of the same name below /tmp/scratch.
 set -eu
 mount=$1 unshare=$2 pids=$3 tmp=$4 root=$5 dir=$6 files=$7 readonly=$8 shown=$9
 shift 9
@@ -37,6 +38,14 @@ while [ "$kept" -gt 0 ]; do
 	esac
 	writable="$writable$root$1 "
 	kept=$((kept - 1))
+	shift
+done
+scratch=$1
+shift
+while [ "$scratch" -gt 0 ]; do
+	"$mount" --bind "$tmp/scratch$1" "$root$1"
+	writable="$writable$root$1 "
+	scratch=$((scratch - 1))
 	shift
 done
 "$mount" --rbind "$tmp" "$root/tmp"

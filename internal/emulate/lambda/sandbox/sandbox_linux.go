@@ -117,6 +117,12 @@ func (g *Group) command(s Spec) (*exec.Cmd, error) {
 	}
 	args = append(append(args, strconv.Itoa(len(shown))), shown...)
 	args = append(append(args, strconv.Itoa(len(s.Writable))), s.Writable...)
+	for _, p := range s.Scratch {
+		if err := os.MkdirAll(filepath.Join(g.tmp, "scratch", p), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	args = append(append(args, strconv.Itoa(len(s.Scratch))), s.Scratch...)
 	args = append(args, s.Command...)
 	cmd := exec.Command(h.sh, args...)
 	cmd.Env, cmd.SysProcAttr = s.Env, attr
