@@ -199,6 +199,9 @@ func TestDeadline(t *testing.T) {
 	if took := time.Since(begun); took > limit {
 		t.Errorf("took %v of %v", took, limit)
 	}
+	if got := w.doFor(get("/events?n=2&every=100000"), limit); !strings.HasSuffix(got.body, "{\"message\":\"over\"}\n\n") {
+		t.Errorf("a silent stream ended with %q", got.body)
+	}
 	if got := w.doFor(get("/hang"), limit); got.status != 504 {
 		t.Errorf("unanswered: status %d, want 504", got.status)
 	}

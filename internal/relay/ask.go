@@ -1,71 +1,77 @@
 package relay
 
 import (
+	"bufio"
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/aproorg/sluice/internal/proxyevent"
 )
 
-// newTransport makes connections to the app that serve one request. With no connection used twice, net/http never sends a
-// request again by itself.
-func newTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: -1}
-	return &http.Transport{
-		DisableKeepAlives:  true,
-		DisableCompression: true,
-		WriteBufferSize:    16 << 10,
-		ReadBufferSize:     32 << 10,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			if a, ok := ctx.Value(attemptKey{}).(*attempt); ok {
-				return &watchedConn{Conn: conn, attempt: a}, nil
-			}
-			return conn, nil
-		},
-	}
+// response is the app's, on a connection of its own.
+type response struct {
+	*http.Response
+	conn *appConn
 }
 
-// attempt notes whether the app can have seen any byte of a request.
-type attempt struct{ wrote atomic.Bool }
+// buffered says whether the next Read of the body returns at once, for its bytes came together with the head.
+func (r *response) buffered() bool {
+	there, _ := r.conn.r.Peek(r.conn.r.Buffered())
+	if r.ContentLength >= 0 {
+		return len(there) > 0
+	}
+	size := bytes.IndexByte(there, '\n') // of the first chunk
+	return size >= 0 && size+2 < len(there)
+}
 
-type attemptKey struct{}
+// close ends the connection and waits for what still uses it.
+func (r *response) close() { r.conn.close() }
 
-type watchedConn struct {
+// appConn is a connection to the app that serves one request. The request is written and the response read by the calling
+// goroutine: with one connection for each request, net/http's transport would only add its three goroutines.
+type appConn struct {
 	net.Conn
-	attempt *attempt
+	r       *bufio.Reader
+	wrote   int
+	stop    func() bool // of the watch over the context
+	writing sync.WaitGroup
 }
 
-func (c *watchedConn) Write(p []byte) (int, error) {
+func (c *appConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	if n > 0 {
-		c.attempt.wrote.Store(true)
-	}
+	c.wrote += n
 	return n, err
+}
+
+func (c *appConn) close() {
+	c.stop()
+	c.Conn.Close()
+	c.writing.Wait()
 }
 
 // retryPause is the time after which a connection that could not be made is tried again: the app may be about to restart.
 const retryPause = 20 * time.Millisecond
 
-// ask sends the request once the app is ready. Only a connection that never carried a byte is replaced.
-func (r *Relay) ask(ctx context.Context, req *proxyevent.Request) (*http.Response, error) {
+// ask sends the request once the app is ready. Only a connection that never carried a byte is replaced. The response must be closed.
+func (inv *invocation) ask(ctx context.Context) (*response, error) {
 	for {
-		if err := r.cfg.App.Ready(ctx); err != nil {
+		if err := inv.cfg.App.Ready(ctx); err != nil {
 			return nil, err
 		}
-		tried := new(attempt)
-		resp, err := r.transport.RoundTrip(req.HTTP(context.WithValue(ctx, attemptKey{}, tried), r.cfg.App.Address()))
-		if err == nil || tried.wrote.Load() || ctx.Err() != nil || !isNetwork(err) {
+		inv.ended = inv.cfg.App.Ended()
+		resp, sent, err := inv.try(ctx, inv.req)
+		if err == nil || sent || ctx.Err() != nil {
 			return resp, err
 		}
-		r.cfg.Logger.Debug("connect to the app again", "error", err)
+		inv.log.Debug("connect to the app again", "error", err)
 		select {
 		case <-time.After(retryPause):
 		case <-ctx.Done():
@@ -74,7 +80,100 @@ func (r *Relay) ask(ctx context.Context, req *proxyevent.Request) (*http.Respons
 	}
 }
 
-func isNetwork(err error) bool {
-	var opErr *net.OpError
-	return errors.As(err, &opErr)
+// endPause is the time that a process whose connection broke is given to be seen as dead, so that the next request goes to the new one.
+const endPause = 250 * time.Millisecond
+
+func (inv *invocation) awaitEnd() {
+	select {
+	case <-inv.ended:
+	case <-time.After(endPause):
+	}
+}
+
+// try asks over a new connection. sent says whether the app can have seen any of the request.
+func (r *Relay) try(ctx context.Context, req *proxyevent.Request) (resp *response, sent bool, err error) {
+	tcp, err := r.dialer.DialContext(ctx, "tcp", r.cfg.App.Address())
+	if err != nil {
+		return nil, false, err
+	}
+	conn := &appConn{Conn: tcp, r: bufio.NewReaderSize(tcp, readBuffer)}
+	conn.stop = context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) })
+	request := req.HTTP(ctx, r.cfg.App.Address())
+	request.Close = true
+	sent, err = conn.send(request)
+	if err == nil || sent { // an app may answer and close before it has read all
+		head, readErr := readHead(conn.r, request)
+		if readErr == nil {
+			return &response{head, conn}, true, nil
+		}
+		err = cmp.Or(err, readErr)
+	}
+	conn.close()
+	return nil, sent, err
+}
+
+const (
+	readBuffer = 16 << 10
+	// inlineBody is the largest body that is written before the response is read: it fits the socket's buffers, so that an app
+	// that answers before it reads cannot block both sides.
+	inlineBody = 32 << 10
+)
+
+// send writes the request, a large body in the background.
+func (c *appConn) send(req *http.Request) (sent bool, err error) {
+	if req.ContentLength <= inlineBody {
+		err := c.write(req)
+		return c.wrote > 0, err
+	}
+	body := req.Body
+	begun := make(chan error, 1)
+	req.Body = &announced{body, sync.OnceFunc(func() { begun <- nil })}
+	c.writing.Go(func() {
+		err := c.write(req)
+		select {
+		case begun <- err: // nothing of the body was wanted
+		default:
+		}
+	})
+	err = <-begun
+	return err == nil, err
+}
+
+func (c *appConn) write(req *http.Request) error {
+	w := bufio.NewWriterSize(c, 4<<10)
+	if err := req.Write(w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// announced tells when a body is first read, before which nothing is sent.
+type announced struct {
+	io.ReadCloser
+	tell func()
+}
+
+func (a *announced) Read(p []byte) (int, error) {
+	a.tell()
+	return a.ReadCloser.Read(p)
+}
+
+// maxInformational bounds the 1xx answers before the final one.
+const maxInformational = 8
+
+func readHead(r *bufio.Reader, req *http.Request) (*http.Response, error) {
+	for range maxInformational {
+		resp, err := http.ReadResponse(r, req)
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return nil, errors.New("the app closed the connection without an answer")
+		case err != nil:
+			return nil, err
+		case resp.StatusCode == http.StatusSwitchingProtocols:
+			return nil, errors.New("the app wants to switch protocols")
+		case resp.StatusCode >= 200:
+			return resp, nil
+		}
+	}
+	return nil, fmt.Errorf("more than %d informational answers", maxInformational)
 }

@@ -15,7 +15,7 @@ import (
 const maxBuffered = 6 << 20
 
 // passBuffered collects the response for a gateway that takes no stream.
-func (inv *invocation) passBuffered(ctx, appCtx context.Context, resp *http.Response) error {
+func (inv *invocation) passBuffered(ctx, appCtx context.Context, resp *response) error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBuffered+1))
 	if errors.Is(context.Cause(appCtx), errCut) {
 		return inv.answer(ctx, http.StatusGatewayTimeout, "The application did not answer in time.")
@@ -48,11 +48,11 @@ func (inv *invocation) serveEvent(ctx context.Context) error {
 		Header: http.Header{"Content-Type": {"application/json"}, "User-Agent": {"sluice-bootstrap"}},
 	}
 	inv.identify()
-	resp, err := inv.ask(appCtx, inv.req)
+	resp, err := inv.ask(appCtx)
 	if err != nil {
 		return inv.failEvent(ctx, err.Error())
 	}
-	defer resp.Body.Close()
+	defer resp.close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBuffered+1))
 	switch {
 	case err != nil:

@@ -121,7 +121,7 @@ func (s *eventStream) take(c chunk) ([]byte, error) {
 	if c.err == nil || c.err == io.EOF {
 		return c.data, c.err
 	}
-	return nil, &runtimeapi.Failure{Type: "Sluice.AppBroke", Message: "the app's stream broke off: " + c.err.Error()}
+	return nil, s.inv.brokeOff(c.err)
 }
 
 // untilWake is the time to the next thing to do by itself. Inside an event there is no ping to send, and after the cut only
@@ -157,13 +157,13 @@ func (s *eventStream) wake(now time.Time) (data []byte, err error, ok bool) {
 // serveEarly gives the status away after EarlyHeaders, so that pings can keep the path open while the app thinks.
 func (inv *invocation) serveEarly(ctx, appCtx context.Context, alarm *time.Timer) error {
 	type answer struct {
-		resp *http.Response
+		resp *response
 		err  error
 	}
 	appCtx, cancel := context.WithCancel(appCtx)
 	answers := make(chan answer, 1)
 	go func() {
-		resp, err := inv.ask(appCtx, inv.req)
+		resp, err := inv.ask(appCtx)
 		answers <- answer{resp, err}
 	}()
 	timer := time.NewTimer(inv.cfg.EarlyHeaders)
@@ -174,7 +174,7 @@ func (inv *invocation) serveEarly(ctx, appCtx context.Context, alarm *time.Timer
 		if a.err != nil {
 			return inv.noAnswer(ctx, appCtx, a.err)
 		}
-		defer a.resp.Body.Close()
+		defer a.resp.close()
 		return inv.pass(ctx, appCtx, a.resp, alarm)
 	case <-timer.C:
 	}
@@ -184,7 +184,7 @@ func (inv *invocation) serveEarly(ctx, appCtx context.Context, alarm *time.Timer
 		if a.err != nil {
 			return inv.lateError(emit, http.StatusBadGateway, []byte(a.err.Error()))
 		}
-		defer a.resp.Body.Close()
+		defer a.resp.close()
 		if a.resp.StatusCode != http.StatusOK || !isEventStream(a.resp) {
 			body, _ := io.ReadAll(io.LimitReader(a.resp.Body, maxLateBody))
 			return inv.lateError(emit, a.resp.StatusCode, body)

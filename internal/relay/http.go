@@ -27,11 +27,11 @@ func (inv *invocation) serveHTTP(ctx context.Context) error {
 	if inv.cfg.EarlyHeaders > 0 && inv.streams() && acceptsEvents(inv.req.Header) {
 		return inv.serveEarly(ctx, appCtx, alarm)
 	}
-	resp, err := inv.ask(appCtx, inv.req)
+	resp, err := inv.ask(appCtx)
 	if err != nil {
 		return inv.noAnswer(ctx, appCtx, err)
 	}
-	defer resp.Body.Close()
+	defer resp.close()
 	return inv.pass(ctx, appCtx, resp, alarm)
 }
 
@@ -46,12 +46,13 @@ func (inv *invocation) noAnswer(ctx, appCtx context.Context, err error) error {
 	case errors.Is(err, supervise.ErrStart):
 		return inv.cfg.API.Fail(ctx, inv.ID, runtimeapi.Failure{Type: "Sluice.AppStart", Message: err.Error(), Trace: inv.cfg.App.Tail()})
 	}
+	inv.awaitEnd()
 	inv.log.Error("the app did not answer", "path", inv.req.Path, "error", err)
 	return inv.answer(ctx, http.StatusBadGateway, "The application ended while it worked on this request.")
 }
 
 // pass sends the app's response on, streamed where the gateway takes a stream.
-func (inv *invocation) pass(ctx, appCtx context.Context, resp *http.Response, alarm *time.Timer) error {
+func (inv *invocation) pass(ctx, appCtx context.Context, resp *response, alarm *time.Timer) error {
 	if resp.ContentLength == 0 && inv.req.Method != http.MethodHead && bodyAllowed(resp.StatusCode) {
 		resp.Header["Content-Length"] = []string{"0"} // a streamed answer without body or length leaves clients waiting
 	}
@@ -63,19 +64,22 @@ func (inv *invocation) pass(ctx, appCtx context.Context, resp *http.Response, al
 		inv.log.Error("the response cannot be passed on", "path", inv.req.Path, "error", err)
 		return inv.answer(ctx, http.StatusBadGateway, err.Error())
 	}
-	var body io.Reader = &plainBody{body: resp.Body, ctx: appCtx}
+	var body io.Reader = &plainBody{body: resp.Body, ctx: appCtx, inv: inv}
 	if isEventStream(resp) {
 		alarm.Stop() // the stream ends itself
 		stream := inv.newEventStream(fromBody(resp.Body))
-		defer stream.stop()
+		defer func() { resp.close(); stream.stop() }()
 		body = stream
 	}
-	err = inv.cfg.API.Stream(ctx, inv.ID, proxyevent.ContentType, &preluded{prelude: prelude, body: body})
-	return inv.sent(err)
+	answer := &preluded{prelude: prelude, body: body, together: resp.buffered()}
+	return inv.sent(inv.cfg.API.Stream(ctx, inv.ID, proxyevent.ContentType, answer))
 }
 
-// sent tells errors that end one response from those that end the runtime.
+// sent ends the invocation, and tells errors that end one response from those that end the runtime.
 func (inv *invocation) sent(err error) error {
+	if inv.broke {
+		inv.awaitEnd()
+	}
 	var status *runtimeapi.StatusError
 	if errors.As(err, &status) && !status.Fatal() {
 		inv.log.Error("Lambda did not take the response", "error", err)
@@ -106,7 +110,7 @@ func bodyAllowed(status int) bool {
 }
 
 // isEventStream says whether events may be put into the body: not into one that is compressed or of a set length.
-func isEventStream(resp *http.Response) bool {
+func isEventStream(resp *response) bool {
 	encoding := resp.Header.Get("Content-Encoding")
 	return resp.ContentLength < 0 && isEventType(resp.Header.Get("Content-Type")) && (encoding == "" || encoding == "identity")
 }

@@ -14,6 +14,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -46,13 +47,13 @@ type Config struct {
 
 // Relay serves invocations. It is safe for concurrent use.
 type Relay struct {
-	cfg       Config
-	transport *http.Transport
+	cfg    Config
+	dialer net.Dialer
 }
 
 // New makes a Relay.
 func New(cfg Config) *Relay {
-	return &Relay{cfg: cfg, transport: newTransport()}
+	return &Relay{cfg: cfg, dialer: net.Dialer{Timeout: 5 * time.Second, KeepAlive: -1}}
 }
 
 // invocation is one call of Serve.
@@ -64,6 +65,9 @@ type invocation struct {
 	// cut is when the response must end; margin is the time from then to Lambda's own deadline.
 	cut    time.Time
 	margin time.Duration
+	// ended is closed at the end of the process that was asked; broke is set when its response broke off.
+	ended <-chan struct{}
+	broke bool
 }
 
 // Serve answers the invocation and returns when the answer is sent. What the app does after that is not waited for.

@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -32,9 +33,19 @@ const (
 
 // Client talks to one Runtime API. It is safe for concurrent use.
 type Client struct {
-	base string
-	http *http.Client
+	address string
+	base    string
+	http    *http.Client // for the calls that are rare
+
+	mu   sync.Mutex
+	idle []*wire
 }
+
+var (
+	userAgent = "sluice-bootstrap/" + runtime.Version()
+	get       = &http.Request{Method: http.MethodGet}
+	post      = &http.Request{Method: http.MethodPost}
+)
 
 // New makes a client for the host:port in AWS_LAMBDA_RUNTIME_API. Proxy variables are ignored.
 func New(address string) *Client {
@@ -42,9 +53,8 @@ func New(address string) *Client {
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: 16,
 		DisableCompression:  true,
-		WriteBufferSize:     64 << 10,
 	}
-	return &Client{base: "http://" + address, http: &http.Client{Transport: transport}}
+	return &Client{address: address, base: "http://" + address, http: &http.Client{Transport: transport}}
 }
 
 // Invocation is one event and what came with it.
@@ -75,23 +85,26 @@ func (e *StatusError) Fatal() bool { return e.Status >= 500 }
 
 // Next waits, without limit, for the next invocation. The call also ends the invocation before it.
 func (c *Client) Next(ctx context.Context) (*Invocation, error) {
-	req, err := c.request(ctx, http.MethodGet, "invocation/next", nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := c.http.Do(req)
+	var inv *Invocation
+	err := c.exchange(ctx, get, func(w *wire) error {
+		c.begin(w, http.MethodGet, "invocation/next")
+		_, err := w.w.WriteString("\r\n")
+		return err
+	}, func(resp *http.Response) error {
+		if resp.StatusCode != http.StatusOK {
+			return statusError(resp)
+		}
+		payload, err := readPayload(resp)
+		if err != nil {
+			return err
+		}
+		inv, err = newInvocation(resp.Header, payload)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("ask for the next invocation: %w", err)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("ask for the next invocation: %w", statusError(resp))
-	}
-	payload, err := readPayload(resp)
-	if err != nil {
-		return nil, fmt.Errorf("read the event: %w", err)
-	}
-	return newInvocation(resp.Header, payload)
+	return inv, nil
 }
 
 func newInvocation(h http.Header, payload []byte) (*Invocation, error) {
@@ -175,7 +188,7 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("User-Agent", "sluice-bootstrap/"+runtime.Version())
+	req.Header.Set("User-Agent", userAgent)
 	return req, nil
 }
 
@@ -186,10 +199,14 @@ func (c *Client) accepted(req *http.Request) error {
 		return err
 	}
 	defer resp.Body.Close()
+	return wantAccepted(resp)
+}
+
+func wantAccepted(resp *http.Response) error {
 	if resp.StatusCode != http.StatusAccepted {
 		return statusError(resp)
 	}
-	_, err = io.Copy(io.Discard, resp.Body)
+	_, err := io.Copy(io.Discard, resp.Body)
 	return err
 }
 

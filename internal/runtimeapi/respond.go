@@ -31,17 +31,16 @@ func (c *Client) Respond(ctx context.Context, id, contentType string, payload []
 
 // Stream answers an invocation with what body yields: each Read is sent as it returns. A body that fails with an
 // error other than io.EOF ends the response with Lambda's error trailers, of the type that errors.As finds as *Failure.
-// The body is read from one goroutine at a time and, where it is an io.Closer, closed.
+// The body is read from the calling goroutine only.
 func (c *Client) Stream(ctx context.Context, id, contentType string, body io.Reader) error {
-	capture := &failureCapture{body: body, trailer: http.Header{errorTypeTrailer: nil, errorBodyTrailer: nil}}
-	req, err := c.request(ctx, http.MethodPost, "invocation/"+id+"/response", capture)
+	capture := &failureCapture{body: body, trailer: http.Header{}}
+	err := c.exchange(ctx, post, func(w *wire) error {
+		c.begin(w, http.MethodPost, "invocation/"+id+"/response")
+		fmt.Fprintf(w.w, "Content-Type: %s\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n", contentType)
+		fmt.Fprintf(w.w, "Transfer-Encoding: chunked\r\nTrailer: %s, %s\r\n\r\n", errorTypeTrailer, errorBodyTrailer)
+		return w.writeChunks(capture, capture.trailer)
+	}, wantAccepted)
 	if err != nil {
-		return err
-	}
-	req.Trailer = capture.trailer
-	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("Lambda-Runtime-Function-Response-Mode", "streaming")
-	if err := c.accepted(req); err != nil {
 		return fmt.Errorf("stream the answer of invocation %s: %w", id, err)
 	}
 	return nil
@@ -50,7 +49,7 @@ func (c *Client) Stream(ctx context.Context, id, contentType string, body io.Rea
 // Error makes a Failure an error that a body may return.
 func (f *Failure) Error() string { return f.Type + ": " + f.Message }
 
-// failureCapture turns the body's error into trailers, for an error of the body would tear the connection down.
+// failureCapture turns the body's error into trailers.
 type failureCapture struct {
 	body    io.Reader
 	trailer http.Header
@@ -67,11 +66,4 @@ func (c *failureCapture) Read(p []byte) (int, error) {
 	c.trailer.Set(errorTypeTrailer, f.Type)
 	c.trailer.Set(errorBodyTrailer, base64.StdEncoding.EncodeToString(detail))
 	return n, io.EOF
-}
-
-func (c *failureCapture) Close() error {
-	if closer, ok := c.body.(io.Closer); ok {
-		return closer.Close()
-	}
-	return nil
 }

@@ -53,8 +53,13 @@ type App struct {
 
 // startup is one process's way to readiness.
 type startup struct {
-	done chan struct{} // closed when ready or failed
-	err  error         // valid once done is closed
+	done  chan struct{} // closed when ready or failed
+	err   error         // valid once done is closed
+	ended chan struct{} // closed when the process is gone
+}
+
+func newStartup() *startup {
+	return &startup{done: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // ErrStart is in the chain of every error that says why the app did not become ready.
@@ -62,7 +67,7 @@ var ErrStart = errors.New("the app did not start")
 
 // New makes an App; Run runs it.
 func New(cfg Config) *App {
-	return &App{cfg: cfg, tail: &tail{}, state: &startup{done: make(chan struct{})}}
+	return &App{cfg: cfg, tail: &tail{}, state: newStartup()}
 }
 
 // Address is the host:port where the app listens.
@@ -93,6 +98,9 @@ func (a *App) Ready(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
+
+// Ended is closed when the process that runs now, or is about to, is gone.
+func (a *App) Ended() <-chan struct{} { return a.current().ended }
 
 func (a *App) current() *startup {
 	a.mu.Lock()
@@ -174,6 +182,7 @@ func (a *App) runOnce(ctx context.Context, env []string) (ready bool, err error)
 			if ready {
 				err = fmt.Errorf("%s ended: %s", a.cfg.Command[0], p.reason)
 				a.await() // requests wait for the next process
+				close(state.ended)
 				return true, err
 			}
 			a.finish(state, err)
@@ -189,7 +198,7 @@ func (a *App) begin() *startup {
 	a.started++
 	select {
 	case <-a.state.done:
-		a.state = &startup{done: make(chan struct{})}
+		a.state = newStartup()
 	default:
 	}
 	return a.state
@@ -199,7 +208,7 @@ func (a *App) begin() *startup {
 func (a *App) await() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.state = &startup{done: make(chan struct{})}
+	a.state = newStartup()
 }
 
 func (a *App) finish(s *startup, err error) {
