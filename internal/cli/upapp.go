@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -128,7 +129,18 @@ func (o appOptions) commandLine(dir string) ([]string, error) {
 	if len(words) == 0 {
 		return nil, &usageError{errNoCommand}
 	}
-	return words, nil
+	return words, checkProgram(dir, words[0])
+}
+
+// checkProgram finds out now what would else end every environment.
+func checkProgram(dir, program string) error {
+	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
+		program = filepath.Join(dir, program)
+	}
+	if _, err := exec.LookPath(program); err != nil {
+		return fmt.Errorf("find the app's command: %w (hint: --command is run in the directory of --app)", err)
+	}
+	return nil
 }
 
 // startScript is package.json's, if node is all that it needs: npm in between

@@ -79,7 +79,7 @@ function hopTable(r) {
   return element("table", {}, element("thead", {}, element("tr", {}, ...titles.map((t) => element("th", {}, t)))), element("tbody", {}, ...rows));
 }
 
-const LABELS = 84;
+const LABELS = 96;
 
 function drawHops(canvas, r, env, now) {
   const c = colours();

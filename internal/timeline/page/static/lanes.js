@@ -6,7 +6,7 @@ import { clock, duration } from "./view.js";
 
 // laneHeight keeps forty environments legible and four generous.
 export function laneHeight(count, room) {
-  return Math.max(13, Math.min(30, Math.floor(room / Math.max(1, count))));
+  return Math.max(11, Math.min(30, Math.floor(room / Math.max(1, count))));
 }
 
 // visibleEnvironments are those that live in the stretch on the screen, oldest first.
@@ -67,7 +67,7 @@ function shade(ctx, env, y, lane, width, c, hover, selected) {
   ctx.fillRect(0, y, width, lane);
 }
 
-const PAD = (lane) => (lane >= 22 ? 4 : lane >= 16 ? 2.5 : 1.5);
+const PAD = (lane) => (lane >= 22 ? 4 : lane >= 16 ? 2.5 : lane >= 13 ? 1.5 : 1);
 
 function drawSpan(ctx, span, y, lane, x, width, now, c) {
   const x0 = Math.max(GUTTER - 4, x(span.from));
@@ -154,11 +154,11 @@ function drawLabel(ctx, env, y, lane, c, hover, selected) {
   ctx.beginPath();
   ctx.arc(21, middle - 0.5, small ? 3.2 : 4, 0, 7);
   ctx.fill();
-  ctx.font = `${now === "killed" ? 400 : 550} ${small ? 11 : 12.5}px ${c.font}`;
+  ctx.font = `${now === "killed" ? 400 : 550} ${small ? Math.min(11, lane - 1) : 12.5}px ${c.font}`;
   ctx.textAlign = "left";
   ctx.fillStyle = now === "killed" ? c.muted : c.text;
   ctx.fillText(env.id, 33, middle);
-  ctx.font = `${small ? 10.5 : 12}px ${c.font}`;
+  ctx.font = `${small ? Math.min(10.5, lane - 1.5) : 12}px ${c.font}`;
   ctx.fillStyle = c.muted;
   ctx.fillText(now, 94, middle);
   ctx.textAlign = "right";

@@ -78,7 +78,7 @@ function frame() {
 
 function draw(t) {
   theme ??= colours();
-  view.follow(t);
+  view.follow(t, model.begin);
   const width = $(".lanes").clientWidth;
   const axis = $(".axis");
   drawAxis(prepare(axis, width, 22), view, theme, width, 22);
@@ -90,7 +90,8 @@ function draw(t) {
 function drawEnvironments(common) {
   const p = panels.environments;
   p.items = visibleEnvironments(model, view);
-  const room = Math.max(110, $(".lanes").clientHeight * 0.56 - 62);
+  const share = p.items.length > 20 ? 0.68 : 0.54; // of the height, before the lanes scroll
+  const room = Math.max(110, $(".lanes").clientHeight * share - 62);
   p.lane = laneHeight(p.items.length, room);
   const content = p.items.length * p.lane;
   const height = Math.min(room, Math.max(content, 2 * p.lane));

@@ -14,9 +14,10 @@ export class View {
     return this.to - this.span;
   }
 
-  // follow moves the right edge to now, leaving a little air.
-  follow(now) {
-    if (this.live) this.to = now + this.span * 0.02;
+  // follow moves the right edge to now, leaving a little air. A young record
+  // begins at the left edge and grows.
+  follow(now, begin) {
+    if (this.live) this.to = Math.max(now + this.span * 0.02, begin === Infinity ? 0 : begin + this.span * 0.98);
   }
 
   pause() {

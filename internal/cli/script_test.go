@@ -1,0 +1,171 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/aproorg/sluice/internal/bootstrapbin"
+	"github.com/aproorg/sluice/internal/cli"
+)
+
+var update = flag.Bool("update", false, "write the outputs that the scripts compare with")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sluice": sluice})
+}
+
+// sluice is what cmd/sluice does.
+func sluice() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := cli.Run(ctx, cli.Program{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		Getenv: os.Getenv, Executable: os.Executable,
+	}, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+func TestScripts(t *testing.T) {
+	// The bootstrap is compiled once, where the cache of Go is; the scripts have a home of their own.
+	bootstrap, err := bootstrapbin.Path(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SOURCE", source(t))
+			env.Setenv("GOCACHE", goCache(t))
+			env.Setenv("XDG_CACHE_HOME", filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(bootstrap)))))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"take-port":  takePort,
+			"wait-url":   waitURL,
+			"interrupt":  interrupt,
+			"exit-code":  exitCode,
+			"no-process": noProcess,
+		},
+	})
+}
+
+func source(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func goCache(t *testing.T) string {
+	t.Helper()
+	if dir := os.Getenv("GOCACHE"); dir != "" {
+		return dir
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "go-build")
+}
+
+// take-port NAME listens on a port for the rest of the script and sets $NAME to
+// its address.
+func takePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: take-port NAME")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { listener.Close() })
+	ts.Setenv(args[0], listener.Addr().String())
+}
+
+// wait-url FILE WORD waits until a line of the file has WORD followed by a URL,
+// fetches that and checks for 200.
+func waitURL(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: wait-url FILE WORD")
+	}
+	url := ""
+	for end := time.Now().Add(15 * time.Second); url == ""; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			ts.Fatalf("%s has no URL after %q", args[0], args[1])
+		}
+		data, _ := os.ReadFile(ts.MkAbs(args[0]))
+		if _, rest, ok := strings.Cut(string(data), args[1]); ok {
+			if start := strings.Index(rest, "http://"); start >= 0 && strings.Contains(rest, "\n") {
+				url = strings.FieldsFunc(rest[start:], func(r rune) bool { return r == '"' || r <= ' ' })[0]
+			}
+		}
+	}
+	res, err := http.Get(url)
+	ts.Check(err)
+	_, err = io.Copy(io.Discard, res.Body)
+	ts.Check(err)
+	ts.Check(res.Body.Close())
+	if res.StatusCode != http.StatusOK {
+		ts.Fatalf("GET %s: %s", url, res.Status)
+	}
+}
+
+// interrupt sends what Ctrl-C sends to the one program in the background.
+func interrupt(ts *testscript.TestScript, neg bool, args []string) {
+	background := ts.BackgroundCmds()
+	if neg || len(args) != 0 || len(background) != 1 {
+		ts.Fatalf("usage: interrupt, with one program in the background")
+	}
+	ts.Check(background[0].Process.Signal(os.Interrupt))
+}
+
+// exit-code N COMMAND ARGS runs a program that must end with that code.
+func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exit-code N COMMAND [ARGS]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	if err != nil {
+		code = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if code != args[0] {
+		ts.Fatalf("%s ended with %s, want %s", strings.Join(args[1:], " "), code, args[0])
+	}
+}
+
+// no-process checks that nothing runs whose environment or command names the
+// script's directory.
+func noProcess(ts *testscript.TestScript, neg bool, args []string) {
+	work := []byte(ts.Getenv("WORK"))
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		if file == fmt.Sprintf("/proc/%d/environ", os.Getpid()) {
+			continue
+		}
+		environ, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		if bytes.Contains(environ, work) {
+			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+			ts.Fatalf("%s still runs: %q", filepath.Dir(file), command)
+		}
+	}
+}
