@@ -26,8 +26,10 @@
 // It cannot know: where a viewer is (no CloudFront-Viewer-Country and the like),
 // TLS fingerprints, a function's compute utilization and its 2 MB of memory, when
 // an edge evicts, and whether errors are cached for their 10 seconds under
-// CachingDisabled too (here they are, as the guide's wording has it; a custom
-// error response with ErrorCachingMinTTL 0 turns that off).
+// CachingDisabled too. Here they are: the guide makes no exception, and a live
+// site saw a GET take three timeouts of 30 s and its 504 served from the cache
+// afterwards (github.com/aprin-labs/archimedes/pull/1610). A custom error response
+// without a page and with ErrorCachingMinTTL 0 turns that off.
 //
 // Sources: CloudFront developer guide, "Request and response behavior for custom
 // origins", "Manage how long content stays in the cache", "How CloudFront

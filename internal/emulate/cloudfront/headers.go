@@ -32,21 +32,49 @@ func headerSet(names ...string) map[string]bool {
 // take of the viewer's, those that CloudFront adds, and the origin's custom ones,
 // which overwrite.
 func (d *Distribution) originHeaders(x *exchange, condition http.Header) http.Header {
+	h := x.selectedHeaders()
+	if h.Get("User-Agent") == "" {
+		h.Set("User-Agent", "Amazon CloudFront")
+	}
+	via := fmt.Sprintf("%d.%d%s", x.r.ProtoMajor, x.r.ProtoMinor, d.via[3:])
+	h.Set("X-Amz-Cf-Id", x.id)
+	h.Set("X-Forwarded-For", strings.Join(append(slices.Clone(x.request.headers.Values("X-Forwarded-For")), clientIP(x.r)), ", "))
+	h.Set("Via", strings.Join(append(slices.Clone(x.request.headers.Values("Via")), via), ", "))
+	for name, values := range condition {
+		h[name] = values
+	}
+	if condition != nil {
+		h.Del("Range")
+	}
+	if x.b.origin.Bucket {
+		h.Set("Authorization", "AWS4-HMAC-SHA256 Credential=origin-access-control/s3/aws4_request")
+	}
+	for _, c := range x.b.origin.CustomHeaders {
+		h.Set(c.Name, c.Value)
+	}
+	return h
+}
+
+// selectedHeaders are the viewer's headers that the origin gets to see, and those
+// that the policies ask CloudFront for.
+func (x *exchange) selectedHeaders() http.Header {
 	b := x.b
 	key, forward := b.CachePolicy.Headers, b.OriginRequestPolicy.Headers
 	h := http.Header{}
 	for name, values := range x.request.headers {
-		chosen := selects(key, name, true) || selects(forward, name, true)
 		if neverForwarded[name] || strings.HasPrefix(name, "X-Edge-") {
 			continue
 		}
-		if chosen || alwaysForwarded[name] || name == "Authorization" && writes(x.r.Method) {
+		if alwaysForwarded[name] || selects(key, name, true) || selects(forward, name, true) || name == "Authorization" && writes(x.r.Method) {
 			h[name] = values
 		}
 	}
 	for _, name := range slices.Concat(key.Items, forward.Items) {
-		if strings.HasPrefix(strings.ToLower(name), "cloudfront-") && forward.Behavior != "allExcept" {
-			h[http.CanonicalHeaderKey(name)] = x.viewerHeader(name)
+		if !strings.HasPrefix(strings.ToLower(name), "cloudfront-") || forward.Behavior == "allExcept" {
+			continue
+		}
+		if values := x.viewerHeader(name); len(values) > 0 {
+			h[http.CanonicalHeaderKey(name)] = values
 		}
 	}
 	if cookies := selectCookies(x.request.headers.Values("Cookie"), b.CachePolicy.Cookies, b.OriginRequestPolicy.Cookies); cookies != "" {
@@ -56,29 +84,6 @@ func (d *Distribution) originHeaders(x *exchange, condition http.Header) http.He
 		h.Del("Accept-Encoding")
 		if x.accept != "" {
 			h.Set("Accept-Encoding", x.accept)
-		}
-	}
-	if h.Get("User-Agent") == "" {
-		h.Set("User-Agent", "Amazon CloudFront")
-	}
-	h.Set("X-Amz-Cf-Id", x.id)
-	h.Set("X-Forwarded-For", strings.Join(append(slices.Clone(x.request.headers.Values("X-Forwarded-For")), clientIP(x.r)), ", "))
-	h.Set("Via", strings.Join(append(slices.Clone(x.request.headers.Values("Via")), fmt.Sprintf("%d.%d%s", x.r.ProtoMajor, x.r.ProtoMinor, d.via[3:])), ", "))
-	for name, values := range condition {
-		h[name] = values
-	}
-	if condition != nil {
-		h.Del("Range")
-	}
-	if b.origin.Bucket {
-		h.Set("Authorization", "AWS4-HMAC-SHA256 Credential=origin-access-control/s3/aws4_request")
-	}
-	for _, c := range b.origin.CustomHeaders {
-		h.Set(c.Name, c.Value)
-	}
-	for name, values := range h {
-		if len(values) == 0 {
-			delete(h, name)
 		}
 	}
 	return h

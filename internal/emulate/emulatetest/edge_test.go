@@ -136,7 +136,9 @@ func TestAPIGatewayAWS(t *testing.T) {
 	APIGateway(t, Web{URL: strings.TrimSuffix(*awsStage, "/")})
 }
 
-func TestCloudFrontEmulator(t *testing.T) {
+// newEdge is the URL of an emulated distribution in front of a bucket with
+// /assets/app.js and of newStage.
+func newEdge(t *testing.T) string {
 	store, err := s3.New(s3.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +167,11 @@ func TestCloudFrontEmulator(t *testing.T) {
 	}
 	server := httptest.NewServer(d)
 	t.Cleanup(func() { server.Close(); d.Close() })
-	CloudFront(t, Web{URL: server.URL, Asset: "/assets/app.js"})
+	return server.URL
+}
+
+func TestCloudFrontEmulator(t *testing.T) {
+	CloudFront(t, Web{URL: newEdge(t), Asset: "/assets/app.js"})
 }
 
 func TestCloudFrontAWS(t *testing.T) {

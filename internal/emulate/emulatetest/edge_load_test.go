@@ -1,0 +1,56 @@
+package emulatetest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestConcurrentStreamsLeaveNothing sends 200 streams at once through distribution
+// and stage, goes away from every fourth, and counts what is left.
+func TestConcurrentStreamsLeaveNothing(t *testing.T) {
+	var before int
+	t.Run("streams", func(t *testing.T) {
+		before = runtime.NumGoroutine()
+		url := newEdge(t)
+		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}}
+		defer client.CloseIdleConnections()
+		var wg sync.WaitGroup
+		for i := range 200 {
+			wg.Go(func() {
+				if err := stream(client, fmt.Sprintf("%s/api/sse?count=4&duration=200ms&delay=0s&i=%d", url, i), i%4 == 0); err != nil {
+					t.Errorf("stream %d: %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		after := runtime.NumGoroutine()
+		if after <= before {
+			return
+		}
+		if time.Now().After(end) {
+			buf := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines, before %d\n%s", after, before, buf[:runtime.Stack(buf, true)])
+		}
+	}
+}
+
+func stream(c *http.Client, url string, leave bool) error {
+	res, err := c.Get(url)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if leave {
+		_, err := io.ReadFull(res.Body, make([]byte, 10))
+		return err
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	return err
+}
