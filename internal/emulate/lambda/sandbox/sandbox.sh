@@ -43,7 +43,10 @@ done
 scratch=$1
 shift
 while [ "$scratch" -gt 0 ]; do
-	"$mount" --bind "$tmp/scratch$1" "$root$1"
+	at=$root$1
+	case $1 in /tmp/*) at=$tmp${1#/tmp} ;; esac
+	mkdir -p "$at" 2>/dev/null || true
+	"$mount" --bind "$tmp/scratch$1" "$at"
 	writable="$writable$root$1 "
 	scratch=$((scratch - 1))
 	shift

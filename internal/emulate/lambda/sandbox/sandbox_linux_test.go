@@ -98,6 +98,33 @@ func TestFileSystem(t *testing.T) {
 
 // TestFreeze counts the ticks of a process, and of a child in a session of its
 // own, while the group is frozen.
+// TestScratch writes where a read-only image has links into /tmp.
+func TestScratch(t *testing.T) {
+	g := newGroup(t)
+	if !g.host.namespaces {
+		t.Skip("no mount namespaces here; run as root, or: sudo sysctl kernel.unprivileged_userns_clone=1")
+	}
+	app, elsewhere := t.TempDir(), "/var/tmp/sluice-scratch-test-"+strconv.Itoa(os.Getpid())
+	logs, data := filepath.Join(app, "logs"), filepath.Join(elsewhere, "data")
+	for _, dir := range []string{logs, data} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { os.RemoveAll(elsewhere) })
+	lines, exit := run(t, g, Spec{Dir: app, ReadOnly: true, Scratch: []string{logs, data}, Command: sh(
+		"echo 1 >logs/a && echo 2 >" + data + "/b && cat /tmp/scratch" + logs + "/a /tmp/scratch" + data + "/b; touch x || echo read-only")})
+	want := []string{"1", "2", "read-only"}
+	if exit != (Exit{}) || len(lines) < 3 || !slices.Equal(append(slices.Clone(lines[:2]), lines[len(lines)-1]), want) {
+		t.Errorf("%s: %q, want %q", exit, lines, want)
+	}
+	for _, dir := range []string{logs, data} {
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+			t.Errorf("%s holds %v, %v: it was written to", dir, left, err)
+		}
+	}
+}
+
 func TestFreeze(t *testing.T) {
 	for _, mode := range []string{"cgroup", "signals"} {
 		t.Run(mode, func(t *testing.T) {
