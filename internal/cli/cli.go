@@ -36,7 +36,7 @@ type app struct {
 
 // commands are made in this order; --help shows them by group.
 var commands = []func(*app) *cobra.Command{
-	newUp, newVerify, newStack, newVersion, newDemoApp,
+	newUp, newVerify, newStack, newInit, newPlan, newDeploy, newStatus, newDestroy, newImage, newSite, newVersion, newDemoApp,
 }
 
 // Run runs the command that args ask for and returns the exit code.
@@ -63,7 +63,6 @@ Terraform, and proves that it streams.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRun:  func(*cobra.Command, []string) { a.started = true },
 	}
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
@@ -73,10 +72,25 @@ Terraform, and proves that it streams.`,
 	root.PersistentFlags().SortFlags = false
 	for _, add := range commands {
 		command := add(a)
+		a.markStart(command)
 		command.Flags().SortFlags = false
 		root.AddCommand(command)
 	}
 	return root
+}
+
+// markStart notes when a command, or one below it, begins: the library's own
+// checks of the command line are over then.
+func (a *app) markStart(command *cobra.Command) {
+	if run := command.RunE; run != nil {
+		command.RunE = func(cmd *cobra.Command, args []string) error {
+			a.started = true
+			return run(cmd, args)
+		}
+	}
+	for _, below := range command.Commands() {
+		a.markStart(below)
+	}
 }
 
 // usageTemplate shows, beside what the library's does, the exit codes.

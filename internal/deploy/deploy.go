@@ -70,6 +70,7 @@ type Progress struct {
 
 // Question is what Confirm is asked: the plan, what it costs, what it destroys.
 type Question struct {
+	Dir     string // the environment's folder
 	Plan    *infra.Plan
 	Cost    *cost.Estimate // nil where the plan is no whole stack
 	Losses  []Loss
@@ -113,6 +114,11 @@ func (d *Deployment) Plan(ctx context.Context, destroy bool) (*infra.Plan, error
 	return plan, err
 }
 
+// Question is what there is to know of a plan before it is applied.
+func (d *Deployment) Question(plan *infra.Plan) Question {
+	return Question{Dir: d.Infra.Dir(), Plan: plan, Cost: price(plan), Losses: losses(plan, nil)}
+}
+
 // Run plans, asks, applies exactly what was shown, and verifies. A plan without
 // changes goes straight to verifying.
 func (d *Deployment) Run(ctx context.Context) (Result, error) {
@@ -120,9 +126,10 @@ func (d *Deployment) Run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{Changed: !plan.Empty(), Cost: price(plan)}
+	question := d.Question(plan)
+	result := Result{Changed: !plan.Empty(), Cost: question.Cost}
 	if result.Changed {
-		if err := d.confirmAndApply(ctx, Question{Plan: plan, Cost: result.Cost, Losses: losses(plan, nil)}); err != nil {
+		if err := d.confirmAndApply(ctx, question); err != nil {
 			return Result{}, err
 		}
 	}
@@ -153,7 +160,7 @@ func (d *Deployment) Destroy(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	err = d.confirmAndApply(ctx, Question{Plan: plan, Losses: losses(plan, state), Destroy: true})
+	err = d.confirmAndApply(ctx, Question{Dir: d.Infra.Dir(), Plan: plan, Losses: losses(plan, state), Destroy: true})
 	return Result{Changed: err == nil}, err
 }
 

@@ -18,7 +18,7 @@ const Version = "1.12.6"
 type ErrNotFound struct{ Looked []string }
 
 func (e *ErrNotFound) Error() string {
-	return fmt.Sprintf("neither %s nor %s is on PATH; hint: let sluice fetch OpenTofu %s with --fetch, or install one", e.Looked[0], e.Looked[1], Version)
+	return fmt.Sprintf("neither %s nor %s is on PATH (hint: --fetch downloads OpenTofu %s, its signature verified; or install one)", e.Looked[0], e.Looked[1], Version)
 }
 
 // Find returns the path of tofu, or else of terraform. A name that the caller

@@ -27,7 +27,7 @@ type Workspace struct {
 // executable. The program inherits the environment (AWS_PROFILE, TF_VAR_…).
 func Open(dir, executable string) (*Workspace, error) {
 	if found, err := filepath.Glob(filepath.Join(dir, "*.tf")); err != nil || len(found) == 0 {
-		return nil, fmt.Errorf("%s holds no *.tf file: name the environment's folder, e.g. infrastructure/terraform/environments/dev", dir)
+		return nil, fmt.Errorf("%s holds no *.tf file (hint: --dir names the environment's folder, such as infrastructure/terraform/environments/dev)", dir)
 	}
 	tf, err := tfexec.NewTerraform(dir, executable)
 	if err != nil {

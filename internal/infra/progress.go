@@ -86,9 +86,9 @@ func hint(faults []string) string {
 	all := strings.Join(faults, "\n")
 	switch {
 	case strings.Contains(all, "Error acquiring the state lock"):
-		return "\nhint: another run holds the lock; when it is dead, free it with `tofu force-unlock ID`"
+		return " (hint: another run holds the lock; when it is dead, free it with tofu force-unlock ID)"
 	case strings.Contains(all, "No valid credential sources"), strings.Contains(all, "ExpiredToken"):
-		return "\nhint: sign in first (aws sso login, or set AWS_PROFILE)"
+		return " (hint: sign in first: aws sso login, or set AWS_PROFILE)"
 	}
 	return ""
 }

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/aproorg/sluice/internal/deploy"
+	"github.com/aproorg/sluice/internal/infra"
+	"github.com/aproorg/sluice/internal/provider"
+)
+
+// shippedEnvironment is the folder that the repository has.
+const shippedEnvironment = "infrastructure/terraform/environments/dev"
+
+// environmentDir are the flags of commands that drive OpenTofu or Terraform.
+type environmentDir struct {
+	dir   string
+	tool  string
+	fetch bool
+	vars  []string
+}
+
+func (o *environmentDir) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.dir, "dir", shippedEnvironment, "`DIR` of the environment, a Terraform root module")
+	f.StringVar(&o.tool, "tool", "", "`PROGRAM` to drive (default: tofu, else terraform)")
+	f.BoolVar(&o.fetch, "fetch", false, "download OpenTofu "+infra.Version+", its signature verified, where there is neither program")
+	f.StringArrayVar(&o.vars, "var", nil, "`NAME=VALUE` of a Terraform variable; may be repeated")
+}
+
+// workspace opens the environment with the program that runs it.
+func (o environmentDir) workspace(ctx context.Context) (*infra.Workspace, error) {
+	tool, err := infra.Find(o.tool)
+	var missing *infra.ErrNotFound
+	if errors.As(err, &missing) && o.fetch {
+		cache, cacheErr := os.UserCacheDir()
+		if cacheErr != nil {
+			return nil, fmt.Errorf("find a place for OpenTofu: %w", cacheErr)
+		}
+		tool, err = infra.Fetch(ctx, filepath.Join(cache, "sluice"), infra.Version)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return infra.Open(o.dir, tool)
+}
+
+// deployment is the environment with Sluice's own provider put where init looks.
+func (o environmentDir) deployment(ctx context.Context, a *app) (*deploy.Deployment, error) {
+	vars, err := assignments("--var", o.vars)
+	if err != nil {
+		return nil, err
+	}
+	workspace, err := o.workspace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &deploy.Deployment{
+		Infra: workspace, Vars: vars,
+		Prepare:  func(context.Context) error { _, err := installProvider(a); return err },
+		Progress: newStepView(a).show,
+	}, nil
+}
+
+// installProvider puts this executable where both tools look for the provider.
+func installProvider(a *app) ([]string, error) {
+	executable, err := a.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find sluice's own executable: %w", err)
+	}
+	dir, err := provider.PluginDir()
+	if err != nil {
+		return nil, err
+	}
+	return provider.Install(executable, provider.Version, dir)
+}
