@@ -280,18 +280,39 @@ func (c *client) ask(t *testing.T, d librechat.Design, question string) string {
 		}
 	}
 	defer resp.Body.Close()
-	for s := bufio.NewScanner(resp.Body); s.Scan(); {
+	for in := newEvents(resp.Body); ; {
 		var e struct {
 			Final        bool
 			Conversation struct{ ConversationID string }
 		}
-		data, ok := strings.CutPrefix(s.Text(), "data: ")
-		if ok && json.Unmarshal([]byte(data), &e) == nil && e.Final {
+		if err := in.next(&e); err != nil {
+			t.Fatalf("the stream ended without a final event: %v", err)
+		}
+		if e.Final {
 			return e.Conversation.ConversationID
 		}
 	}
-	t.Fatal("the stream ended without a final event")
-	return ""
+}
+
+// events reads the JSON data of server-sent events.
+type events struct{ lines *bufio.Scanner }
+
+func newEvents(r io.Reader) events {
+	e := events{bufio.NewScanner(r)}
+	e.lines.Buffer(nil, 1<<20)
+	return e
+}
+
+func (e events) next(v any) error {
+	for e.lines.Scan() {
+		if data, ok := strings.CutPrefix(e.lines.Text(), "data: "); ok {
+			return json.Unmarshal([]byte(data), v)
+		}
+	}
+	if err := e.lines.Err(); err != nil {
+		return err
+	}
+	return io.ErrUnexpectedEOF
 }
 
 // finished waits for the answer and the title.
