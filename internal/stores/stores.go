@@ -1,0 +1,178 @@
+// Package stores runs what stands beside an app in a rehearsal: a database, a
+// cache, object storage, the parameter store and a language model, each an
+// emulator on a loopback address, or a real one that the caller names. Cloud Map
+// names of a deployment are loopback addresses here.
+//
+// It leaves out what the app makes of them: an app's own package says which
+// variables lead to which store.
+package stores
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/emulate/mongo"
+	"github.com/aproorg/sluice/internal/emulate/redis"
+	"github.com/aproorg/sluice/internal/emulate/s3"
+	"github.com/aproorg/sluice/internal/emulate/ssm"
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// Region is where the emulated account is.
+const Region = "eu-west-1"
+
+// Config says which stores are real and which are emulated. Dir is required.
+type Config struct {
+	// Dir holds the embedded database, which outlives the rehearsal, and large
+	// objects of S3, which do not.
+	Dir string
+	// Mongo is the URI of a real server; empty is the embedded database. Either
+	// way the guard watches for what Amazon DocumentDB refuses.
+	Mongo string
+	// Redis is the URI of a real server; empty is the embedded one.
+	Redis string
+	// Strict refuses what Amazon DocumentDB refuses.
+	Strict bool
+	// Model is the stub's pace.
+	Model llm.Config
+	// Secure returns the secrets in SSM by name, once the other stores are up.
+	Secure func(*Stores) map[string]string
+
+	Record timeline.Record
+	Log    *slog.Logger
+}
+
+// Stores are running. Close them when the app is gone.
+type Stores struct {
+	Mongo *mongo.Server
+	Redis *redis.Server // nil where a real one is used
+	S3    *s3.Store
+	SSM   *ssm.Store
+	Model *llm.Server
+
+	S3URL, SSMURL string // http://127.0.0.1:PORT
+
+	redisURI string
+	closers  []io.Closer
+}
+
+// Start brings the stores up, or none of them. ctx bounds the start.
+func Start(ctx context.Context, cfg Config) (*Stores, error) {
+	s := &Stores{redisURI: cfg.Redis}
+	err := errors.Join(s.startMongo(ctx, cfg), s.startRedis(ctx, cfg), s.startModel(cfg), s.startS3(cfg))
+	if err == nil {
+		err = s.startSSM(cfg)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close ends what was started, last first.
+func (s *Stores) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i].Close())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+// RedisURI is the one the app is given.
+func (s *Stores) RedisURI() string { return s.redisURI }
+
+func (s *Stores) startMongo(ctx context.Context, cfg Config) (err error) {
+	s.Mongo, err = mongo.Start(ctx, mongo.Config{
+		Dir: filepath.Join(cfg.Dir, "mongo"), Upstream: cfg.Mongo, Strict: cfg.Strict, Logger: cfg.Log,
+		Finding: func(f mongo.Finding) {
+			cfg.Record.Emit(timeline.Event{Kind: timeline.Store, Note: "DocumentDB: " + f.String()})
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("start the database: %w", err)
+	}
+	s.closers = append(s.closers, s.Mongo)
+	return nil
+}
+
+func (s *Stores) startRedis(ctx context.Context, cfg Config) (err error) {
+	if cfg.Redis != "" {
+		return reachable(ctx, cfg.Redis)
+	}
+	if s.Redis, err = redis.Start(redis.Config{}); err != nil {
+		return fmt.Errorf("start Redis: %w", err)
+	}
+	s.redisURI = s.Redis.URI()
+	s.closers = append(s.closers, s.Redis)
+	return nil
+}
+
+func (s *Stores) startS3(cfg Config) (err error) {
+	dir := filepath.Join(cfg.Dir, "s3")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("start S3: %w", err)
+	}
+	if s.S3, err = s3.New(s3.Config{Dir: dir, Record: cfg.Record, Log: cfg.Log}); err != nil {
+		return fmt.Errorf("start S3: %w", err)
+	}
+	s.closers = append(s.closers, s.S3)
+	s.S3URL, err = s.serve(s.S3.API())
+	return err
+}
+
+func (s *Stores) startSSM(cfg Config) (err error) {
+	secure := map[string]string{}
+	if cfg.Secure != nil {
+		secure = cfg.Secure(s)
+	}
+	if s.SSM, err = ssm.New(ssm.Config{Region: Region, Secure: secure}); err != nil {
+		return fmt.Errorf("start Parameter Store: %w", err)
+	}
+	s.SSMURL, err = s.serve(s.SSM)
+	return err
+}
+
+func (s *Stores) startModel(cfg Config) (err error) {
+	if s.Model, err = llm.Start("", cfg.Model); err != nil {
+		return fmt.Errorf("start the stub model: %w", err)
+	}
+	s.closers = append(s.closers, s.Model)
+	return nil
+}
+
+// serve gives a handler an address of its own.
+func (s *Stores) serve(handler http.Handler) (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port on 127.0.0.1: %w", err)
+	}
+	server := &served{Server: &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second}, done: make(chan struct{})}
+	go func() {
+		defer close(server.done)
+		_ = server.Serve(listener) // ends with Close
+	}()
+	s.closers = append(s.closers, server)
+	return "http://" + listener.Addr().String(), nil
+}
+
+// served is an HTTP server whose Close waits for its loop.
+type served struct {
+	*http.Server
+	done chan struct{}
+}
+
+func (s *served) Close() error {
+	err := s.Server.Close()
+	<-s.done
+	return err
+}

@@ -1,0 +1,56 @@
+package stores
+
+import (
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestStoresStartAndLeaveNothing(t *testing.T) {
+	before := runtime.NumGoroutine()
+	s, err := Start(t.Context(), Config{Dir: t.TempDir(), Secure: func(s *Stores) map[string]string { return map[string]string{"/a/uri": s.RedisURI()} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range []string{s.S3URL, s.SSMURL} {
+		response, err := http.Get(url)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		response.Body.Close()
+	}
+	if !strings.HasPrefix(s.RedisURI(), "redis://127.0.0.1:") || !strings.HasPrefix(s.Mongo.URI("db", "app"), "mongodb://127.0.0.1:") {
+		t.Errorf("URIs are %s and %s", s.RedisURI(), s.Mongo.URI("db", "app"))
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	for i := 0; runtime.NumGoroutine() > before && i < 100; i++ {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines are left of what %d were before", after, before)
+	}
+}
+
+func TestFaultsAreToldWithoutThePassword(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	for uri, want := range map[string]string{
+		"redis://:hunter2@" + listener.Addr().String(): "reach Redis",
+		"http://:hunter2@x":                            "want redis://",
+	} {
+		_, err := Start(t.Context(), Config{Dir: t.TempDir(), Redis: uri})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
