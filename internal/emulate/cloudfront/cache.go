@@ -17,6 +17,7 @@ const maxStored = 8 << 20
 type entry struct {
 	key, path string // path with the query that is part of the key
 	policy    stack.CachePolicy
+	own       bool // an error page of CloudFront's
 	status    int
 	header    http.Header
 	body      []byte

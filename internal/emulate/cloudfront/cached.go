@@ -12,7 +12,7 @@ func (d *Distribution) serveCached(x *exchange) error {
 	key := d.cacheKey(x)
 	stored := d.cache.get(key)
 	if stored != nil && stored.fresh(time.Now()) {
-		return d.respond(x, d.fromCache(x, stored, "Hit from cloudfront"))
+		return d.deliver(x, d.fromCache(x, stored, "Hit from cloudfront"))
 	}
 	var condition http.Header
 	if stored != nil {
@@ -29,11 +29,14 @@ func (d *Distribution) serveCached(x *exchange) error {
 		a.source.close()
 		return d.respond(x, d.fromCache(x, d.refresh(stored, a), "RefreshHit from cloudfront"))
 	}
-	if err == nil {
-		d.compress(x, a)
-		d.keep(x, key, a)
+	if err != nil {
+		if a = x.originFailed(err); a == nil {
+			return err
+		}
 	}
-	return d.deliver(x, a, err)
+	d.compress(x, a)
+	d.keep(x, key, a)
+	return joinNonNil(err, d.deliver(x, a))
 }
 
 // serveStale uses an expired object while its origin fails, and lets the origin
@@ -80,7 +83,7 @@ func (d *Distribution) keep(x *exchange, key string, a *answer) {
 	if !ok || x.r.Method == http.MethodHead {
 		return
 	}
-	e := &entry{key: key, path: x.request.path, policy: x.b.CachePolicy, status: a.status, header: a.header.Clone(), stored: now, ttl: ttl}
+	e := &entry{key: key, path: x.request.path, policy: x.b.CachePolicy, own: a.own, status: a.status, header: a.header.Clone(), stored: now, ttl: ttl}
 	if q := selectQuery(x.request.query, x.b.CachePolicy.Queries); q != "" {
 		e.path += "?" + q
 	}
@@ -102,7 +105,7 @@ func (d *Distribution) keep(x *exchange, key string, a *answer) {
 // fromCache is the answer that a stored response gives to this request: whole, a
 // range of it, or 304.
 func (d *Distribution) fromCache(x *exchange, e *entry, xCache string) *answer {
-	a := &answer{status: e.status, header: e.header.Clone(), xCache: xCache, age: e.age + time.Since(e.stored), source: memorySource(e.body)}
+	a := &answer{status: e.status, header: e.header.Clone(), own: e.own, xCache: xCache, age: e.age + time.Since(e.stored), source: memorySource(e.body)}
 	if e.status >= 400 {
 		a.xCache = "Error from cloudfront"
 	}

@@ -117,8 +117,13 @@ func TestCustomErrorResponses(t *testing.T) {
 			{ErrorCode: 404, ResponseCode: 404, ResponsePagePath: "/sorry.html"},
 		}
 	})
-	if res, body := do(t, "GET", edge.URL+"/x", nil); res.StatusCode != 200 || body != "sorry" {
-		t.Errorf("%d %q", res.StatusCode, body)
+	for range 2 { // asked for, and out of the cache
+		if res, body := do(t, "GET", edge.URL+"/x", nil); res.StatusCode != 200 || body != "sorry" {
+			t.Errorf("%d %q", res.StatusCode, body)
+		}
+		if res, body := do(t, "GET", edge.URL+"/api/x", nil); res.StatusCode != 404 || body != "sorry" {
+			t.Errorf("%d %q", res.StatusCode, body)
+		}
 	}
 	// The rule has no path: it masks errors of the API as well.
 	if res, body := do(t, "POST", edge.URL+"/api/x", strings.NewReader("x")); res.StatusCode != 404 || body != "sorry" {

@@ -8,25 +8,22 @@ import (
 	"github.com/aproorg/sluice/internal/stack"
 )
 
-// deliver sends an origin's answer, or the error that stands for its silence, with
-// the distribution's custom error responses applied.
-func (d *Distribution) deliver(x *exchange, a *answer, err error) error {
-	if err != nil {
-		if x.r.Context().Err() != nil {
-			x.cut = true
-			return err
-		}
-		a = x.originFailed(err)
-	}
+// deliver sends an answer with the distribution's custom error responses applied.
+func (d *Distribution) deliver(x *exchange, a *answer) error {
 	if custom, ok := d.errors[a.status]; ok && custom.ResponsePagePath != "" {
 		a = d.customError(x, a, custom)
 	}
-	return joinNonNil(err, d.respond(x, a))
+	return d.respond(x, a)
 }
 
-// originFailed is 504 where the origin was too slow and 502 where it could not be
-// reached or broke the connection ("HTTP 502 status code", "HTTP 504 status code").
+// originFailed stands for the answer that an origin did not give: 504 where it was
+// too slow, 502 where it could not be reached or broke the connection ("HTTP 502
+// status code", "HTTP 504 status code"). It is nil where the viewer went away.
 func (x *exchange) originFailed(err error) *answer {
+	if x.r.Context().Err() != nil {
+		x.cut = true
+		return nil
+	}
 	if errors.Is(err, errOriginTimeout) {
 		return x.errorPage(http.StatusGatewayTimeout, "CloudFront attempted to establish a connection with the origin, "+
 			"but either the attempt failed or the origin closed the connection.\nWe can't connect to the server for this app or website at this time. "+

@@ -42,7 +42,12 @@ func (d *Distribution) serve(x *exchange) error {
 		return d.serveCached(x)
 	}
 	a, err := d.fetch(x, nil)
-	return d.deliver(x, a, err)
+	if err != nil {
+		if a = x.originFailed(err); a == nil {
+			return err
+		}
+	}
+	return joinNonNil(err, d.deliver(x, a))
 }
 
 // cacheable reports whether the request may be answered from the cache. A policy

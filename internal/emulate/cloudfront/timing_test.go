@@ -226,6 +226,17 @@ func TestErrorsAreCachedUnlessTheDistributionSaysNo(t *testing.T) {
 	})
 }
 
+func TestSilenceOfTheOriginIsCachedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, silent)
+		for i, want := range []time.Duration{90 * time.Second, 0, 0} {
+			if w, _, took := b.get("GET"); w.Code != 504 || took != want || w.Header().Get("X-Cache") != "Error from cloudfront" {
+				t.Errorf("request %d: %d after %s, want 504 after %s", i, w.Code, took, want)
+			}
+		}
+	})
+}
+
 func TestTimelineOfARequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var id string
