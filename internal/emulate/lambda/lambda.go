@@ -120,33 +120,33 @@ func New(cfg Config) (*Emulator, error) {
 	return em, nil
 }
 
+// complete fills in what is left open and refuses what Lambda refuses.
 func (c *Config) complete() error {
-	f := &c.Function
-	if len(c.Process.Command) == 0 {
-		return errors.New("lambda: no command to run; give the bootstrap's command line")
-	}
-	if err := c.findCommand(); err != nil {
-		return err
-	}
-	if c.Process.Dir != "" && c.Process.Root == "" {
-		dir, err := filepath.Abs(c.Process.Dir)
-		if err != nil {
-			return fmt.Errorf("lambda: the function's working directory: %w", err)
-		}
-		c.Process.Dir = dir
-	}
-	if err := c.Process.checkPaths(); err != nil {
-		return fmt.Errorf("lambda: %w", err)
-	}
-	c.Limits = c.Limits.withDefaults()
-	if err := checkEnvironment(f.Environment, c.Limits.Environment); err != nil {
-		return fmt.Errorf("lambda: %w", err)
-	}
-	or(&f.FunctionName, "function")
+	or(&c.Function.FunctionName, "function")
 	or(&c.Region, "eu-west-1")
 	or(&c.Account, "123456789012")
 	or(&c.Version, "$LATEST")
 	or(&c.Process.Handler, "function.handler")
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = 10
+	}
+	if n := c.Function.ReservedConcurrency; n > 0 {
+		c.Concurrency = min(c.Concurrency, n)
+	}
+	c.Limits = c.Limits.withDefaults()
+	for _, check := range []func() error{c.checkProcess, c.checkFunction} {
+		if err := check(); err != nil {
+			return fmt.Errorf("lambda: %w", err)
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkFunction() error {
+	f := &c.Function
 	if f.MemorySize == 0 {
 		f.MemorySize = 128
 	}
@@ -154,41 +154,48 @@ func (c *Config) complete() error {
 		f.Timeout = 3 * time.Second
 	}
 	if f.Timeout > 900*time.Second || f.Timeout < 0 {
-		return fmt.Errorf("lambda: timeout %s: Lambda allows 1 s to 900 s", f.Timeout)
+		return fmt.Errorf("timeout %s: Lambda allows 1 s to 900 s", f.Timeout)
 	}
 	if f.MemorySize < 128 || f.MemorySize > 10240 {
-		return fmt.Errorf("lambda: memory size %d MB: Lambda allows 128 to 10240 MB", f.MemorySize)
+		return fmt.Errorf("memory size %d MB: Lambda allows 128 to 10240 MB", f.MemorySize)
 	}
-	if c.Concurrency == 0 {
-		c.Concurrency = 10
-	}
-	if f.ReservedConcurrency > 0 {
-		c.Concurrency = min(c.Concurrency, f.ReservedConcurrency)
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	return nil
+	return checkEnvironment(f.Environment, c.Limits.Environment)
 }
 
-// findCommand resolves the program now, so that a wrong name is an error of the
-// command line and not of every invocation.
-func (c *Config) findCommand() error {
-	program := c.Process.Command[0]
-	if c.Process.Root != "" {
-		return nil
+func (c *Config) checkProcess() error {
+	p := &c.Process
+	if len(p.Command) == 0 {
+		return errors.New("no command to run; give the bootstrap's command line")
 	}
-	if !filepath.IsAbs(program) && filepath.Base(program) != program {
-		program = filepath.Join(c.Process.Dir, program)
+	if p.Root == "" {
+		if err := p.resolve(); err != nil {
+			return err
+		}
 	}
-	path, err := exec.LookPath(program)
+	return p.checkPaths()
+}
+
+// resolve finds the program now, so that a wrong name is an error of the command
+// line and not of every invocation.
+func (p *Process) resolve() error {
+	dir, err := filepath.Abs(p.Dir)
 	if err != nil {
-		return fmt.Errorf("lambda: the function's command: %w", err)
+		return fmt.Errorf("the function's working directory: %w", err)
 	}
-	if path, err = filepath.Abs(path); err != nil {
-		return fmt.Errorf("lambda: the function's command: %w", err)
+	if p.Dir != "" {
+		p.Dir = dir
 	}
-	c.Process.Command = append([]string{path}, c.Process.Command[1:]...)
+	program := p.Command[0]
+	if !filepath.IsAbs(program) && filepath.Base(program) != program {
+		program = filepath.Join(dir, program)
+	}
+	if program, err = exec.LookPath(program); err == nil {
+		program, err = filepath.Abs(program)
+	}
+	if err != nil {
+		return fmt.Errorf("the function's command: %w", err)
+	}
+	p.Command = append([]string{program}, p.Command[1:]...)
 	return nil
 }
 

@@ -91,23 +91,6 @@ func (g *Group) command(s Spec) (*exec.Cmd, error) {
 	if !h.namespaces {
 		return g.plain(s, attr)
 	}
-	attr.Cloneflags = syscall.CLONE_NEWNS
-	args := []string{"-c", script, "sluice-sandbox", h.mount, h.unshare, "", g.tmp, s.Root, s.Dir, "", ""}
-	if h.pids {
-		attr.Cloneflags |= syscall.CLONE_NEWPID
-		args[5] = "yes"
-	}
-	if h.user {
-		attr.Cloneflags |= syscall.CLONE_NEWUSER
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
-	}
-	if s.OpenFiles > 0 {
-		args[9] = strconv.Itoa(s.OpenFiles)
-	}
-	if s.ReadOnly {
-		args[10] = "yes"
-	}
 	if s.Root != "" && h.unshare == "" {
 		return nil, errors.New("run an image's root directory: the unshare command (util-linux 2.37 or newer) is needed; install util-linux")
 	}
@@ -115,18 +98,38 @@ func (g *Group) command(s Spec) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
+	files := ""
+	if s.OpenFiles > 0 {
+		files = strconv.Itoa(s.OpenFiles)
+	}
+	args := []string{"-c", script, "sluice-sandbox", h.mount, h.unshare, yes(h.pids), g.tmp, s.Root, s.Dir, files, yes(s.ReadOnly)}
 	args = append(append(args, strconv.Itoa(len(shown))), shown...)
 	args = append(append(args, strconv.Itoa(len(s.Writable))), s.Writable...)
-	for _, p := range s.Scratch {
-		if err := os.MkdirAll(filepath.Join(g.tmp, "scratch", p), 0o755); err != nil {
-			return nil, err
-		}
-	}
-	args = append(append(args, strconv.Itoa(len(s.Scratch))), s.Scratch...)
-	args = append(args, s.Command...)
-	cmd := exec.Command(h.sh, args...)
-	cmd.Env, cmd.SysProcAttr = s.Env, attr
+	cmd := exec.Command(h.sh, append(args, s.Command...)...)
+	cmd.Env, cmd.SysProcAttr = s.Env, h.namespace(attr)
 	return cmd, nil
+}
+
+// yes is how the script is told of a switch.
+func yes(on bool) string {
+	if on {
+		return "yes"
+	}
+	return ""
+}
+
+// namespace adds the namespaces to what a process is started with.
+func (h *Host) namespace(attr *syscall.SysProcAttr) *syscall.SysProcAttr {
+	attr.Cloneflags = syscall.CLONE_NEWNS
+	if h.pids {
+		attr.Cloneflags |= syscall.CLONE_NEWPID
+	}
+	if h.user {
+		attr.Cloneflags |= syscall.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	}
+	return attr
 }
 
 // shown lists the paths below /tmp that the sandbox must not lose, and makes a
