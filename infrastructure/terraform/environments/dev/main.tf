@@ -5,6 +5,7 @@ terraform {
   required_providers {
     aws    = { source = "hashicorp/aws", version = "6.34.0" }
     random = { source = "hashicorp/random", version = "~> 3.7" } # of the elasticache module
+    sluice = { source = "aproorg/sluice", version = "0.1.0" }    # installed by `sluice init`
   }
 }
 
@@ -12,6 +13,8 @@ provider "aws" {
   region = var.region
   default_tags { tags = merge({ Project = var.project, Environment = var.environment_name, ManagedBy = "terraform" }, var.tags) }
 }
+
+provider "sluice" { region = var.region }
 
 locals { name = "${var.project}-${var.environment_name}" }
 
@@ -55,7 +58,7 @@ module "api_gateway" {
 module "backend" {
   source                  = "../../modules/backend"
   name                    = local.name
-  image_uri               = var.image_uri
+  image_uri               = sluice_image.app.uri
   url                     = module.frontend.url
   redis_security_group_id = module.redis.security_group_id
   network                 = var.network
@@ -65,6 +68,21 @@ module "backend" {
   config                  = var.config
   environment             = var.environment
   function                = var.function
+}
+
+# The app's image with the bootstrap in front, and the front end out of the same
+# image. Both know at plan what they will be, and do nothing where that is there.
+resource "sluice_image" "app" {
+  base         = var.image
+  repository   = module.backend.repository_url
+  architecture = var.function.architecture
+  ca_bundle    = var.ca_bundle
+}
+
+resource "sluice_site" "app" {
+  source          = coalesce(var.site, "image:${var.image}")
+  bucket          = module.frontend.bucket
+  distribution_id = module.frontend.distribution_id
 }
 
 module "redis" {

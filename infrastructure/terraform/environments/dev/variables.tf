@@ -30,9 +30,23 @@ variable "tags" {
   nullable    = false
 }
 
-variable "image_uri" {
-  description = "The function's image by digest."
+variable "image" {
+  description = "The app's own image: REPOSITORY:TAG, REPOSITORY@DIGEST, oci:DIR or tar:FILE. It becomes the function's with the bootstrap added; the site is taken out of it."
   type        = string
+  default     = "ghcr.io/danny-avila/librechat-api:v0.8.2-rc1"
+  nullable    = false
+}
+
+variable "site" {
+  description = "The built front end from elsewhere: a directory, image:REF, oci:DIR or tar:FILE. Null takes it out of image."
+  type        = string
+  default     = null
+}
+
+variable "ca_bundle" {
+  description = "Certificates in PEM for /opt/sluice/ca.pem in the image, such as DocumentDB's (tlsCAFile in MONGO_URI)."
+  type        = string
+  default     = null
 }
 
 variable "network" {

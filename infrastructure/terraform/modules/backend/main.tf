@@ -27,9 +27,7 @@ resource "aws_ecr_repository" "this" {
 
 resource "aws_ecr_lifecycle_policy" "this" {
   repository = aws_ecr_repository.this.name
-  policy = jsonencode({ rules = [{ rulePriority = 1, action = { type = "expire" }
-    selection = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.images_kept }
-  }] })
+  policy     = jsonencode({ rules = [{ rulePriority = 1, action = { type = "expire" }, selection = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.images_kept } }] })
 }
 
 module "files" {
@@ -138,15 +136,16 @@ locals {
 
   parameter_arns = [for name in sort(values(var.secrets)) : startswith(name, "arn:") ? name : "${local.arn.ssm}:parameter/${trimprefix(name, "/")}"]
 
+  # One value that is unknown at plan makes the provider call all of them unknown: with a custom domain none is.
   environment = merge(var.environment_defaults, {
     DOMAIN_CLIENT    = var.url
     DOMAIN_SERVER    = var.url
     REDIS_KEY_PREFIX = substr(sha256(var.image_uri), 0, 12) # cached settings never expire: a release starts with its own
-    AWS_BUCKET_NAME  = module.files.s3_bucket_id
+    AWS_BUCKET_NAME  = local.files
     # Names alone stand in the configuration; the bootstrap reads the values at a cold start.
     SLUICE_SECRETS        = join("\n", [for name, parameter in var.secrets : "${name}=${parameter}"])
     SLUICE_CONFIG_S3      = "s3://${var.config.bucket}/${var.config.key}"
-    SLUICE_CONFIG_REPLACE = join("\n", [for from, to in merge({ "__SITE_URL__" = var.url }, var.config.replace) : "${from}=${to}"])
+    SLUICE_CONFIG_REPLACE = join(",", [for from, to in merge({ "__SITE_URL__" = var.url }, var.config.replace) : "${from}=${to}"])
   }, var.environment)
 }
 

@@ -9,8 +9,8 @@ output "function" {
   }
 }
 
-# Where the image is pushed, without a tag.
-output "repository_url" { value = aws_ecr_repository.this.repository_url }
+# Where the image is pushed, without a tag; known at plan, as the repository's own attribute is not.
+output "repository_url" { value = "${local.account}.dkr.ecr.${local.region}.${data.aws_partition.this.dns_suffix}/${aws_ecr_repository.this.name}" }
 
 # The function's security group, for rules of what it may reach.
 output "security_group_id" { value = aws_security_group.this.id }

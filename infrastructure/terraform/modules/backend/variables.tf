@@ -75,7 +75,7 @@ variable "secrets" {
 
   validation {
     condition     = alltrue([for name in ["MONGO_URI", "JWT_SECRET", "JWT_REFRESH_SECRET", "CREDS_KEY", "CREDS_IV", "REDIS_URI", "SLUICE_ORIGIN_SECRET"] : contains(keys(var.secrets), name)])
-    error_message = "secrets must name parameters for MONGO_URI, JWT_SECRET, JWT_REFRESH_SECRET, CREDS_KEY, CREDS_IV, REDIS_URI and SLUICE_ORIGIN_SECRET: nothing starts without them. environments/dev makes the last two."
+    error_message = "secrets must name parameters for MONGO_URI, JWT_SECRET, JWT_REFRESH_SECRET, CREDS_KEY, CREDS_IV, REDIS_URI and SLUICE_ORIGIN_SECRET (environments/dev makes the last two): LibreChat does not start without them."
   }
   validation {
     condition     = alltrue([for name in keys(var.secrets) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name))])
@@ -111,15 +111,25 @@ variable "config" {
 }
 
 variable "environment_defaults" {
-  description = "What LibreChat needs to know of Lambda. environment goes over it."
+  description = "What LibreChat v0.8.2-rc1 and the bootstrap in front of it need on Lambda; internal/librechat says why, and a test keeps both equal. environment goes over it."
   type        = map(string)
   default = {
-    NODE_ENV              = "production"
-    TRUST_PROXY           = "1"
-    DEBUG_LOGGING         = "false"
-    USE_REDIS             = "true"
-    MONGO_MAX_POOL_SIZE   = "5"    # each environment has a pool of its own
-    S3_URL_EXPIRY_SECONDS = "7200" # URLs are renewed every 30 minutes at most
+    NODE_ENV               = "production"
+    HOST                   = "127.0.0.1"
+    TRUST_PROXY            = "1"
+    USE_REDIS              = "true"
+    MONGO_MAX_POOL_SIZE    = "5"
+    MONGO_AUTO_INDEX       = "false" # true in environment for the first boot on an empty database
+    MONGO_AUTO_CREATE      = "false"
+    S3_URL_EXPIRY_SECONDS  = "14400"
+    DEBUG_LOGGING          = "false"
+    LIBRECHAT_LOG_DIR      = "/tmp/librechat/logs"
+    SEARCH                 = "false"
+    SLUICE_READY_PATH      = "/health"
+    SLUICE_WRITABLE        = "/app/api/logs,/app/api/data,/app/uploads,/app/client/public/images,/tmp/librechat/logs"
+    SLUICE_CREDENTIALS     = "endpoint"
+    SLUICE_CONFIG_VARIABLE = "CONFIG_PATH"
+    SLUICE_DEADLINE_EVENT  = "{\"text\":\"The time limit of this request has been reached before the answer was complete.\",\"error\":true}"
   }
   nullable = false
 }

@@ -38,7 +38,7 @@ variable "domain" {
     error_message = "domain.name must be a host name such as chat.example.com: no scheme, no path, no upper case."
   }
   validation {
-    condition     = var.domain == null || can(regex("^Z[A-Z0-9]+$", var.domain.zone_id))
+    condition     = var.domain == null || can(regex("^[A-Z0-9]{10,}$", var.domain.zone_id))
     error_message = "domain.name needs domain.zone_id, the id (Z…) of the public hosted zone that holds it: add it, or leave domain out to use CloudFront's own name."
   }
   validation {

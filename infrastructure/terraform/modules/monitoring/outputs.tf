@@ -1,4 +1,4 @@
+# Name of the dashboard.
 output "dashboard" {
-  description = "Name of the dashboard."
-  value       = aws_cloudwatch_dashboard.this.dashboard_name
+  value = aws_cloudwatch_dashboard.this.dashboard_name
 }

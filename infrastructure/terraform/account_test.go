@@ -1,0 +1,375 @@
+package terraform
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/go-containerregistry/pkg/crane"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+
+	"github.com/aproorg/sluice/internal/provider"
+)
+
+// howToRun is the command that makes the tests with a real tofu run.
+const howToRun = `eval "$(../shared/terraform/setup FOLDER_WITH_MODULE_CLONES)" && pip install 'moto[server]' && go test ./infrastructure/terraform/`
+
+// providerVersion is what environments/dev pins.
+const providerVersion = "0.1.0"
+
+// account is an emulated AWS account that has what a stack refers to.
+type account struct {
+	env      []string
+	endpoint string         // of every service
+	work     string         // folder that lives as long as the account
+	base     string         // OCI layout of an app image
+	registry string         // URL of what stands in for ECR
+	tfvars   map[string]any // of environments/dev
+	wrong    map[string]string
+	stop     func()
+}
+
+var shared struct {
+	sync.Once
+	*account
+	err error
+}
+
+// TestMain ends the emulated account when all tests are done. It is also the
+// provider aproorg/sluice: tofu starts this test's executable as one.
+func TestMain(m *testing.M) {
+	if provider.Started(os.Args[0]) {
+		if err := provider.Serve(context.Background(), providerVersion); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	code := m.Run()
+	if shared.account != nil {
+		shared.stop()
+	}
+	os.Exit(code)
+}
+
+// emulated returns the one emulated account of this run, or skips.
+func emulated(t *testing.T) *account {
+	t.Helper()
+	needTofu(t)
+	if _, err := exec.LookPath("moto_server"); err != nil {
+		t.Skipf("no moto_server; %s", howToRun)
+	}
+	shared.Do(func() { shared.account, shared.err = newAccount() })
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.account
+}
+
+func needTofu(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a real tofu takes minutes: run without -short")
+	}
+	if _, err := exec.LookPath("tofu"); err != nil {
+		t.Skipf("no tofu; %s", howToRun)
+	}
+	if os.Getenv("TF_CLI_CONFIG_FILE") == "" {
+		t.Skipf("TF_CLI_CONFIG_FILE names no module registry; %s", howToRun)
+	}
+}
+
+func newAccount() (*account, error) {
+	moto, stop, err := startMoto()
+	if err != nil {
+		return nil, err
+	}
+	proxy := httputil.NewSingleHostReverseProxy(moto)
+	server := httptest.NewServer(newGaps(newForgets(proxy)))
+	work, err := os.MkdirTemp("", "sluice-account")
+	if err != nil {
+		return nil, err
+	}
+	a := &account{endpoint: server.URL, work: work, stop: func() { server.Close(); stop(); os.RemoveAll(work) }}
+	// S3 Control puts the account's id before the host, which no loopback address
+	// takes: a host that is none, and this server as the way to it.
+	a.env = append(os.Environ(), "AWS_ENDPOINT_URL="+server.URL, "AWS_ENDPOINT_URL_S3_CONTROL=http://aws.test", "HTTP_PROXY="+server.URL, "http_proxy="+server.URL,
+		"AWS_ACCESS_KEY_ID=testing", "AWS_SECRET_ACCESS_KEY=testing", "AWS_SESSION_TOKEN=", "AWS_PROFILE=", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+		"AWS_EC2_METADATA_DISABLED=true", "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_INPUT=0")
+	if err := errors.Join(a.installProvider(), a.serveRegistry(), a.furnish()); err != nil {
+		a.stop()
+		return nil, err
+	}
+	return a, nil
+}
+
+// startMoto starts a moto server and waits until it answers.
+func startMoto() (*url.URL, func(), error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	address := l.Addr().String()
+	l.Close()
+	_, port, _ := net.SplitHostPort(address)
+	cmd := exec.Command("moto_server", "-H", "127.0.0.1", "-p", port)
+	cmd.Env = append(os.Environ(), "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	stop := func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		_ = cmd.Wait()
+	}
+	u := &url.URL{Scheme: "http", Host: address}
+	for range 300 {
+		if resp, err := http.Get(u.String() + "/moto-api/"); err == nil {
+			resp.Body.Close()
+			return u, stop, nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	stop()
+	return nil, nil, fmt.Errorf("moto_server does not answer at %s within 30 s", address)
+}
+
+// furnish applies testdata/account, which holds what an account has before a stack comes.
+func (a *account) furnish() error {
+	dir, err := os.MkdirTemp("", "account")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	source, err := os.ReadFile(filepath.Join("testdata", "account", "main.tf"))
+	if err != nil {
+		return err
+	}
+	vars, err := json.Marshal(map[string]any{"certificate": selfSigned("*.sandbox.data.apro.is")})
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{"main.tf": source, "terraform.tfvars.json": vars} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return err
+		}
+	}
+	for _, args := range [][]string{{"init"}, {"apply", "-auto-approve"}} {
+		if out, err := a.run(dir, args...); err != nil {
+			return fmt.Errorf("%s\n%w", out, err)
+		}
+	}
+	return errors.Join(a.output(dir, "tfvars", &a.tfvars), a.output(dir, "wrong", &a.wrong))
+}
+
+func (a *account) output(dir, name string, into any) error {
+	out, err := a.run(dir, "output", "-json", name)
+	if err != nil {
+		return fmt.Errorf("%s\n%w", out, err)
+	}
+	return json.Unmarshal([]byte(out), into)
+}
+
+// run runs tofu in dir for at most 8 minutes and returns all that it printed.
+func (a *account) run(dir string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "tofu", args...)
+	if args[0] != "show" && args[0] != "output" {
+		cmd.Args = append(cmd.Args, "-no-color")
+	}
+	cmd.Dir, cmd.Env = dir, a.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 20 * time.Second
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	return out.String(), err
+}
+
+// installProvider adds this executable as aproorg/sluice to the mirror of providers.
+func (a *account) installProvider() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	mirror := filepath.Join(a.work, "mirror")
+	if _, err := provider.Install(self, providerVersion, mirror); err != nil {
+		return err
+	}
+	config, err := os.ReadFile(os.Getenv("TF_CLI_CONFIG_FILE"))
+	if err != nil {
+		return err
+	}
+	more := fmt.Sprintf("provider_installation {\n  filesystem_mirror { path = %q }\n", mirror)
+	own := filepath.Join(a.work, "tofu.rc")
+	a.env = append(a.env, "TF_CLI_CONFIG_FILE="+own)
+	return os.WriteFile(own, bytes.Replace(config, []byte("provider_installation {\n"), []byte(more), 1), 0o600)
+}
+
+// serveRegistry makes what stands in for ECR's registry, and an app's image.
+func (a *account) serveRegistry() error {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	stop := a.stop
+	a.registry, a.stop = server.URL, func() { server.Close(); stop() }
+	a.base = filepath.Join(a.work, "base")
+	img, err := appImage()
+	if err != nil {
+		return err
+	}
+	index, err := layout.Write(a.base, empty.Index)
+	if err != nil {
+		return err
+	}
+	return index.AppendImage(img)
+}
+
+// appImage is an image with the files by which LibreChat is known.
+func appImage() (v1.Image, error) {
+	layer, err := crane.Layer(map[string][]byte{
+		"app/api/server/index.js":     []byte("// the app"),
+		"app/client/dist/index.html":  []byte("<!doctype html>"),
+		"app/client/dist/assets/a.js": []byte("// hashed"),
+		"app/client/dist/sw.js":       []byte("// worker"),
+		"app/client/dist/favicon.ico": []byte("icon"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	img, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		return nil, err
+	}
+	return mutate.ConfigFile(img, &v1.ConfigFile{Architecture: "amd64", OS: "linux",
+		Config: v1.Config{Cmd: []string{"node", "server/index.js"}, WorkingDir: "/app/api", Env: []string{"PATH=/usr/bin"}},
+		RootFS: v1.RootFS{Type: "layers", DiffIDs: diffIDs(layer)}})
+}
+
+func diffIDs(layer v1.Layer) []v1.Hash {
+	id, _ := layer.DiffID()
+	return []v1.Hash{id}
+}
+
+// environment copies the HCL to a folder of the test, with the variables of
+// environments/dev for this account changed by change, and initialises it.
+func (a *account) environment(t *testing.T, change func(vars map[string]any)) string {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.CopyFS(root, Files); err != nil {
+		t.Fatal(err)
+	}
+	dev := filepath.Join(root, "environments", "dev")
+	a.variables(t, dev, change)
+	override := fmt.Sprintf("provider \"sluice\" {\n  registry_endpoint = %q\n  cache_dir = %q\n}\n", a.registry, filepath.Join(a.work, "cache"))
+	if err := os.WriteFile(filepath.Join(dev, "emulated_override.tf"), []byte(override), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := a.run(dev, "init"); err != nil {
+		t.Fatalf("init: %v\n%s", err, out)
+	}
+	return dev
+}
+
+// variables writes terraform.tfvars.json: the committed example with this account's ids.
+func (a *account) variables(t *testing.T, dev string, change func(vars map[string]any)) {
+	t.Helper()
+	data, err := fs.ReadFile(Files, "environments/dev/terraform.tfvars.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vars := map[string]any{}
+	own, _ := json.Marshal(a.tfvars)
+	for _, layer := range [][]byte{data, own} {
+		if err := json.Unmarshal(layer, &vars); err != nil {
+			t.Fatal(err)
+		}
+	}
+	vars["image"], vars["site"] = "oci:"+a.base, "oci:"+a.base
+	if change != nil {
+		change(vars)
+	}
+	data, err = json.MarshalIndent(vars, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dev, "terraform.tfvars.json"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// selfSigned makes a certificate to import, as the account's owner would have one issued.
+func selfSigned(name string) map[string]string {
+	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(30 * 24 * time.Hour)}
+	der, _ := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	keyDER, _ := x509.MarshalPKCS8PrivateKey(key)
+	return map[string]string{
+		"key":  string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})),
+		"body": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+	}
+}
+
+// fill puts an object into each bucket of the stack and an image into its registry.
+func (a *account) fill(t *testing.T) {
+	t.Helper()
+	config := aws.Config{Region: "eu-west-1", BaseEndpoint: &a.endpoint, Credentials: credentials.NewStaticCredentialsProvider("testing", "testing", "")}
+	buckets := s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true })
+	for _, bucket := range []string{"librechat-dev-site-123456789012", "librechat-dev-files-123456789012"} {
+		if _, err := buckets.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("dir/file"), Body: strings.NewReader("x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	digest := "sha256:" + strings.Repeat("1", 64)
+	manifest := `{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":{"mediaType":"application/vnd.docker.container.image.v1+json","size":1,"digest":"` + digest + `"},"layers":[]}`
+	if _, err := ecr.NewFromConfig(config).PutImage(t.Context(), &ecr.PutImageInput{RepositoryName: aws.String("librechat-dev"), ImageManifest: &manifest, ImageTag: aws.String("one")}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func decodeBase64(b []byte) []byte {
+	out, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(b)))
+	if err != nil {
+		return b
+	}
+	return out
+}
+
+func parseForm(body string) url.Values {
+	v, _ := url.ParseQuery(body)
+	return v
+}

@@ -1,0 +1,151 @@
+package terraform
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// forgets gives back what moto 5.2 takes and does not return, so that a second plan
+// of what was applied shows our faults and not moto's:
+//
+//   - API Gateway: responseTransferMode of an integration, binaryMediaTypes of an API.
+//   - S3: tags given when a bucket is created.
+//   - S3: a bucket's policy is kept here and not given to moto, which reads "deny what
+//     comes without TLS" as "deny all".
+//   - EC2: the description of a security group rule that refers to a group.
+//   - Lambda: an ImageConfig that nobody gave is returned empty; AWS returns none.
+type forgets struct {
+	next http.Handler
+
+	mu           sync.Mutex
+	kept         map[string]map[string]any // JSON attributes by path
+	tags         map[string]string         // of a bucket, as XML
+	descriptions map[string]string         // by id of the security group rule
+	policies     map[string][]byte         // of a bucket, by path
+}
+
+func newForgets(next http.Handler) *forgets {
+	return &forgets{next: next, kept: map[string]map[string]any{}, tags: map[string]string{}, descriptions: map[string]string{}, policies: map[string][]byte{}}
+}
+
+func (f *forgets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	request, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(request))
+	if bucket, ok := strings.CutPrefix(r.URL.Path, "/v20180820/tags/arn:aws:s3:::"); ok && r.Method == http.MethodGet {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		fmt.Fprintf(w, `<ListTagsForResourceResult><Tags>%s</Tags></ListTagsForResourceResult>`, f.tags[bucket])
+		return
+	}
+	if r.URL.Query().Has("policy") {
+		f.policy(w, r, request)
+		return
+	}
+	answer := httptest.NewRecorder()
+	f.next.ServeHTTP(answer, r)
+	body := f.mend(r, request, answer.Body.Bytes())
+	maps.Copy(w.Header(), answer.Header())
+	w.Header().Del("Content-Length")
+	w.WriteHeader(answer.Code)
+	w.Write(body)
+}
+
+func (f *forgets) policy(w http.ResponseWriter, r *http.Request, request []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch r.Method {
+	case http.MethodPut:
+		f.policies[r.URL.Path] = request
+		w.WriteHeader(http.StatusNoContent)
+	case http.MethodDelete:
+		delete(f.policies, r.URL.Path)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		if f.policies[r.URL.Path] == nil {
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `<Error><Code>NoSuchBucketPolicy</Code></Error>`)
+			return
+		}
+		w.Write(f.policies[r.URL.Path])
+	}
+}
+
+func (f *forgets) mend(r *http.Request, request, answer []byte) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/restapis"):
+		return f.restAPI(r, request, answer)
+	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/") && r.Method == http.MethodGet:
+		return bytes.ReplaceAll(answer, []byte(`"ImageConfigResponse": {"ImageConfig": {}}`), []byte(`"ImageConfigResponse": null`))
+	case bytes.Contains(request, []byte("<CreateBucketConfiguration")):
+		f.bucket(strings.Trim(r.URL.Path, "/"), request)
+	case bytes.Contains(request, []byte("SecurityGroup")):
+		return f.securityGroup(request, answer)
+	}
+	return answer
+}
+
+func (f *forgets) restAPI(r *http.Request, request, answer []byte) []byte {
+	var given, got map[string]any
+	if json.Unmarshal(answer, &got) != nil || got == nil {
+		return answer
+	}
+	path := r.URL.Path
+	if path == "/restapis" && r.Method == http.MethodPost {
+		path = fmt.Sprintf("/restapis/%v", got["id"])
+	}
+	if json.Unmarshal(request, &given) == nil && (r.Method == http.MethodPost || r.Method == http.MethodPut) {
+		maps.DeleteFunc(given, func(name string, _ any) bool {
+			return !slices.Contains([]string{"responseTransferMode", "binaryMediaTypes"}, name)
+		})
+		f.kept[path] = given
+	}
+	if len(f.kept[path]) == 0 {
+		return answer
+	}
+	maps.Copy(got, f.kept[path])
+	mended, _ := json.Marshal(got)
+	return mended
+}
+
+func (f *forgets) bucket(name string, request []byte) {
+	var config struct {
+		Tags struct {
+			Inner string `xml:",innerxml"`
+		} `xml:"Tags"`
+	}
+	if xml.Unmarshal(request, &config) == nil {
+		f.tags[name] = config.Tags.Inner
+	}
+}
+
+var ruleID = regexp.MustCompile(`<securityGroupRuleId>(sgr-[0-9a-f]+)</securityGroupRuleId>`)
+
+func (f *forgets) securityGroup(request, answer []byte) []byte {
+	form := parseForm(string(request))
+	if description := form.Get("IpPermissions.1.Groups.1.Description"); description != "" {
+		for _, id := range ruleID.FindAllSubmatch(answer, -1) {
+			f.descriptions[string(id[1])] = description
+		}
+	}
+	if form.Get("Action") != "DescribeSecurityGroupRules" {
+		return answer
+	}
+	return ruleID.ReplaceAllFunc(answer, func(id []byte) []byte {
+		if description := f.descriptions[string(ruleID.FindSubmatch(id)[1])]; description != "" {
+			return slices.Concat(id, []byte("<description>"+description+"</description>"))
+		}
+		return id
+	})
+}

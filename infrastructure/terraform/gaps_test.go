@@ -1,0 +1,225 @@
+package terraform
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// gaps answers the calls of an apply that moto 5.2 does not know, so that the rest
+// of the apply can be seen. It keeps what it is given and gives it back; it checks
+// nothing, so what it answers is no proof that AWS would take it:
+//
+//   - CloudFront Functions and response headers policies: moto has no such calls
+//     (https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateFunction.html).
+//   - CloudFront distributions: moto keeps a few of their fields and answers with
+//     defaults for the rest.
+//   - ElastiCache DescribeCacheClusters for the nodes of a replication group: moto
+//     keeps the group and makes no nodes.
+type gaps struct {
+	next http.Handler // moto
+
+	mu        sync.Mutex
+	functions map[string]*cfFunction
+	policies  map[string][]byte // inner XML of the configuration
+	sites     map[string][]byte // distributions, likewise
+	siteTags  []byte            // inner XML
+	groups    map[string]string // security group of a replication group's nodes
+}
+
+type cfFunction struct {
+	Name           string `xml:"Name"`
+	FunctionConfig struct {
+		Comment string `xml:"Comment"`
+		Runtime string `xml:"Runtime"`
+	} `xml:"FunctionConfig"`
+	FunctionCode []byte `xml:"FunctionCode"`
+	live         bool
+}
+
+func newGaps(next http.Handler) *gaps {
+	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, groups: map[string]string{}}
+}
+
+func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	const cloudfront = "/2020-05-31/"
+	switch {
+	case strings.HasPrefix(r.URL.Path, cloudfront+"function"):
+		g.function(w, r, strings.Split(strings.Trim(strings.TrimPrefix(r.URL.Path, cloudfront+"function"), "/"), "/"))
+	case strings.HasPrefix(r.URL.Path, cloudfront+"response-headers-policy"):
+		g.policy(w, r, strings.Trim(strings.TrimPrefix(r.URL.Path, cloudfront+"response-headers-policy"), "/"))
+	case strings.HasPrefix(r.URL.Path, cloudfront+"distribution"):
+		g.distribution(w, r, strings.Trim(strings.TrimPrefix(r.URL.Path, cloudfront+"distribution"), "/"))
+	case r.URL.Path == cloudfront+"tagging" && r.Method == http.MethodGet:
+		fmt.Fprintf(w, `<Tags>%s</Tags>`, g.siteTags)
+	case r.Method == http.MethodPost && strings.Contains(r.Header.Get("Authorization"), "/elasticache/"):
+		g.elasticache(w, r)
+	default:
+		g.next.ServeHTTP(w, r)
+	}
+}
+
+func (g *gaps) function(w http.ResponseWriter, r *http.Request, path []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	body, _ := io.ReadAll(r.Body)
+	name := path[0]
+	if name == "" { // create
+		f := new(cfFunction)
+		if err := xml.Unmarshal(body, f); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		f.FunctionCode = decodeBase64(f.FunctionCode)
+		g.functions[f.Name] = f
+		f.summary(w, http.StatusCreated, false)
+		return
+	}
+	f, ok := g.functions[name]
+	stage := r.URL.Query().Get("Stage") == "LIVE"
+	switch {
+	case !ok || stage && !f.live:
+		notFound(w, "NoSuchFunctionExists")
+	case r.Method == http.MethodDelete:
+		delete(g.functions, name)
+		w.WriteHeader(http.StatusNoContent)
+	case r.Method == http.MethodPut:
+		_ = xml.Unmarshal(body, f)
+		f.FunctionCode = decodeBase64(f.FunctionCode)
+		f.summary(w, http.StatusOK, false)
+	case len(path) > 1 && path[1] == "publish":
+		f.live = true
+		f.summary(w, http.StatusOK, true)
+	case len(path) > 1 && path[1] == "describe":
+		f.summary(w, http.StatusOK, stage)
+	default:
+		w.Header().Set("ETag", "E1")
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Write(f.FunctionCode)
+	}
+}
+
+func (f *cfFunction) summary(w http.ResponseWriter, status int, live bool) {
+	state := "UNPUBLISHED"
+	if live {
+		state = "UNASSOCIATED"
+	}
+	stage := map[bool]string{true: "LIVE", false: "DEVELOPMENT"}[live]
+	w.Header().Set("ETag", "E1")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `<FunctionSummary><Name>%[1]s</Name><Status>%[2]s</Status><FunctionConfig><Comment>%[3]s</Comment><Runtime>%[4]s</Runtime></FunctionConfig>`+
+		`<FunctionMetadata><FunctionARN>arn:aws:cloudfront::123456789012:function/%[1]s</FunctionARN><Stage>%[5]s</Stage>`+
+		`<CreatedTime>2026-01-01T00:00:00Z</CreatedTime><LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime></FunctionMetadata></FunctionSummary>`,
+		f.Name, state, f.FunctionConfig.Comment, f.FunctionConfig.Runtime, stage)
+}
+
+func (g *gaps) policy(w http.ResponseWriter, r *http.Request, id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	body, _ := io.ReadAll(r.Body)
+	var config struct {
+		Inner []byte `xml:",innerxml"`
+	}
+	switch {
+	case r.Method == http.MethodPost || r.Method == http.MethodPut:
+		if err := xml.Unmarshal(body, &config); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if id == "" {
+			id = fmt.Sprintf("00000000-0000-4000-8000-%012d", len(g.policies)+1)
+		}
+		g.policies[id] = config.Inner
+	case g.policies[id] == nil:
+		notFound(w, "NoSuchResponseHeadersPolicy")
+		return
+	case r.Method == http.MethodDelete:
+		delete(g.policies, id)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.Header().Set("ETag", "E1")
+	if r.Method == http.MethodPost {
+		w.WriteHeader(http.StatusCreated)
+	}
+	fmt.Fprintf(w, `<ResponseHeadersPolicy><Id>%s</Id><LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime><ResponseHeadersPolicyConfig>%s</ResponseHeadersPolicyConfig></ResponseHeadersPolicy>`, id, g.policies[id])
+}
+
+func (g *gaps) distribution(w http.ResponseWriter, r *http.Request, id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	id = strings.TrimSuffix(id, "/config")
+	body, _ := io.ReadAll(r.Body)
+	type inner struct {
+		XML []byte `xml:",innerxml"`
+	}
+	switch {
+	case r.Method == http.MethodPost:
+		var both struct {
+			Config inner `xml:"DistributionConfig"`
+			Tags   inner `xml:"Tags"`
+		}
+		_ = xml.Unmarshal(body, &both)
+		id = fmt.Sprintf("E%013d", len(g.sites)+1)
+		g.sites[id], g.siteTags = both.Config.XML, both.Tags.XML
+	case g.sites[id] == nil:
+		notFound(w, "NoSuchDistribution")
+		return
+	case r.Method == http.MethodPut:
+		var config inner
+		_ = xml.Unmarshal(body, &config)
+		g.sites[id] = config.XML
+	case r.Method == http.MethodDelete:
+		delete(g.sites, id)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.Header().Set("ETag", "E1")
+	if r.Method == http.MethodPost {
+		w.WriteHeader(http.StatusCreated)
+	}
+	config := g.sites[id]
+	for _, part := range []string{"Aliases", "OriginGroups", "CacheBehaviors", "CustomErrorResponses"} { // AWS gives empty ones
+		if !bytes.Contains(config, []byte("<"+part+">")) {
+			config = slices.Concat(config, []byte("<"+part+"><Quantity>0</Quantity></"+part+">"))
+		}
+	}
+	fmt.Fprintf(w, `<Distribution><Id>%[1]s</Id><ARN>arn:aws:cloudfront::123456789012:distribution/%[1]s</ARN><Status>Deployed</Status><LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime>`+
+		`<InProgressInvalidationBatches>0</InProgressInvalidationBatches><ActiveTrustedSigners><Enabled>false</Enabled><Quantity>0</Quantity></ActiveTrustedSigners>`+
+		`<ActiveTrustedKeyGroups><Enabled>false</Enabled><Quantity>0</Quantity></ActiveTrustedKeyGroups><DomainName>d111111abcdef8.cloudfront.net</DomainName><DistributionConfig>%[2]s</DistributionConfig></Distribution>`, id, config)
+}
+
+// elasticache answers for node 001 of any group that is asked for by name.
+func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	form := parseForm(string(body))
+	id := form.Get("CacheClusterId")
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if form.Get("Action") == "CreateReplicationGroup" {
+		g.groups[form.Get("ReplicationGroupId")] = form.Get("SecurityGroupIds.SecurityGroupId.1")
+	}
+	if form.Get("Action") != "DescribeCacheClusters" || !strings.HasSuffix(id, "-001") {
+		g.next.ServeHTTP(w, r)
+		return
+	}
+	group := strings.TrimSuffix(id, "-001")
+	fmt.Fprintf(w, `<DescribeCacheClustersResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><DescribeCacheClustersResult><CacheClusters><CacheCluster>`+
+		`<CacheClusterId>%[1]s-001</CacheClusterId><ReplicationGroupId>%[1]s</ReplicationGroupId><CacheClusterStatus>available</CacheClusterStatus><Engine>redis</Engine>`+
+		`<EngineVersion>7.1.0</EngineVersion><CacheNodeType>cache.t4g.micro</CacheNodeType><NumCacheNodes>1</NumCacheNodes><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>`+
+		`<CacheSubnetGroupName>%[1]s</CacheSubnetGroupName><CacheParameterGroup><CacheParameterGroupName>default.redis7</CacheParameterGroupName></CacheParameterGroup>`+
+		`<PreferredMaintenanceWindow>sun:03:00-sun:04:00</PreferredMaintenanceWindow><TransitEncryptionEnabled>true</TransitEncryptionEnabled><AtRestEncryptionEnabled>true</AtRestEncryptionEnabled>`+
+		`<SecurityGroups><member><SecurityGroupId>%[2]s</SecurityGroupId><Status>active</Status></member></SecurityGroups>`+
+		`</CacheCluster></CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, group, g.groups[group])
+}
+
+func notFound(w http.ResponseWriter, code string) {
+	w.WriteHeader(http.StatusNotFound)
+	fmt.Fprintf(w, `<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>not here</Message></Error></ErrorResponse>`, code)
+}

@@ -1,0 +1,276 @@
+package terraform
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	tfjson "github.com/hashicorp/terraform-json"
+)
+
+// TestPlan plans environments/dev with the real provider and holds what the plan
+// must and must not have.
+func TestPlan(t *testing.T) {
+	a := emulated(t)
+	dev := a.environment(t, func(vars map[string]any) { vars["monitoring"] = map[string]any{} })
+	plan, raw := a.planned(t, dev)
+	resources := flatten(plan.PlannedValues.RootModule)
+
+	t.Run("streams", func(t *testing.T) { streams(t, resources) })
+	t.Run("errors of the API stay", func(t *testing.T) {
+		if d := only(t, resources, "aws_cloudfront_distribution"); len(list(d, "custom_error_response")) > 0 {
+			t.Error("the distribution rewrites errors, of the API too")
+		}
+	})
+	t.Run("distribution", func(t *testing.T) { distribution(t, only(t, resources, "aws_cloudfront_distribution")) })
+	t.Run("no public bucket", func(t *testing.T) { private(t, resources) })
+	t.Run("no wildcard permission", func(t *testing.T) { leastPrivilege(t, resources) })
+	t.Run("no secret value", func(t *testing.T) { secretless(t, resources, raw) })
+	t.Run("nothing open inward", func(t *testing.T) { closed(t, resources) })
+	t.Run("tags", func(t *testing.T) { tagged(t, resources) })
+	t.Run("known before apply", func(t *testing.T) { known(t, resources) })
+}
+
+func streams(t *testing.T, resources []*tfjson.StateResource) {
+	proxies := 0
+	for _, r := range ofType(resources, "aws_api_gateway_integration") {
+		if r.AttributeValues["type"] != "AWS_PROXY" {
+			continue
+		}
+		proxies++
+		uri, _ := r.AttributeValues["uri"].(string)
+		if r.AttributeValues["response_transfer_mode"] != "STREAM" || fmt.Sprint(r.AttributeValues["timeout_milliseconds"]) != "900000" || !strings.HasSuffix(uri, "/response-streaming-invocations") {
+			t.Errorf("%s does not stream for 900 s: %v %v %s", r.Address, r.AttributeValues["response_transfer_mode"], r.AttributeValues["timeout_milliseconds"], uri)
+		}
+	}
+	if proxies != 4 {
+		t.Errorf("%d integrations with the function, not one for each of 4 paths", proxies)
+	}
+	if p := only(t, resources, "aws_lambda_permission"); p["action"] != "lambda:InvokeFunction" {
+		t.Errorf("the API's permission is %v", p["action"])
+	}
+	format := list(only(t, resources, "aws_api_gateway_stage"), "access_log_settings")[0].(map[string]any)["format"].(string)
+	for _, field := range []string{"responseTransferMode", "timeToAllHeaders", "timeToFirstContent", "latency"} {
+		if !strings.Contains(format, "$context.integration."+field) {
+			t.Errorf("the access log lacks %s: %s", field, format)
+		}
+	}
+}
+
+func distribution(t *testing.T, d map[string]any) {
+	for _, b := range list(d, "ordered_cache_behavior") {
+		b := b.(map[string]any)
+		if b["compress"] != false || b["target_origin_id"] != "api" || b["cache_policy_id"] != "4135ea2d-6df8-44a3-9df3-4b5a84be39ad" || len(list(b, "function_association")) > 0 {
+			t.Errorf("%v is compressed, cached, rewritten or not the API's: %v", b["path_pattern"], b)
+		}
+	}
+	certificate := list(d, "viewer_certificate")[0].(map[string]any)
+	if certificate["minimum_protocol_version"] != "TLSv1.2_2021" || d["http_version"] != "http2and3" || d["is_ipv6_enabled"] != true {
+		t.Errorf("TLS %v, %v, IPv6 %v", certificate["minimum_protocol_version"], d["http_version"], d["is_ipv6_enabled"])
+	}
+	for _, o := range list(d, "origin") {
+		o := o.(map[string]any)
+		if o["origin_id"] == "api" && fmt.Sprint(list(o, "custom_origin_config")[0].(map[string]any)["origin_read_timeout"]) != "120" {
+			t.Errorf("the API's read timeout is %v, not the most", o["custom_origin_config"])
+		}
+	}
+}
+
+func private(t *testing.T, resources []*tfjson.StateResource) {
+	buckets, blocks := ofType(resources, "aws_s3_bucket"), ofType(resources, "aws_s3_bucket_public_access_block")
+	if len(buckets) != 2 || len(blocks) != len(buckets) {
+		t.Errorf("%d buckets with %d public access blocks", len(buckets), len(blocks))
+	}
+	for _, b := range blocks {
+		for _, name := range []string{"block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"} {
+			if b.AttributeValues[name] != true {
+				t.Errorf("%s: %s is not true", b.Address, name)
+			}
+		}
+	}
+	for _, b := range buckets {
+		if b.AttributeValues["force_destroy"] != true {
+			t.Errorf("%s would outlive a destroy with objects in it", b.Address)
+		}
+	}
+	if n := len(ofType(resources, "aws_s3_bucket_versioning")) + len(ofType(resources, "aws_s3_bucket_acl")); n > 0 {
+		t.Errorf("%d versionings or ACLs", n)
+	}
+}
+
+// leastPrivilege: no action with a star, and no resource that is only a star but
+// that of the network interfaces, which the function's own code is denied.
+func leastPrivilege(t *testing.T, resources []*tfjson.StateResource) {
+	seen := 0
+	for _, r := range resources {
+		text, ok := r.AttributeValues["policy"].(string)
+		if !ok || !strings.HasPrefix(r.Type, "aws_iam_") {
+			continue
+		}
+		var policy struct {
+			Statement []struct {
+				Sid, Effect      string
+				Action, Resource any
+			}
+		}
+		if err := json.Unmarshal([]byte(text), &policy); err != nil {
+			t.Fatalf("%s: %v", r.Address, err)
+		}
+		for _, s := range policy.Statement {
+			seen++
+			for _, action := range each(s.Action) {
+				if strings.Contains(action, "*") {
+					t.Errorf("%s: %s allows %s", r.Address, s.Sid, action)
+				}
+			}
+			if s.Effect == "Allow" && s.Sid != "Join" && slices.Contains(each(s.Resource), "*") {
+				t.Errorf("%s: %s is for all resources", r.Address, s.Sid)
+			}
+		}
+		if !strings.Contains(text, `"Sid":"JoinNotByCode"`) || !strings.Contains(text, `"Effect":"Deny"`) {
+			t.Errorf("%s: the network interfaces are not denied to the code", r.Address)
+		}
+	}
+	if seen < 7 {
+		t.Errorf("only %d statements of identity policies are known at plan", seen)
+	}
+}
+
+// secretless: what is secret is unknown at plan, and the environment holds names.
+func secretless(t *testing.T, resources []*tfjson.StateResource, raw []byte) {
+	for _, r := range ofType(resources, "aws_ssm_parameter") {
+		if r.AttributeValues["type"] != "SecureString" || r.AttributeValues["value"] != nil {
+			t.Errorf("%s is %v with the value %v", r.Address, r.AttributeValues["type"], r.AttributeValues["value"])
+		}
+	}
+	for name := range environmentOf(t, resources) {
+		if slices.Contains([]string{"MONGO_URI", "REDIS_URI", "JWT_SECRET", "CREDS_KEY", "SLUICE_ORIGIN_SECRET"}, name) {
+			t.Errorf("the function's environment holds %s", name)
+		}
+	}
+	for _, trace := range []string{"rediss://", "BEGIN PRIVATE KEY"} {
+		if bytes.Contains(bytes.ReplaceAll(raw, []byte(`"rediss://:"`), nil), []byte(trace)) {
+			t.Errorf("the plan holds %q", trace)
+		}
+	}
+}
+
+func environmentOf(t *testing.T, resources []*tfjson.StateResource) map[string]any {
+	t.Helper()
+	environment := list(only(t, resources, "aws_lambda_function"), "environment")
+	variables, _ := environment[0].(map[string]any)["variables"].(map[string]any)
+	if len(variables) == 0 {
+		t.Fatal("the function's environment is not known at plan")
+	}
+	return variables
+}
+
+func closed(t *testing.T, resources []*tfjson.StateResource) {
+	rules := ofType(resources, "aws_vpc_security_group_ingress_rule")
+	if len(rules) == 0 {
+		t.Error("no rule lets the function reach Redis")
+	}
+	for _, r := range rules {
+		for _, name := range []string{"cidr_ipv4", "cidr_ipv6", "prefix_list_id"} {
+			if v := r.AttributeValues[name]; v != nil {
+				t.Errorf("%s is open to %v, not to a group alone", r.Address, v)
+			}
+		}
+	}
+	for _, r := range ofType(resources, "aws_security_group") {
+		if len(list(r.AttributeValues, "ingress")) > 0 {
+			t.Errorf("%s has rules of its own", r.Address)
+		}
+	}
+}
+
+func tagged(t *testing.T, resources []*tfjson.StateResource) {
+	n := 0
+	for _, r := range resources {
+		tags, ok := r.AttributeValues["tags_all"].(map[string]any)
+		if !ok {
+			continue
+		}
+		n++
+		for name, value := range map[string]string{"Project": "librechat", "Environment": "dev", "ManagedBy": "terraform"} {
+			if tags[name] != value {
+				t.Errorf("%s: tag %s is %v", r.Address, name, tags[name])
+			}
+		}
+	}
+	if n < 15 {
+		t.Errorf("only %d resources with tags", n)
+	}
+}
+
+// known: what a rehearsal needs of the function is in the plan, not only in the state.
+func known(t *testing.T, resources []*tfjson.StateResource) {
+	environment := environmentOf(t, resources)
+	for name, want := range map[string]string{
+		"SLUICE_CONFIG_S3": "s3://apro-librechat-config/dev/librechat.yaml",
+		"DOMAIN_CLIENT":    "https://lambda-test.sandbox.data.apro.is",
+		"AWS_BUCKET_NAME":  "librechat-dev-files-123456789012",
+		"USE_REDIS":        "true",
+	} {
+		if environment[name] != want {
+			t.Errorf("%s is %v, want %s", name, environment[name], want)
+		}
+	}
+	secrets := fmt.Sprint(environment["SLUICE_SECRETS"])
+	for _, line := range []string{"MONGO_URI=/librechat/dev/mongo-uri", "REDIS_URI=/librechat-dev/REDIS_URI", "SLUICE_ORIGIN_SECRET=/librechat-dev/SLUICE_ORIGIN_SECRET"} {
+		if !slices.Contains(strings.Split(secrets, "\n"), line) {
+			t.Errorf("SLUICE_SECRETS lacks %s:\n%s", line, secrets)
+		}
+	}
+	size := 0
+	for name, value := range environment {
+		size += len(name) + len(fmt.Sprint(value))
+	}
+	t.Logf("the environment has %d of Lambda's 4096 bytes", size)
+	if size > 4096 {
+		t.Errorf("the environment has %d bytes", size)
+	}
+}
+
+func flatten(m *tfjson.StateModule) []*tfjson.StateResource {
+	all := slices.DeleteFunc(slices.Clone(m.Resources), func(r *tfjson.StateResource) bool { return r.Mode == tfjson.DataResourceMode })
+	for _, child := range m.ChildModules {
+		all = append(all, flatten(child)...)
+	}
+	return all
+}
+
+func ofType(all []*tfjson.StateResource, kind string) []*tfjson.StateResource {
+	return slices.DeleteFunc(slices.Clone(all), func(r *tfjson.StateResource) bool { return r.Type != kind })
+}
+
+func only(t *testing.T, all []*tfjson.StateResource, kind string) map[string]any {
+	t.Helper()
+	found := ofType(all, kind)
+	if len(found) != 1 {
+		t.Fatalf("the plan has %d of %s", len(found), kind)
+	}
+	return found[0].AttributeValues
+}
+
+func list(values map[string]any, name string) []any {
+	l, _ := values[name].([]any)
+	return l
+}
+
+func each(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		var all []string
+		for _, s := range v {
+			all = append(all, fmt.Sprint(s))
+		}
+		return all
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+# What an account has before a stack comes: made in an emulated account for the
+# tests, and given to environments/dev by the output tfvars.
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws", version = "6.34.0" }
+  }
+}
+
+provider "aws" { region = "eu-west-1" }
+
+variable "domain" {
+  type    = string
+  default = "lambda-test.sandbox.data.apro.is"
+}
+
+variable "certificate" { type = object({ key = string, body = string }) }
+
+resource "aws_vpc" "this" { cidr_block = "10.0.0.0/16" }
+
+resource "aws_vpc" "other" { cidr_block = "10.1.0.0/16" }
+
+resource "aws_subnet" "private" {
+  for_each          = { "eu-west-1a" = "10.0.1.0/24", "eu-west-1b" = "10.0.2.0/24" }
+  vpc_id            = aws_vpc.this.id
+  availability_zone = each.key
+  cidr_block        = each.value
+}
+
+resource "aws_subnet" "same_zone" {
+  vpc_id            = aws_vpc.this.id
+  availability_zone = "eu-west-1a"
+  cidr_block        = "10.0.3.0/24"
+}
+
+resource "aws_subnet" "public" {
+  vpc_id                  = aws_vpc.this.id
+  availability_zone       = "eu-west-1b"
+  cidr_block              = "10.0.4.0/24"
+  map_public_ip_on_launch = true
+}
+
+resource "aws_subnet" "other_vpc" {
+  vpc_id            = aws_vpc.other.id
+  availability_zone = "eu-west-1b"
+  cidr_block        = "10.1.1.0/24"
+}
+
+resource "aws_security_group" "documentdb" {
+  name   = "documentdb"
+  vpc_id = aws_vpc.this.id
+}
+
+resource "aws_security_group" "shared" {
+  name   = "shared"
+  vpc_id = aws_vpc.this.id
+}
+
+resource "aws_route53_zone" "this" { name = join(".", slice(split(".", var.domain), 1, length(split(".", var.domain)))) }
+
+resource "aws_route53_zone" "other" { name = "example.org" }
+
+resource "aws_acm_certificate" "this" {
+  region           = "us-east-1"
+  private_key      = var.certificate.key
+  certificate_body = var.certificate.body
+}
+
+resource "aws_service_discovery_private_dns_namespace" "this" {
+  name = "services.sandbox.internal"
+  vpc  = aws_vpc.this.id
+}
+
+resource "aws_s3_bucket" "config" { bucket = "apro-librechat-config" }
+
+output "tfvars" {
+  value = {
+    network = {
+      vpc_id             = aws_vpc.this.id
+      subnet_ids         = [for s in aws_subnet.private : s.id]
+      security_group_ids = [aws_security_group.shared.id]
+    }
+    documentdb = { security_group_id = aws_security_group.documentdb.id }
+    services   = { namespace = aws_service_discovery_private_dns_namespace.this.name, ports = [8000] }
+    config     = { bucket = aws_s3_bucket.config.id, key = "dev/librechat.yaml" }
+    domain = {
+      name               = var.domain
+      zone_id            = aws_route53_zone.this.zone_id
+      certificate_arn    = aws_acm_certificate.this.arn
+      certificate_domain = "*.${aws_route53_zone.this.name}"
+    }
+  }
+}
+
+output "wrong" {
+  value = {
+    same_zone  = aws_subnet.same_zone.id
+    public     = aws_subnet.public.id
+    other_vpc  = aws_subnet.other_vpc.id
+    other_zone = aws_route53_zone.other.zone_id
+  }
+}
