@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -184,8 +185,10 @@ var lambdaLines = regexp.MustCompile(`^(START|END|REPORT|INIT_START|INIT_REPORT)
 func (v *upView) showOther(e timeline.Event) {
 	t := v.terminal
 	switch {
-	case e.Kind == timeline.Log && !lambdaLines.MatchString(e.Note) && !routine(e.Note):
-		t.Line(t.Paint(ui.Dim, ui.Pad(e.Environment, 7)+"│ "+ui.Clean(e.Note)))
+	case e.Kind == timeline.Log && !lambdaLines.MatchString(e.Note):
+		if line := outputLine(e.Note); line != "" {
+			t.Line(t.Paint(ui.Dim, ui.Pad(e.Environment, 7)+"│ "+ui.Clean(line)))
+		}
 	case e.Kind == timeline.Limit:
 		t.Line(t.Paint(ui.Yellow, "limit: ") + ui.Clean(or(e.Environment, string(e.Hop))+": "+e.Note))
 	case e.Kind == timeline.Store:
@@ -202,9 +205,22 @@ func because(note string) string {
 	return ": " + ui.Clean(note)
 }
 
-// routine tells the bootstrap's own lines of no trouble from the rest.
-func routine(line string) bool {
-	return strings.HasPrefix(line, `{"timestamp"`) && strings.Contains(line, `"level":"INFO"`)
+// outputLine is a line of an environment for people: the app's as it is, the
+// bootstrap's as a sentence, and none where that tells of no trouble.
+func outputLine(line string) string {
+	var own struct {
+		Timestamp, Level, Message, Error string
+	}
+	if !strings.HasPrefix(line, `{"timestamp"`) || json.Unmarshal([]byte(line), &own) != nil || own.Message == "" {
+		return line
+	}
+	if own.Level == "INFO" || own.Level == "DEBUG" {
+		return ""
+	}
+	if own.Error != "" {
+		own.Message += ": " + own.Error
+	}
+	return "bootstrap: " + own.Message
 }
 
 func (v *upView) emitOther(e timeline.Event) {

@@ -14,12 +14,15 @@ import (
 // Terminal writes lines for people, above a status line where there is one. Its
 // methods may be called concurrently.
 type Terminal struct {
-	mu     sync.Mutex
 	out    io.Writer
 	width  func() int // nil where there is no terminal
 	colour bool
-	status string // as it is on the screen
-	drawn  time.Time
+
+	mu     sync.Mutex
+	status string      // as it should be
+	shown  bool        // a status is on the screen
+	drawn  time.Time   // the last time
+	redraw *time.Timer // draws what came too soon after that; nil if there is none
 }
 
 // NewTerminal looks at what out is. getenv is asked for NO_COLOR and TERM.
@@ -47,36 +50,63 @@ func (t *Terminal) Interactive() bool { return t.width != nil }
 func (t *Terminal) Line(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.write(t.clear() + line + "\n" + t.status)
+	t.write(t.clear() + line + "\n" + t.draw())
 }
 
-// redraw is the least time between two states of the status line.
-const redraw = 80 * time.Millisecond
+// pause is the least time between two states of the status line.
+const pause = 80 * time.Millisecond
 
-// Status replaces the status line; an empty one takes it away. Changes that
-// follow one another quickly are skipped, save for the last taking away.
+// Status replaces the status line; an empty one takes it away at once. Of changes
+// that follow one another quickly the last is drawn, a little later.
 func (t *Terminal) Status(status string) {
 	if t.width == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now := time.Now(); status != "" && now.Sub(t.drawn) < redraw {
-		return
-	} else {
-		t.drawn = now
+	t.status = status
+	since := time.Since(t.drawn)
+	switch {
+	case status == "":
+		if t.redraw != nil {
+			t.redraw.Stop()
+			t.redraw = nil
+		}
+		t.write(t.clear())
+	case since >= pause:
+		t.write(t.clear() + t.draw())
+	case t.redraw == nil:
+		t.redraw = time.AfterFunc(pause-since, t.drawLate)
 	}
-	clear := t.clear()
-	t.status = cut(status, t.width()-1)
-	t.write(clear + t.status)
+}
+
+// drawLate draws a status that came too soon.
+func (t *Terminal) drawLate() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.redraw == nil {
+		return // stopped too late
+	}
+	t.redraw = nil
+	t.write(t.clear() + t.draw())
 }
 
 // clear is what takes the status off the screen.
 func (t *Terminal) clear() string {
+	if !t.shown {
+		return ""
+	}
+	t.shown = false
+	return "\r\x1b[K"
+}
+
+// draw is what puts the status on the screen.
+func (t *Terminal) draw() string {
 	if t.status == "" {
 		return ""
 	}
-	return "\r\x1b[K"
+	t.shown, t.drawn = true, time.Now()
+	return cut(t.status, t.width()-1)
 }
 
 // write ignores errors: a terminal that went away is no reason to stop the work.
