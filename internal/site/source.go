@@ -14,12 +14,15 @@ import (
 	"github.com/aproorg/sluice/internal/image"
 )
 
+// DistPath is where an image of LibreChat's holds the built front end.
+const DistPath = "/app/client/dist"
+
 // From says where a site comes from.
 type From struct {
 	// Ref is a directory, or "image:REF", "oci:DIR" or "tar:FILE" for an image
 	// that holds the site (see image.Options.Base).
 	Ref string
-	// Path is the directory in the image, such as /app/client/dist.
+	// Path is the directory in the image; DistPath when empty.
 	Path string
 	// Arch is the image's architecture; a site has none, but an image must be
 	// picked. amd64 when empty.
@@ -55,9 +58,7 @@ func Open(ctx context.Context, from From) (*Source, error) {
 	if !registry && !strings.HasPrefix(ref, "oci:") && !strings.HasPrefix(ref, "tar:") {
 		return openDir(ref)
 	}
-	if from.Path == "" {
-		return nil, fmt.Errorf("site of image %s: no directory in it given", ref)
-	}
+	from.Path = orDefault(from.Path, DistPath)
 	img, err := image.Open(ctx, ref, orDefault(from.Arch, "amd64"), from.Registry)
 	if err != nil {
 		return nil, err
