@@ -15,6 +15,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/aproorg/sluice/internal/bootstrap"
+	"github.com/aproorg/sluice/internal/coldstart"
 	"github.com/aproorg/sluice/internal/settings"
 )
 
@@ -34,14 +35,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	set, err := settings.Read(os.LookupEnv)
+	var cold coldstart.Settings
+	if err == nil {
+		cold, err = coldstart.Read(os.LookupEnv)
+	}
 	if err != nil {
 		err = errors.Join(err, bootstrap.Refuse(ctx, os.Getenv("AWS_LAMBDA_RUNTIME_API"), err))
 		fmt.Fprintf(stderr, "bootstrap: %v\n", err)
 		return 2
 	}
 	logger := newLogger(stderr, set.Debug)
+	cold.Log = logger
+	preparer := coldstart.NewPreparer(cold)
+	defer preparer.Close()
 	err = bootstrap.Run(ctx, bootstrap.Config{
-		Settings: set, Command: command, Environ: os.Environ(), Stdout: stdout, Stderr: stderr, Logger: logger,
+		Settings: set, Command: command, Environ: os.Environ(), Prepare: preparer.Prepare,
+		Stdout: stdout, Stderr: stderr, Logger: logger,
 	})
 	if err != nil {
 		logger.Error("the bootstrap ends", "error", err)
@@ -69,7 +78,7 @@ func parse(args []string, stdout io.Writer) (command []string, done bool, err er
 func usage(w io.Writer) {
 	fmt.Fprint(w, "Usage: bootstrap -- COMMAND [ARGUMENT...]\n\nStarts COMMAND, a web server, and serves it as a Lambda function.\n\nEnvironment:\n")
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	for _, s := range settings.Table() {
+	for _, s := range append(settings.Table(), coldstart.Table()...) {
 		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.Name, s.Default, s.Meaning)
 	}
 	table.Flush()
