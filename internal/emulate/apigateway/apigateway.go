@@ -106,6 +106,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (g *Gateway) serve(x *exchange) error {
 	if gr := g.admit(x); gr != nil {
+		x.drain()
 		return x.fail(*gr, nil)
 	}
 	route, ok := g.routes.find(x.path)
@@ -122,12 +123,19 @@ func (g *Gateway) serve(x *exchange) error {
 	}
 	if len(body) > maxBody {
 		x.limit(noteBody)
+		x.drain()
 		return x.fail(bodyTooLarge, nil)
 	}
 	if method.mock != nil {
 		return x.serveMock(method.mock)
 	}
 	return g.serveProxy(x, route, method, body)
+}
+
+// drain reads what is left of a refused request, up to a bound: a client that is
+// still writing when the connection closes never sees the answer.
+func (x *exchange) drain() {
+	_, _ = io.CopyN(io.Discard, x.r.Body, 8*maxBody) // a client that breaks off is answered all the same
 }
 
 // exchange is one request and its response.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -194,7 +195,7 @@ func TestHostsOfOthersAreForbidden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, _ := http.NewRequest("GET", "http://chat.example.com/live/x", nil)
+	r := httptest.NewRequest("GET", "http://chat.example.com/live/x", nil)
 	w := newRecorder()
 	g.ServeHTTP(w, r)
 	if w.Code != 403 || !strings.Contains(w.Body.String(), "Forbidden") {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"strconv"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // maxPrelude is how far the delimiter may end. AWS says 16 KB; the smaller reading
@@ -149,36 +151,10 @@ func (m *metadata) add(name string, value any) error {
 	default:
 		return fmt.Errorf("response metadata: header %q has a value of type %T", name, value)
 	}
-	if !validHeader(name, s) {
+	if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(s) {
 		return fmt.Errorf("response metadata: header %q cannot be sent", name)
 	}
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	m.header[name] = append(m.header[name], s)
 	return nil
-}
-
-// validHeader keeps what would break the response apart (RFC 9110, section 5).
-func validHeader(name, value string) bool {
-	if name == "" {
-		return false
-	}
-	for i := range len(name) {
-		if !tokenByte(name[i]) {
-			return false
-		}
-	}
-	for i := range len(value) {
-		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-func tokenByte(c byte) bool {
-	switch {
-	case '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
-		return true
-	}
-	return bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), c) >= 0
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // hidden are headers that functions neither see nor may add ("Restrictions on
@@ -174,13 +176,15 @@ func fieldHeaders(after, before fields, readOnly map[string]bool) (http.Header, 
 		switch {
 		case e.name != strings.ToLower(e.name):
 			return nil, invalidResult{fmt.Errorf("header %q is not in lower case", e.name)}
+		case !httpguts.ValidHeaderFieldName(e.name):
+			return nil, invalidResult{fmt.Errorf("header name %q", e.name)}
 		case isHidden(name):
 			return nil, invalidResult{fmt.Errorf("header %q is not allowed", e.name)}
 		case readOnly[name] && (!had || old.Value != e.Value):
 			return nil, invalidResult{fmt.Errorf("header %q is read-only", e.name)}
 		}
 		for _, v := range e.values(before) {
-			if strings.ContainsAny(v.Value, "\r\n\x00") {
+			if !httpguts.ValidHeaderFieldValue(v.Value) {
 				return nil, invalidResult{fmt.Errorf("header %q has a value that cannot be sent", e.name)}
 			}
 			h[name] = append(h[name], v.Value)

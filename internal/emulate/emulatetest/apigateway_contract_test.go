@@ -28,13 +28,13 @@ func APIGateway(t *testing.T, w Web) {
 	t.Run("ids", w.gatewayIDs)
 	t.Run("remapped headers", w.remapped)
 	t.Run("missing route", w.missingRoute)
-	t.Run("request limits", w.requestLimits)
 	w.http(t)
 }
 
 // http is what passes every hop unchanged.
 func (w Web) http(t *testing.T) {
 	t.Run("request", w.request)
+	t.Run("request limits", w.requestLimits)
 	t.Run("statuses", w.statuses)
 	t.Run("several cookies", w.cookies)
 	t.Run("binary body", w.binary)

@@ -125,6 +125,7 @@ func (w *originResponse) Write(p []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
+	w.emit(timeline.Event{Kind: timeline.RequestChunk, Bytes: int64(n)})
 	if err != nil {
 		w.err = err
 	}
