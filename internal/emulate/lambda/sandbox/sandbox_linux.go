@@ -105,6 +105,12 @@ func (g *Group) command(s Spec) (*exec.Cmd, error) {
 	args := []string{"-c", script, "sluice-sandbox", h.mount, h.unshare, yes(h.pids), g.tmp, s.Root, s.Dir, files, yes(s.ReadOnly)}
 	args = append(append(args, strconv.Itoa(len(shown))), shown...)
 	args = append(append(args, strconv.Itoa(len(s.Writable))), s.Writable...)
+	for _, p := range s.Scratch {
+		if err := os.MkdirAll(filepath.Join(g.tmp, "scratch", p), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	args = append(append(args, strconv.Itoa(len(s.Scratch))), s.Scratch...)
 	cmd := exec.Command(h.sh, append(args, s.Command...)...)
 	cmd.Env, cmd.SysProcAttr = s.Env, h.namespace(attr)
 	return cmd, nil

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -72,6 +73,21 @@ func TestExit(t *testing.T) {
 	}
 }
 
+// TestHost: what unshare can do here, the sandbox must find out that it can.
+func TestHost(t *testing.T) {
+	g := newGroup(t)
+	args := []string{"--mount", "--pid", "--fork", "--mount-proc", "true"}
+	if os.Geteuid() != 0 {
+		args = append([]string{"--map-root-user"}, args...)
+	}
+	if out, err := exec.Command("unshare", args...).CombinedOutput(); err != nil {
+		t.Skipf("no namespaces here (%v: %s); run as root, or allow user namespaces", err, out)
+	}
+	if !g.host.namespaces || !g.host.pids {
+		t.Errorf("missing: %q", g.host.Missing)
+	}
+}
+
 func TestFileSystem(t *testing.T) {
 	g := newGroup(t)
 	if !g.host.namespaces {
@@ -96,8 +112,6 @@ func TestFileSystem(t *testing.T) {
 	}
 }
 
-// TestFreeze counts the ticks of a process, and of a child in a session of its
-// own, while the group is frozen.
 // TestScratch writes where a read-only image has links into /tmp.
 func TestScratch(t *testing.T) {
 	g := newGroup(t)
@@ -125,6 +139,8 @@ func TestScratch(t *testing.T) {
 	}
 }
 
+// TestFreeze counts the ticks of a process, and of a child in a session of its
+// own, while the group is frozen.
 func TestFreeze(t *testing.T) {
 	for _, mode := range []string{"cgroup", "signals"} {
 		t.Run(mode, func(t *testing.T) {
