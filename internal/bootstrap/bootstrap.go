@@ -133,7 +133,7 @@ func (e *environment) init(ctx context.Context) error {
 	switch {
 	case err == nil:
 		e.cfg.Logger.Info("the app is ready", "after", time.Since(begun).Round(time.Millisecond).String())
-		e.drain.Forget()
+		e.drain.Forget(ctx)
 	case errors.Is(err, supervise.ErrStart):
 		return err
 	case ctx.Err() == nil:

@@ -27,7 +27,7 @@ func TestInitErrorOfAppThatDies(t *testing.T) {
 }
 
 func TestInitErrorOfAppThatIsSick(t *testing.T) {
-	w := start(t, goApp("sick"), "SLUICE_READY_ATTEMPTS=3")
+	w := start(t, goApp("sick"), "SLUICE_READY_ATTEMPTS=30")
 	w.wantEnd(5 * time.Second)
 	if e := w.InitErrors(); len(e) != 1 || !strings.Contains(e[0].Message, "503") {
 		t.Errorf("init errors %+v", e)
@@ -70,7 +70,7 @@ func TestSlowStartThatFailsAnswersFirstInvocation(t *testing.T) {
 }
 
 func TestReadyLog(t *testing.T) {
-	w := start(t, goApp("bin"), "SLUICE_READY_LOG=^app: never", "SLUICE_READY_ATTEMPTS=3")
+	w := start(t, goApp("bin"), "SLUICE_READY_LOG=^app: never", "SLUICE_READY_ATTEMPTS=30")
 	w.wantEnd(5 * time.Second)
 	if e := w.InitErrors(); len(e) != 1 || !strings.Contains(e[0].Message, "ready pattern") {
 		t.Errorf("init errors %+v", e)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,7 +45,8 @@ var (
 func build(t *testing.T) string {
 	t.Helper()
 	buildOnce.Do(func() {
-		cmd := exec.Command("go", "build", "-o", binary, "../../cmd/bootstrap")
+		args := slices.Concat([]string{"build"}, raceFlags, []string{"-o", binary, "../../cmd/bootstrap"})
+		cmd := exec.Command("go", args...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			buildErr = &buildError{out, err}
 		}
@@ -119,6 +121,9 @@ func (w *world) stop() {
 	w.Close()
 	for _, problem := range w.Problems() {
 		w.t.Error("protocol:", problem)
+	}
+	if strings.Contains(w.stderr.String(), "DATA RACE") {
+		w.t.Error("the bootstrap has a data race")
 	}
 	if w.t.Failed() {
 		w.t.Logf("stdout:\n%s\nstderr:\n%s", w.stdout.String(), w.stderr.String())

@@ -63,6 +63,7 @@ type Drain struct {
 	mu      sync.Mutex
 	peers   map[*peer]bool
 	round   int           // the question that is open, or 0
+	verb    string        // of that question
 	serial  int           // the last question asked
 	changed chan struct{} // has one element when a peer spoke, came or went
 }
@@ -140,7 +141,7 @@ func (d *Drain) Wait(ctx context.Context) (work string, err error) {
 			work = waited
 		}
 		if err != nil {
-			d.Forget()
+			d.Forget(context.WithoutCancel(ctx))
 			return work, err
 		}
 		if d.cfg.BusyURL == "" {

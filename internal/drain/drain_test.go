@@ -53,7 +53,7 @@ func startNode(t *testing.T) *node {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	n.output.await(t, "listening")
-	n.Forget()
+	n.Forget(t.Context())
 	return n
 }
 

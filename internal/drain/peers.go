@@ -34,7 +34,7 @@ func (d *Drain) accept() {
 		d.mu.Lock()
 		d.peers[p] = true
 		if d.round > 0 {
-			p.ask(d.round)
+			p.ask(d.verb, d.round)
 		}
 		d.mu.Unlock()
 		d.serving.Go(func() { d.attend(p) })
@@ -85,17 +85,21 @@ func (p *peer) say(line string) {
 	_, _ = p.conn.Write([]byte(line))
 }
 
-func (p *peer) ask(n int) {
+func (p *peer) ask(verb string, n int) {
 	p.work = ""
-	p.say(fmt.Sprintf("drain %d\n", n))
+	p.say(fmt.Sprintf("%s %d\n", verb, n))
 }
 
-// Forget makes all that is under way standing work, for which no invocation is held any more. It is for the end of the init phase.
-func (d *Drain) Forget() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for p := range d.peers {
-		p.say("forget\n")
+// forgetLimit is how long a busy Node process may take to hear that its work is standing.
+const forgetLimit = 200 * time.Millisecond
+
+// Forget makes all that is under way standing work, for which no invocation is held any more. It is for the end of the init
+// phase, and returns when every process has heard it, for work that a request begins after it must count.
+func (d *Drain) Forget(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, forgetLimit)
+	defer cancel()
+	if _, _, err := d.ask(ctx, "forget"); err != nil {
+		d.cfg.Logger.Debug("a Node process is too busy to hear what is standing", "error", err)
 	}
 }
 
@@ -103,7 +107,7 @@ func (d *Drain) Forget() {
 // they have to be idle twice.
 func (d *Drain) waitPeers(ctx context.Context) (work string, err error) {
 	for calm := 0; calm < 2; calm++ {
-		count, waited, err := d.ask(ctx)
+		count, waited, err := d.ask(ctx, "drain")
 		if waited != "" {
 			work, calm = waited, 0
 		}
@@ -114,14 +118,14 @@ func (d *Drain) waitPeers(ctx context.Context) (work string, err error) {
 	return work, nil
 }
 
-// ask asks every peer once and waits for their answers.
-func (d *Drain) ask(ctx context.Context) (count int, work string, err error) {
+// ask says verb to every peer and waits until all have answered with idle.
+func (d *Drain) ask(ctx context.Context, verb string) (count int, work string, err error) {
 	d.mu.Lock()
 	d.serial++
-	d.round = d.serial
+	d.round, d.verb = d.serial, verb
 	count = len(d.peers)
 	for p := range d.peers {
-		p.ask(d.round)
+		p.ask(verb, d.round)
 	}
 	d.mu.Unlock()
 	defer d.endRound()

@@ -288,7 +288,10 @@ function watch(socketPath, timerLimit) {
 
   function command(line) {
     const [verb, n] = line.split(' ');
-    if (verb === 'forget') forget();
+    if (verb === 'forget') {
+      forget();
+      link.write(`idle ${n}\n`);
+    }
     if (verb === 'drain') {
       asked = Number(n);
       rounds = 0;

@@ -64,6 +64,7 @@ func (inv *invocation) pass(ctx, appCtx context.Context, resp *response, alarm *
 		inv.log.Error("the response cannot be passed on", "path", inv.req.Path, "error", err)
 		return inv.answer(ctx, http.StatusBadGateway, err.Error())
 	}
+	together := resp.buffered()
 	var body io.Reader = &plainBody{body: resp.Body, ctx: appCtx, inv: inv}
 	if isEventStream(resp) {
 		alarm.Stop() // the stream ends itself
@@ -71,7 +72,7 @@ func (inv *invocation) pass(ctx, appCtx context.Context, resp *response, alarm *
 		defer func() { resp.close(); stream.stop() }()
 		body = stream
 	}
-	answer := &preluded{prelude: prelude, body: body, together: resp.buffered()}
+	answer := &preluded{prelude: prelude, body: body, together: together}
 	return inv.sent(inv.cfg.API.Stream(ctx, inv.ID, proxyevent.ContentType, answer))
 }
 

@@ -1,0 +1,51 @@
+package bootstrap_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestNodeWorkAfterResponse: the next invocation is asked for only when the work of the one before is saved.
+func TestNodeWorkAfterResponse(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("no Node: install Node 18 or later and put it on the PATH, then: go test ./internal/bootstrap")
+	}
+	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for range 6 {
+			_, _ = w.Write([]byte("token "))
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(100 * time.Millisecond)
+		}
+	}))
+	defer model.Close()
+	w := start(t, []string{node, "testdata/chat.cjs"}, "NODE_OPTIONS=--no-warnings")
+	for i, path := range []string{"/chat", "/generate"} {
+		got := w.do(get(path + "?model=" + model.URL))
+		begun := time.Now()
+		<-got.inv.Released()
+		if held := time.Since(begun); held < 500*time.Millisecond {
+			t.Errorf("%s: held %v, want the generation's 600 ms", path, held)
+		}
+		if saved := w.do(get("/saved")).body; saved != string(rune('1'+i)) {
+			t.Errorf("%s: %s saved when the environment was let go", path, saved)
+		}
+	}
+
+	var held []time.Duration
+	for range 20 {
+		got := w.do(get("/"))
+		begun := time.Now()
+		<-got.inv.Released()
+		held = append(held, time.Since(begun))
+	}
+	slices.Sort(held)
+	t.Logf("held without work: median %v, most %v", held[10], held[19])
+	if held[5] > 5*time.Millisecond { // the quarter that the machine's other work disturbed least
+		t.Errorf("held %v without work, want less than 5 ms", held[5])
+	}
+}
