@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
 	"github.com/aproorg/sluice/internal/ui"
 )
@@ -19,7 +21,8 @@ import (
 // upOptions are the flags of up.
 type upOptions struct {
 	appOptions
-	stack stackSource
+	librechat librechatOptions
+	stack     stackSource
 
 	site     string
 	routes   []string
@@ -45,6 +48,7 @@ front of the app. Everything streams, and a timeline page shows it live.`,
 		Example: `  sluice up
   sluice up --app ./server --command "node server.js" --ready-path /health
   sluice up --app ./server --command "node server.js" --site ./dist --routes "/api/*"
+  sluice up --app librechat --librechat ../LibreChat
   sluice up --concurrency 40 --memory 1024 --env-file .env --json`,
 		Args:        cobra.NoArgs,
 		Annotations: exitCodes("0  ended by Ctrl-C or SIGTERM, nothing is left running", "1  it could not start; standard error says why"),
@@ -52,6 +56,7 @@ front of the app. Everything streams, and a timeline page shows it live.`,
 	}
 	f := command.Flags()
 	o.appOptions.addFlags(f)
+	o.librechat.addFlags(f)
 	f.StringVar(&o.site, "site", "", "`DIR` with the built front end (default: the demo's; none for another app)")
 	f.StringSliceVar(&o.routes, "routes", nil, "path `PATTERNS` of the API, such as /api/*,/health (default: the stack's; /* for an app without --site)")
 	f.StringVar(&o.listen, "listen", rehearse.DefaultListen, "`HOST:PORT` of the site; port 0 takes a free one")
@@ -79,40 +84,56 @@ func (o upOptions) check() error {
 	return nil
 }
 
-// config turns flags into a rehearsal.
-func (o upOptions) config(a *app) (rehearse.Config, error) {
+// config turns flags into a rehearsal, and what is to be closed after it.
+func (o upOptions) config(a *app) (rehearse.Config, io.Closer, error) {
 	if err := o.check(); err != nil {
-		return rehearse.Config{}, err
+		return rehearse.Config{}, nil, err
 	}
 	topology, err := o.stack.load()
 	if err != nil {
-		return rehearse.Config{}, err
+		return rehearse.Config{}, nil, err
 	}
-	c, err := o.appOptions.resolve(a)
+	recorder := timeline.NewRecorder(0)
+	c, closer, err := o.resolve(a, topology, recorder)
 	if err != nil {
-		return rehearse.Config{}, err
+		return rehearse.Config{}, nil, err
 	}
 	if o.site != "" {
 		if info, err := os.Stat(o.site); err != nil {
-			return rehearse.Config{}, fmt.Errorf("open the site: %w", err)
+			return rehearse.Config{}, nil, fmt.Errorf("open the site: %w", err)
 		} else if !info.IsDir() {
-			return rehearse.Config{}, &usageError{fmt.Errorf("--site %s is not a directory", o.site)}
+			return rehearse.Config{}, nil, &usageError{fmt.Errorf("--site %s is not a directory", o.site)}
 		}
 		c.Site = os.DirFS(o.site)
 	}
 	c.Stack = topology
-	c.Routes, c.Listen, c.TimelineListen = o.routes, o.listen, o.timeline
+	if len(o.routes) > 0 {
+		c.Routes = o.routes
+	}
+	c.Listen, c.TimelineListen = o.listen, o.timeline
 	c.Concurrency, c.MemorySize, c.Timeout = o.concurrency, o.memory, o.timeout
 	c.NoFreeze, c.Speed = o.noFreeze, o.speed
-	c.Recorder = timeline.NewRecorder(0)
-	return c, nil
+	c.Recorder = recorder
+	return c, closer, nil
 }
 
-func runUp(ctx context.Context, a *app, o upOptions) error {
+// resolve finds the app that was asked for. The closer may be nil.
+func (o upOptions) resolve(a *app, topology *stack.Stack, recorder *timeline.Recorder) (rehearse.Config, io.Closer, error) {
+	if o.app != librechatApp {
+		c, err := o.appOptions.resolve(a)
+		return c, nil, err
+	}
+	return o.librechat.resolve(a, o.appOptions, topology.Function.Environment, recorder)
+}
+
+func runUp(ctx context.Context, a *app, o upOptions) (err error) {
 	begin := time.Now()
-	config, err := o.config(a)
+	config, stores, err := o.config(a)
 	if err != nil {
 		return err
+	}
+	if stores != nil {
+		defer func() { err = errors.Join(err, stores.Close()) }()
 	}
 	view := newUpView(a)
 	config.Log = slog.New(&warnings{view: view})

@@ -159,6 +159,7 @@ func (w *World) startLambda() error {
 		Dir:     app.Dir,
 		Env:     app.ImageEnv,
 		Handler: app.Name,
+		Scratch: app.Scratch,
 	}
 	function := w.Stack.Function
 	function.Environment = w.environment()

@@ -36,6 +36,10 @@ type Config struct {
 	// Stack is the topology; nil is the embedded one. It is not changed.
 	Stack *stack.Stack
 	App   App
+	// AppAt, if set, is asked for App once the viewer's URL is known: for an app
+	// that must know its address, or whose stores start with the rehearsal. It is
+	// bounded by Start's ctx.
+	AppAt func(ctx context.Context, viewerURL string) (App, error)
 	// Site is the built front end; nil is a stack without one, whose every path
 	// goes to the app unless Routes says otherwise.
 	Site fs.FS
@@ -73,6 +77,9 @@ type App struct {
 
 	Port      int    // 0 picks a free one for each environment
 	ReadyPath string // empty is the stack's, or the bootstrap's default
+	// Scratch are directories that the app writes to and that in its image are
+	// links into /tmp.
+	Scratch []string
 	// State, if set, names the variable that tells the app a directory that all
 	// environments share, as a database would be.
 	State string
@@ -137,6 +144,11 @@ func (w *World) start(ctx context.Context) error {
 	w.onClose(closer(timelinePage))
 	w.ViewerURL, w.TimelineURL = address(viewer), address(timelinePage)
 
+	if w.cfg.AppAt != nil {
+		if w.cfg.App, err = w.cfg.AppAt(ctx, w.ViewerURL); err != nil {
+			return err
+		}
+	}
 	if w.Stack, err = w.cfg.stack(); err != nil {
 		return err
 	}

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/rehearse/chatapp"
+	"github.com/aproorg/sluice/internal/stores"
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// librechatApp is what --app takes for LibreChat.
+const librechatApp = "librechat"
+
+// librechatOptions are the flags of --app librechat.
+type librechatOptions struct {
+	dir    string
+	config string
+	mongo  string
+	redis  string
+	strict bool
+	state  string
+	rate   float64
+	tokens int
+	first  time.Duration
+}
+
+func (o *librechatOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.dir, "librechat", "", "`DIR` with a built LibreChat, for --app librechat (default: $SLUICE_LIBRECHAT_DIR)")
+	f.StringVar(&o.config, "config", "", "`FILE` librechat.yaml (default: one with a stub model)")
+	f.StringVar(&o.mongo, "mongo", "", "`URI` of a real MongoDB (default: an embedded database)")
+	f.StringVar(&o.redis, "redis", "", "`URI` of a real Redis (default: an embedded one)")
+	f.BoolVar(&o.strict, "strict", false, "refuse what Amazon DocumentDB refuses, instead of reporting it")
+	f.StringVar(&o.state, "state-dir", "", "`DIR` that keeps the embedded database (default: a temporary one)")
+	f.IntVar(&o.tokens, "llm-tokens", 60, "length of the stub model's answers, in words")
+	f.Float64Var(&o.rate, "llm-rate", 20, "pace of the stub model, in words a second")
+	f.DurationVar(&o.first, "llm-first", 300*time.Millisecond, "silence of the stub model before its first word")
+}
+
+// resolve prepares LibreChat. The returned Config's AppAt starts its stores; the
+// closer ends them. function is the environment that the plan gives the function.
+func (o librechatOptions) resolve(a *app, app appOptions, function map[string]string, recorder *timeline.Recorder) (rehearse.Config, io.Closer, error) {
+	if app.command != "" || app.port != 0 || app.readyPath != "" {
+		return rehearse.Config{}, nil, &usageError{errors.New("--command, --app-port and --ready-path go with --app DIR: of LibreChat they are known")}
+	}
+	env, err := app.environment()
+	if err != nil {
+		return rehearse.Config{}, nil, err
+	}
+	dir := o.dir
+	if dir == "" {
+		dir = a.Getenv("SLUICE_LIBRECHAT_DIR")
+	}
+	if dir == "" {
+		return rehearse.Config{}, nil, &usageError{errors.New("--app librechat wants --librechat DIR, a built LibreChat (hint: git clone it, npm ci, npm run frontend)")}
+	}
+	release, err := librechat.Detect(dir)
+	if errors.Is(err, librechat.ErrUnknownVersion) {
+		_, _ = fmt.Fprintln(a.Err, "warning:", err) // it may well work
+	} else if err != nil {
+		return rehearse.Config{}, nil, err
+	}
+	state, err := o.stateDir()
+	if err != nil {
+		return rehearse.Config{}, nil, err
+	}
+	chat, err := chatapp.New(chatapp.Config{
+		Release: release, ConfigFile: o.config, Env: env, Function: function, Path: a.Getenv("PATH"),
+		Stores: stores.Config{
+			Dir: state, Mongo: o.mongo, Redis: o.redis, Strict: o.strict,
+			Model:  llm.Config{Tokens: o.tokens, Rate: o.rate, First: o.first},
+			Record: recorder.Record,
+		},
+		Temporary: o.state == "",
+	})
+	if err != nil {
+		return rehearse.Config{}, nil, err
+	}
+	return rehearse.Config{
+		App:  rehearse.App{Name: "LibreChat " + release.Version, Env: map[string]string{}},
+		Site: os.DirFS(release.SiteDir()), Routes: librechat.Routes(), AppAt: chat.App,
+	}, chat, nil
+}
+
+func (o librechatOptions) stateDir() (string, error) {
+	if o.state == "" {
+		return os.MkdirTemp("", "sluice-state-")
+	}
+	if err := os.MkdirAll(o.state, 0o700); err != nil {
+		return "", fmt.Errorf("make the state directory: %w", err)
+	}
+	return o.state, nil
+}
