@@ -33,6 +33,7 @@ func TestAdmission(t *testing.T) {
 		{"large headers", "GET", "/x", []string{"A", strings.Repeat("x", 32768)}, nil, nil, 413, "Error"},
 		{"http where https is wanted", "GET", "/api/x", nil, nil, []func(*Config){plain}, 403, "Error"},
 		{"redirect to https", "GET", "/x?y=1", []string{"Host", "chat.example.com"}, nil, []func(*Config){plain}, 301, "Redirect"},
+		{"redirect of a POST", "POST", "/x", nil, strings.NewReader("x"), []func(*Config){plain}, 307, "Redirect"},
 		{"allowed", "GET", "/x", nil, nil, nil, 200, "Miss"},
 		{"HEAD", "HEAD", "/x", nil, nil, nil, 200, "Miss"},
 	}

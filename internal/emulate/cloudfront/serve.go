@@ -99,15 +99,17 @@ func allowedMethods(b *behavior) []string {
 	return b.AllowedMethods
 }
 
+// redirectToHTTPS is 301 for requests that have no body to send again and 307 for
+// others ("Require HTTPS for communication between viewers and CloudFront").
 func (x *exchange) redirectToHTTPS() *answer {
-	host := x.r.Host
-	if h, port, err := net.SplitHostPort(host); err == nil && port == "80" {
-		host = h
+	status := http.StatusMovedPermanently
+	if x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
+		status = http.StatusTemporaryRedirect
 	}
-	body := "<html>\r\n<head><title>301 Moved Permanently</title></head>\r\n<body>\r\n<center><h1>301 Moved Permanently</h1></center>\r\n" +
-		"<hr><center>CloudFront</center>\r\n</body>\r\n</html>\r\n"
-	a := newAnswer(http.StatusMovedPermanently, body)
-	a.header.Set("Location", "https://"+host+x.r.URL.RequestURI())
+	title := fmt.Sprintf("%d %s", status, http.StatusText(status))
+	a := newAnswer(status, "<html>\r\n<head><title>"+title+"</title></head>\r\n<body>\r\n<center><h1>"+title+"</h1></center>\r\n"+
+		"<hr><center>CloudFront</center>\r\n</body>\r\n</html>\r\n")
+	a.header.Set("Location", "https://"+strings.TrimSuffix(x.r.Host, ":80")+x.r.URL.RequestURI())
 	a.header.Set("Server", "CloudFront")
 	a.header.Set("Content-Type", "text/html")
 	a.xCache = "Redirect from cloudfront"
