@@ -157,9 +157,9 @@ func TestAppWithoutASite(t *testing.T) {
 	cfg := clockConfig(t)
 	w := start(t, cfg)
 	c := visitor(t)
-	for _, path := range []string{"/", "/a", "/a/b%20c", "/a//b"} {
-		if res, body := get(t, c, w.ViewerURL+path); res.StatusCode != http.StatusOK || !strings.HasPrefix(body, "/") {
-			t.Errorf("GET %s: %s, %.80s", path, res.Status, body)
+	for path, want := range map[string]string{"/": "/", "/a": "/a", "/a/b%20c": "/a/b c", "/index.html": "/index.html"} {
+		if res, body := get(t, c, w.ViewerURL+path); res.StatusCode != http.StatusOK || body != strings.Repeat(want, 10) {
+			t.Errorf("GET %s: %s, %.80s, want %s", path, res.Status, body, want)
 		}
 	}
 }

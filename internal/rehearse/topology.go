@@ -37,6 +37,7 @@ func (c Config) stack() (*stack.Stack, error) {
 	routes := c.Routes
 	if len(routes) == 0 && c.Site == nil {
 		routes = []string{"/*"}
+		s.Distribution.DefaultRootObject = "" // there is no bucket to have it
 	}
 	if len(routes) > 0 {
 		if err := reroute(&s, routes); err != nil {
