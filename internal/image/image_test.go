@@ -27,8 +27,8 @@ func TestGoldenDigests(t *testing.T) {
 		kind types.MediaType
 		want string
 	}{
-		{"docker", types.DockerManifestSchema2, "sha256:dd91f9c2d04760bf07f99c7117e360e13a6834973c473489c6f4b6fdb6e8d116"},
-		{"oci", types.OCIManifestSchema1, "sha256:c035451c1014b362988b42054ea14ea10198d97654cf1d02cc82c7f7b3a5b2e0"},
+		{"docker", types.DockerManifestSchema2, "sha256:7c31e4ab7dbfb878464e399e3ccb988157ea53f448945b250d1e7ccd0f69e24b"},
+		{"oci", types.OCIManifestSchema1, "sha256:470e43f4d3b6cbe0a6f9c69a856f58b8d15ca85c1d89f682a57c1f5c55caca28"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			img, err := Compute(t.Context(), options(stored(t, app(t, test.kind, "amd64"))))

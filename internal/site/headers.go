@@ -46,8 +46,9 @@ func contentType(name string, head []byte) string {
 // plugin.
 var never = []string{"sw.js", "service-worker.js", "registerSW.js", "manifest.webmanifest", "manifest.json"}
 
-// cacheControl follows LibreChat's own server (see docs/site.md): what has its
-// content's hash in its name never changes; pages and never are not stored.
+// cacheControl follows LibreChat's own server, which stores neither pages nor
+// never and keeps all else for two days, with one addition: what has its
+// content's hash in its name never changes.
 func cacheControl(name string, maxAge time.Duration) string {
 	switch {
 	case slices.Contains(never, name), strings.HasSuffix(name, ".html"), strings.HasSuffix(name, ".htm"):

@@ -1,0 +1,203 @@
+package image_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/aproorg/sluice/internal/bootstrapbin"
+	"github.com/aproorg/sluice/internal/emulate/lambda"
+	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/stack"
+)
+
+// A real base, the real bootstrap, and a Lambda that lets nobody write but to
+// /tmp: the app, which logs to a path of its own, starts and answers.
+func TestImageRunsOnLambda(t *testing.T) {
+	for name, base := range map[string]func(*testing.T) v1.Image{"a static program": goApp, "Debian's Node": nodeApp} {
+		t.Run(name, func(t *testing.T) {
+			root, config := unpacked(t, base(t))
+			if answer := invoke(t, root, config); !strings.Contains(answer, "hello from /app/api") {
+				t.Errorf("answered %s", answer)
+			}
+			if target, err := os.Readlink(filepath.Join(root, "app/api/logs")); err != nil || target != "/tmp/logs" {
+				t.Errorf("logs lead to %q, %v", target, err)
+			}
+		})
+	}
+}
+
+func unpacked(t *testing.T, base v1.Image) (string, v1.Config) {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := layout.Write(dir, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: base})); err != nil {
+		t.Fatal(err)
+	}
+	bootstrap, err := bootstrapbin.Binary(t.Context(), "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	o := image.Options{Base: "oci:" + dir, To: "oci:" + out, Bootstrap: bootstrap,
+		Links: []image.Link{{Path: "/app/api/logs", Target: "/tmp/logs"}}}
+	result, err := image.Build(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := image.Open(t.Context(), result.Reference, "amd64", image.Registry{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join(t.TempDir(), "root")
+	if _, err := image.Unpack(t.Context(), img, root); err != nil {
+		t.Fatal(err)
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root, config.Config
+}
+
+// invoke sends one request of a REST API's through the emulated Lambda.
+func invoke(t *testing.T, root string, config v1.Config) string {
+	t.Helper()
+	var said bytes.Buffer
+	function, err := lambda.New(lambda.Config{
+		Function: stack.Function{FunctionName: "app", MemorySize: 1024, Timeout: 30 * time.Second, EphemeralStorage: 512, Architecture: "x86_64",
+			Environment: map[string]string{"SLUICE_RESPONSE_MODE": "buffered", "SLUICE_READY_PATH": "/"}},
+		Process: lambda.Process{Command: config.Entrypoint, Dir: config.WorkingDir, Env: config.Env, Root: root},
+		Log:     slog.New(slog.NewTextHandler(&said, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := function.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	if len(function.Missing()) > 1 {
+		t.Skipf("%v: run as root, or allow user namespaces", function.Missing())
+	}
+	server := httptest.NewServer(function)
+	defer server.Close()
+	event := `{"resource":"/{proxy+}","path":"/","httpMethod":"GET","headers":{"Host":"example.com"},"multiValueHeaders":{"Host":["example.com"]},
+		"requestContext":{"requestId":"r","stage":"live","path":"/","httpMethod":"GET","identity":{"sourceIp":"192.0.2.1"}},"isBase64Encoded":false}`
+	response, err := http.Post(server.URL+"/2015-03-31/functions/app/invocations", "application/json", strings.NewReader(event))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK || response.Header.Get("X-Amz-Function-Error") != "" {
+		t.Fatalf("%s %s %v\n%s", response.Status, answer, err, &said)
+	}
+	return string(answer)
+}
+
+func goApp(t *testing.T) v1.Image {
+	dir := t.TempDir()
+	source := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(source, []byte(`package main
+import ("fmt"; "net/http"; "os")
+func main() {
+	if err := os.WriteFile("logs/started", nil, 0o644); err != nil { panic(err) }
+	wd, _ := os.Getwd()
+	panic(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello from ", wd) })))
+}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, "app"), source)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return appImage(t, []string{"/app/api/app"}, files(t, map[string]string{"app/api/app": filepath.Join(dir, "app")}))
+}
+
+func nodeApp(t *testing.T) v1.Image {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("Node is not here: make deps")
+	}
+	linked, err := exec.Command("ldd", node).Output()
+	if err != nil {
+		t.Skipf("Node's libraries cannot be listed: %v", err)
+	}
+	system := map[string]string{"usr/bin/node": node}
+	for _, word := range strings.Fields(string(linked)) {
+		if filepath.IsAbs(word) {
+			system[strings.TrimPrefix(word, "/")] = word
+		}
+	}
+	script := filepath.Join(t.TempDir(), "server.js")
+	if err := os.WriteFile(script, []byte(`require('fs').writeFileSync('logs/started', '')
+require('http').createServer((q, s) => s.end('hello from ' + process.cwd())).listen(process.env.PORT, '127.0.0.1')`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return appImage(t, []string{"node", "/app/api/server.js"}, files(t, system), files(t, map[string]string{"app/api/server.js": script}))
+}
+
+func appImage(t *testing.T, command []string, layers ...v1.Layer) v1.Image {
+	t.Helper()
+	img, err := mutate.ConfigFile(mutate.MediaType(empty.Image, types.DockerManifestSchema2), &v1.ConfigFile{
+		OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"},
+		Config: v1.Config{Cmd: command, WorkingDir: "/app/api", Env: []string{"PATH=/usr/bin:/bin"}},
+	})
+	if err == nil {
+		img, err = mutate.AppendLayers(img, layers...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// files is a layer of this machine's files under other names.
+func files(t *testing.T, names map[string]string) v1.Layer {
+	t.Helper()
+	var out bytes.Buffer
+	archive := tar.NewWriter(&out)
+	for name, from := range names {
+		content, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o755, Size: int64(len(content))}
+		if err := archive.WriteHeader(&header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := archive.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(out.Bytes())), nil
+	}, tarball.WithMediaType(types.DockerLayer), tarball.WithCompressionLevel(gzip.BestSpeed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return layer
+}
