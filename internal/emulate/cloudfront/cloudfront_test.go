@@ -160,12 +160,13 @@ func TestCachingAndInvalidation(t *testing.T) {
 		w.Header().Set("Etag", `"1"`)
 		w.Header().Set("Content-Type", "text/html")
 		w.Header().Set("Set-Cookie", "a=1")
+		w.Header().Set("X-Amz-Request-Id", "7")
 		io.WriteString(w, r.URL.Path)
 	}
 	edge, d := newDistribution(t, site, nil)
 	for i, want := range []string{"Miss", "Hit", "Hit"} {
 		res, body := do(t, "GET", edge.URL+"/?q="+string(rune('a'+i)), nil)
-		if body != "/bucket/index.html" || !strings.HasPrefix(res.Header.Get("X-Cache"), want) || res.Header.Get("Set-Cookie") != "" {
+		if body != "/bucket/index.html" || !strings.HasPrefix(res.Header.Get("X-Cache"), want) || res.Header.Get("Set-Cookie") != "" || res.Header.Get("X-Amz-Request-Id") != "" {
 			t.Errorf("%d: %q %v", i, body, res.Header)
 		}
 		if hit := want == "Hit"; hit != (res.Header.Get("Age") != "") {

@@ -133,6 +133,10 @@ func (b *behavior) cleanResponse(h http.Header) {
 		"Transfer-Encoding", "Upgrade", "Via", "X-Cache", "X-Amz-Cf-Id", "X-Amz-Cf-Pop"} {
 		h.Del(name)
 	}
+	if b.origin.Bucket { // the guide does not say so, but no distribution lets them through
+		h.Del("X-Amz-Id-2")
+		h.Del("X-Amz-Request-Id")
+	}
 	if !b.forwardsCookies() {
 		h.Del("Set-Cookie")
 	}
