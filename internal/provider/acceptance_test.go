@@ -11,6 +11,7 @@ import (
 
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	"github.com/aproorg/sluice/internal/awsx/mototest"
 	"github.com/aproorg/sluice/internal/image"
 )
 
@@ -217,5 +218,44 @@ func TestBadInput(t *testing.T) {
 		if left := s.keys(t); len(left) > 0 {
 			t.Errorf("the bucket has %v", left)
 		}
+	})
+}
+
+// With moto for AWS: a repository's address that exists in AWS alone, CloudFront,
+// and ECR's own deletion.
+func TestEmulatedAWS(t *testing.T) {
+	eachTool(t, func(t *testing.T, w *tool) {
+		aws := mototest.Start(t)
+		aws.CreateBucket(t, "site")
+		repository, distribution := aws.CreateRepository(t, "app"), aws.CreateDistribution(t)
+		s := newStage(t, w)
+		main, err := os.ReadFile(filepath.Join(w.dir, "main.tf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(main)
+		for _, line := range []struct{ start, with string }{
+			{"  endpoint ", fmt.Sprintf("  endpoint = %q\n  registry_endpoint = \"http://%s\"", aws.URL, s.registry)},
+			{"  repository ", fmt.Sprintf("  repository = %q", repository)},
+			{"  bucket ", fmt.Sprintf("  bucket = \"site\"\n  distribution_id = %q", distribution)},
+		} {
+			before, rest, _ := strings.Cut(text, line.start)
+			_, after, _ := strings.Cut(rest, "\n")
+			text = before + line.with + "\n" + after
+		}
+		write(t, filepath.Join(w.dir, "main.tf"), text)
+		s.apply(t)
+		if out := s.outputs(t); !strings.HasPrefix(out["uri"], repository+"@sha256:") {
+			t.Errorf("uri %s", out["uri"])
+		}
+		write(t, filepath.Join(w.dir, "site/assets/logo.svg"), "<svg>two</svg>")
+		s.apply(t)
+		if paths := aws.Invalidations(t, distribution); !strings.Contains(paths, "/assets/logo.svg") {
+			t.Errorf("invalidated %s", paths)
+		}
+		if out, changes := s.plan(t); changes {
+			t.Errorf("plan after apply:\n%s", out)
+		}
+		s.must(t, "destroy", "-auto-approve", "-input=false")
 	})
 }

@@ -94,7 +94,7 @@ func (s *siteResource) plan(ctx context.Context, plan, state *siteModel) error {
 	}
 	if found == nil { // no bucket yet
 		release, files, err := site.Digest(ctx, options)
-		plan.set(release, files, fmt.Sprintf("%d new", files))
+		plan.set(release, files, fmt.Sprintf("%d new, 0 unchanged", files)) // what Summary will say once there is a bucket
 		return err
 	}
 	plan.set(found.Release, found.Files, found.Summary())
