@@ -64,6 +64,7 @@ func chatOnce(t *testing.T, r librechat.Release) {
 			t.Errorf("DocumentDB would refuse: %v", f)
 		}
 	}
+	verified(t, r, c)
 	t.Logf("connections of one environment: Mongo %+v, Redis %+v", w.mongo.Clients(), w.redis.Connections())
 }
 
@@ -258,16 +259,23 @@ func (c *client) login(t *testing.T) {
 	c.token, _ = got["token"].(string)
 }
 
-// ask chats once and returns the conversation's id.
-func (c *client) ask(t *testing.T, d librechat.Design, question string) string {
+// post asks a question and returns the answer to the POST, which is the stream
+// or its name.
+func (c *client) post(t *testing.T, question string) *http.Response {
 	t.Helper()
-	path := "/api/agents/chat/" + librechat.StubEndpoint
-	resp, err := c.open("POST", path, map[string]any{"text": question, "sender": "User", "isCreatedByUser": true,
-		"parentMessageId": "00000000-0000-0000-0000-000000000000", "messageId": rand.Text(), "conversationId": nil,
+	resp, err := c.open("POST", "/api/agents/chat/"+librechat.StubEndpoint, map[string]any{"text": question, "sender": "User",
+		"isCreatedByUser": true, "parentMessageId": "00000000-0000-0000-0000-000000000000", "messageId": rand.Text(), "conversationId": nil,
 		"endpoint": librechat.StubEndpoint, "endpointType": "custom", "model": librechat.StubModel, "ephemeralAgent": map[string]any{}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return resp
+}
+
+// ask chats once and returns the conversation's id.
+func (c *client) ask(t *testing.T, d librechat.Design, question string) string {
+	t.Helper()
+	resp := c.post(t, question)
 	if d == librechat.GeneratesAfterPost {
 		var started struct{ StreamID string }
 		err := json.NewDecoder(resp.Body).Decode(&started)
@@ -313,6 +321,22 @@ func (e events) next(v any) error {
 		return err
 	}
 	return io.ErrUnexpectedEOF
+}
+
+// settled waits until the process has its stores back.
+func (c *client) settled(t *testing.T) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		_, err := c.call("GET", "/api/convos", nil)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after a restart of its stores: %v", err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // finished waits for the answer and the title.

@@ -2,14 +2,11 @@ package librechat_test
 
 import (
 	"encoding/json"
-	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/librechat/librechattest"
 )
@@ -74,35 +71,8 @@ func TestStandInChats(t *testing.T) {
 	}
 }
 
-// A stream is started in one process, read in another from its begin, and
-// aborted from a third.
 func TestStandInStreamsAcrossProcesses(t *testing.T) {
-	w := standIn(t, librechat.GeneratesAfterPost)
-	one, two, three := w.boot(t, true), w.boot(t, false), w.boot(t, false)
-	one.login(t)
-	two.token, three.token = one.token, one.token
-	started, err := one.call("POST", "/api/agents/chat/Rehearsal", map[string]any{"text": "go on [llm tokens=2000 every=5ms first=1ms]"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, _ := started["streamId"].(string)
-	time.Sleep(100 * time.Millisecond) // the first events have gone by
-	resp, err := two.open("GET", "/api/agents/chat/stream/"+id+"?resume=true", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	go func() {
-		time.Sleep(200 * time.Millisecond)
-		three.call("POST", "/api/agents/chat/abort", map[string]any{"streamId": id})
-	}()
-	words, final := readWords(t, resp)
-	if !final.Unfinished || final.Text == "" || strings.Join(words, "") != final.Text {
-		t.Errorf("second process read %d words, %q; final event %+v", len(words), strings.Join(words, ""), final)
-	}
-	if q := w.model.Requests()[0]; q.Outcome != llm.Cut {
-		t.Errorf("the model's answer is %s, want it cut", q.Outcome)
-	}
+	acrossProcesses(t, standIn(t, librechat.GeneratesAfterPost))
 }
 
 func TestStandInNeedsItsLogs(t *testing.T) {
@@ -116,34 +86,5 @@ func TestStandInNeedsItsLogs(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "EEXIST") {
 		t.Errorf("with logs that cannot be written: %v, %s", err, out)
-	}
-}
-
-type reply struct {
-	Text       string
-	Unfinished bool
-}
-
-// readWords reads a stream to its final event.
-func readWords(t *testing.T, resp *http.Response) (words []string, final reply) {
-	t.Helper()
-	dec := newEvents(resp.Body)
-	for {
-		var e struct {
-			Final           bool
-			ResponseMessage reply
-			Data            struct {
-				Delta struct{ Content []struct{ Text string } }
-			}
-		}
-		if err := dec.next(&e); err != nil {
-			t.Fatalf("stream ended after %d words without a final event: %v", len(words), err)
-		}
-		for _, c := range e.Data.Delta.Content {
-			words = append(words, c.Text)
-		}
-		if e.Final {
-			return words, e.ResponseMessage
-		}
 	}
 }

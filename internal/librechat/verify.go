@@ -6,20 +6,18 @@ import (
 	"github.com/aproorg/sluice/internal/probe"
 )
 
-// browser is a User-Agent that LibreChat takes for a browser's: it answers
-// others with an error on /api/agents and /api/files.
-const browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
-
 // Description says by which paths `sluice verify` checks a LibreChat. It wants
 // the variables email and password of a user, and asks the given endpoint's
 // model to stream. With the stub model the question's mark sets length, pace
 // and silence; to another model it is a strange question.
+//
+// LibreChat refuses clients that are no browsers on /api/agents and /api/files;
+// the probe's own User-Agent passes.
 func Description(d Design, endpoint, model string) probe.Description {
 	get := func(path string) *probe.Request {
-		return &probe.Request{Path: path, Header: map[string]string{"User-Agent": browser}}
+		return &probe.Request{Path: path}
 	}
 	login := probe.Request{Method: "POST", Path: "/api/auth/login",
-		Header:  map[string]string{"User-Agent": browser, "Content-Type": "application/json"},
 		Body:    `{"email":"${email}","password":"${password}"}`,
 		Capture: map[string]string{"token": "token"}}
 	again := login
@@ -54,13 +52,12 @@ func stream(d Design, endpoint, model, question string) *probe.Stream {
 	if err != nil {
 		panic(err) // plain values always encode
 	}
-	header := map[string]string{"User-Agent": browser, "Authorization": "Bearer ${token}", "Content-Type": "application/json"}
+	header := map[string]string{"Authorization": "Bearer ${token}"}
 	post := probe.Request{Method: "POST", Path: "/api/agents/chat/" + endpoint, Header: header, Body: string(body)}
 	if d == StreamsInPost {
 		return &probe.Stream{Request: post, Final: `"final":true`}
 	}
 	post.Capture = map[string]string{"stream": "streamId"}
-	return &probe.Stream{Start: &post, Final: `"final":true`, Request: probe.Request{
-		Path:   "/api/agents/chat/stream/${stream}",
-		Header: map[string]string{"User-Agent": browser, "Authorization": "Bearer ${token}"}}}
+	return &probe.Stream{Start: &post, Final: `"final":true`,
+		Request: probe.Request{Path: "/api/agents/chat/stream/${stream}", Header: header}}
 }

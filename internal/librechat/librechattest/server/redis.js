@@ -8,6 +8,7 @@ class Redis {
     this.url = new URL(uri);
     this.onMessage = onMessage;
     this.waiting = [];
+    this.held = []; // commands of the time without a connection
     this.channels = new Set();
     this.buffer = Buffer.alloc(0);
     this.connect();
@@ -21,11 +22,18 @@ class Redis {
     this.socket.on('close', () => this.lost());
     if (this.url.password) this.call('AUTH', decodeURIComponent(this.url.password)).catch(() => {});
     for (const c of this.channels) this.send(['SUBSCRIBE', c]);
+    for (const { args, waiter } of this.held.splice(0)) this.queue(args, waiter);
+  }
+
+  queue(args, waiter) {
+    this.waiting.push(waiter);
+    this.send(args);
   }
 
   lost() {
     for (const w of this.waiting.splice(0)) w.reject(new Error('connection to Redis was lost'));
     this.buffer = Buffer.alloc(0);
+    this.socket = null;
     setTimeout(() => this.connect(), 100).unref();
   }
 
@@ -37,19 +45,20 @@ class Redis {
 
   call(...args) {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ resolve, reject });
-      this.send(args);
+      const waiter = { resolve, reject };
+      if (this.socket) this.queue(args, waiter);
+      else this.held.push({ args, waiter });
     });
   }
 
   subscribe(channel) {
     this.channels.add(channel);
-    this.send(['SUBSCRIBE', channel]);
+    if (this.socket) this.send(['SUBSCRIBE', channel]);
   }
 
   unsubscribe(channel) {
     this.channels.delete(channel);
-    this.send(['UNSUBSCRIBE', channel]);
+    if (this.socket) this.send(['UNSUBSCRIBE', channel]);
   }
 
   read(bytes) {
