@@ -146,8 +146,8 @@ func TestInitFailures(t *testing.T) {
 			if _, failure := w.invoke(event{}); !strings.Contains(failure, want) {
 				t.Errorf("%s: failure %s", mode, failure)
 			}
+			w.frozen()
 		}
-		w.frozen()
 		starts := 0
 		for _, l := range w.logs() {
 			if l == "runtime starts" {

@@ -83,6 +83,7 @@ func TestWear(t *testing.T) {
 	w := start(t, func(cfg *lambda.Config) { cfg.MaxInvocations = 2 })
 	for range 4 {
 		w.invoke(event{})
+		w.frozen()
 	}
 	w.eventually("gone", func() bool { return len(w.em.Environments()) == 0 })
 	if got := w.states("env-2"); len(got) == 0 || got[len(got)-1] != timeline.Killed {
@@ -120,6 +121,7 @@ func TestProvisioned(t *testing.T) {
 	if !strings.Contains(got, "AWS_LAMBDA_INITIALIZATION_TYPE=provisioned-concurrency") {
 		t.Errorf("env %s", got)
 	}
+	w.frozen()
 	w.em.Kill("env-1")
 	w.eventually("replaced", func() bool {
 		envs := w.em.Environments()
