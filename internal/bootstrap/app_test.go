@@ -83,6 +83,7 @@ func routes(mux *http.ServeMux) {
 	mux.HandleFunc("/big-head", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Big", string(make([]byte, 0))+fmt.Sprintf("%020000d", 1))
 	})
+	mux.HandleFunc("/environ", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Join(os.Environ(), "\n")) })
 	mux.HandleFunc("/pid", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid()) })
 }
 
