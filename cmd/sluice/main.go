@@ -4,14 +4,19 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/aproorg/sluice/internal/cli"
+	"github.com/aproorg/sluice/internal/provider"
 )
 
 func main() {
+	if provider.Started(os.Args[0]) {
+		os.Exit(plugin())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := cli.Run(ctx, cli.Program{
@@ -20,4 +25,13 @@ func main() {
 	}, os.Args[1:])
 	stop()
 	os.Exit(code)
+}
+
+// plugin is the same executable as OpenTofu and Terraform start it. They end it themselves: Ctrl-C goes to them.
+func plugin() int {
+	if err := provider.Serve(context.Background(), provider.Version); err != nil {
+		fmt.Fprintln(os.Stderr, "sluice as a Terraform provider:", err)
+		return 1
+	}
+	return 0
 }
