@@ -98,8 +98,17 @@ func (d *Distribution) keep(x *exchange, key string, a *answer) {
 	case memorySource:
 		store(s)
 	case *streamSource:
-		s.kept = &keeper{limit: maxStored, store: store}
+		s.kept = &keeper{length: contentLength(a.header), limit: maxStored, store: store}
 	}
+}
+
+// contentLength is -1 where the header does not say.
+func contentLength(h http.Header) int {
+	n, err := strconv.Atoi(h.Get("Content-Length"))
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
 }
 
 // fromCache is the answer that a stored response gives to this request: whole, a

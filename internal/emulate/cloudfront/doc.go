@@ -15,7 +15,7 @@
 //
 // It refuses at New: behaviors whose origin is not there, functions over 10 KB or
 // outside of the language subset, unknown policies' choices, timeouts out of
-// range. At run time: requests over 32,768 bytes or URLs over 8,192 (413), GET
+// range. At run time: requests over 20,480 bytes or URLs over 8,192 (413), GET
 // with a body (403), WebSockets (the Upgrade header is removed).
 //
 // It leaves out: TLS, HTTP/2 and HTTP/3 towards viewers (the caller's listener),

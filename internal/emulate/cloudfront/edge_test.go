@@ -30,7 +30,7 @@ func TestAdmission(t *testing.T) {
 		{"method that nobody knows", "PURGE", "/x", nil, nil, nil, 405, "Error"},
 		{"GET with a body", "GET", "/x", nil, strings.NewReader("x"), nil, 403, "Error"},
 		{"long URL", "GET", "/" + strings.Repeat("x", 8192), nil, nil, nil, 413, "Error"},
-		{"large headers", "GET", "/x", []string{"A", strings.Repeat("x", 32768)}, nil, nil, 413, "Error"},
+		{"large headers", "GET", "/x", []string{"A", strings.Repeat("x", 20480)}, nil, nil, 413, "Error"},
 		{"http where https is wanted", "GET", "/api/x", nil, nil, []func(*Config){plain}, 403, "Error"},
 		{"redirect to https", "GET", "/x?y=1", []string{"Host", "chat.example.com"}, nil, []func(*Config){plain}, 301, "Redirect"},
 		{"redirect of a POST", "POST", "/x", nil, strings.NewReader("x"), []func(*Config){plain}, 307, "Redirect"},
@@ -151,6 +151,15 @@ func TestOriginThatBreaksOffCutsTheViewer(t *testing.T) {
 	res, body := do(t, "GET", edge.URL+"/api/x", nil)
 	if res.StatusCode != 200 || !strings.HasPrefix(body, "half!") {
 		t.Errorf("%d %q", res.StatusCode, body)
+	}
+}
+
+func TestLargeHeadersOfTheOrigin(t *testing.T) {
+	edge, _ := newDistribution(t, nil, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Large", strings.Repeat("x", 20480))
+	})
+	if res, _ := do(t, "GET", edge.URL+"/api/x", nil); res.StatusCode != 502 {
+		t.Errorf("%d", res.StatusCode)
 	}
 }
 

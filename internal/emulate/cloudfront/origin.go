@@ -104,7 +104,10 @@ func (o *origin) dial(ctx context.Context, network, address string) (net.Conn, e
 	return c, nil
 }
 
-var errOriginTimeout = errors.New("origin response timeout")
+var (
+	errOriginTimeout = errors.New("origin response timeout")
+	errOriginHeaders = errors.New("headers of the response are too large")
+)
 
 // fetch asks the origin. condition, for a revalidation, replaces the viewer's own
 // conditions. A connection that fails is tried again, up to the origin's number of
@@ -116,7 +119,7 @@ func (d *Distribution) fetch(x *exchange, condition http.Header) (*answer, error
 			return a, nil
 		}
 		var unconnected connectError
-		again := errors.As(err, &unconnected) || x.r.Method == http.MethodGet || x.r.Method == http.MethodHead
+		again := errors.As(err, &unconnected) || !writes(x.r.Method) && x.r.Method != http.MethodOptions && !errors.Is(err, errOriginHeaders)
 		if !again || attempt >= x.b.origin.ConnectionAttempts || x.r.Context().Err() != nil {
 			return nil, fmt.Errorf("origin %s: %w", x.b.origin.OriginID, err)
 		}
@@ -141,6 +144,12 @@ func (d *Distribution) attempt(x *exchange, condition http.Header) (*answer, err
 		err = d.causeOf(ctx, x, err)
 		end()
 		return nil, err
+	}
+	if headerSize(res.Header) > maxRequest {
+		res.Body.Close()
+		end()
+		x.record(timeline.Event{Kind: timeline.Limit, Note: "headers of the origin's response over 20,480 bytes"})
+		return nil, errOriginHeaders
 	}
 	alive()
 	a := &answer{status: res.StatusCode, header: res.Header, age: -1, xCache: "Miss from cloudfront"}

@@ -13,10 +13,10 @@ import (
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
-// Quotas of a viewer request.
+// Quotas, in bytes.
 const (
 	maxURL     = 8192
-	maxRequest = 32768 // request line and headers
+	maxRequest = 20480 // request line and headers; status line and headers of an origin
 )
 
 // serve takes a request through the stations of an edge: admission, the function,
@@ -117,8 +117,12 @@ func (x *exchange) redirectToHTTPS() *answer {
 }
 
 func requestSize(r *http.Request) int {
-	n := len(r.Method) + len(r.URL.RequestURI()) + len(r.Proto) + len(r.Host) + 12
-	for name, values := range r.Header {
+	return len(r.Method) + len(r.URL.RequestURI()) + len(r.Proto) + len(r.Host) + 12 + headerSize(r.Header)
+}
+
+func headerSize(h http.Header) int {
+	n := 0
+	for name, values := range h {
 		for _, v := range values {
 			n += len(name) + len(v) + 4
 		}

@@ -58,27 +58,34 @@ func (s *streamSource) copy(write func([]byte) error) error {
 
 func (s *streamSource) close() { s.body.Close() }
 
-// keeper collects a body up to a size. A nil keeper keeps nothing.
+// keeper collects a body up to a size and stores it once it is whole: at its last
+// byte where the length is known, so that whoever has read it all finds it in the
+// cache. A nil keeper keeps nothing.
 type keeper struct {
-	body  []byte
-	limit int
-	over  bool
-	store func(body []byte)
+	body   []byte
+	length int // negative: not known
+	limit  int
+	ended  bool // stored, or too large
+	store  func(body []byte)
 }
 
 func (k *keeper) add(p []byte) {
-	if k == nil || k.over {
+	if k == nil || k.ended {
 		return
 	}
 	if len(k.body)+len(p) > k.limit {
-		k.over, k.body = true, nil
+		k.ended, k.body = true, nil
 		return
 	}
 	k.body = append(k.body, p...)
+	if len(k.body) == k.length {
+		k.done()
+	}
 }
 
 func (k *keeper) done() {
-	if k != nil && !k.over {
+	if k != nil && !k.ended {
+		k.ended = true
 		k.store(k.body)
 	}
 }
