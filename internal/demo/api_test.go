@@ -192,6 +192,7 @@ func TestBadInputIsNamed(t *testing.T) {
 		{"GET", "/api/download?bytes=-1", "", `bytes="-1"`},
 		{"GET", "/api/probe/sse?interval=x", "", `interval="x"`},
 		{"GET", "/api/probe/error/200", "", "not from 400 to 599"},
+		{"GET", "/api/work?ms=x", "", `ms="x"`},
 		{"GET", "/api/none", "", "there is no GET /api/none"},
 	} {
 		got := v.json(c.method, app.URL+c.path, c.body)

@@ -23,6 +23,7 @@ const (
 func (s *Server) labRoutes() {
 	s.mux.HandleFunc("POST /api/upload", s.postUpload)
 	s.mux.HandleFunc("GET /api/download", getDownload)
+	s.mux.HandleFunc("GET /api/work", s.getWork)
 	s.mux.HandleFunc("POST /api/crash", func(w http.ResponseWriter, r *http.Request) {
 		s.cfg.Log.Warn("crash on request")
 		s.cfg.Crash()
@@ -33,6 +34,22 @@ func (s *Server) labRoutes() {
 		defer cancel()
 		<-ctx.Done()
 	})
+}
+
+// getWork answers after ?ms milliseconds (250 where absent), as if it had asked a database.
+func (s *Server) getWork(w http.ResponseWriter, r *http.Request) {
+	n, err := intParam(r, "ms", 250, 0, 60_000)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	ctx, cancel := s.requestContext(r)
+	defer cancel()
+	if err := pause(ctx, time.Duration(n)*time.Millisecond, nil); err != nil {
+		fail(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]any{"environment": s.cfg.Environment, "served": s.served.Load()})
 }
 
 // part tells what arrived of an upload.

@@ -11,10 +11,10 @@ import (
 // by: a timer that is due at the thaw must not make up for a frozen environment.
 const titleStep = 25 * time.Millisecond
 
-// writeTitle is the work after the response. It takes as long as a small model would, then saves.
+// writeTitle is the work after each response. It takes as long as a small model would, then saves.
 func (s *Server) writeTitle(ctx context.Context, q question, user string) error {
 	c, err := s.store.chat(user, q.Chat)
-	if err != nil || c.Title != nil {
+	if err != nil {
 		return err
 	}
 	began := time.Now().Round(0) // the wall clock, so that a stopped machine counts as well

@@ -24,7 +24,7 @@ export function hue(name) {
 /** short keeps the telling end of an environment's name, such as a log stream's. */
 export function short(name) {
   const tail = name.split(/[\]/]/).pop() || name;
-  return tail.length > 14 ? tail.slice(0, 12) + '…' : tail;
+  return tail.length > 14 ? tail.slice(0, 8) + '…' : tail;
 }
 
 /** badge shows which environment answered, and how often it had been used. */

@@ -19,6 +19,7 @@ export function chatView(main, { id, user, changed, go }) {
   const composer = makeComposer((text) => send(text));
   main.replaceChildren(h('div.chat', {}, log, composer.node));
   let running = null;
+  let titled = null; // when the title seen last was saved
   if (id) load();
   else welcome();
   composer.focus();
@@ -27,6 +28,7 @@ export function chatView(main, { id, user, changed, go }) {
     try {
       const { body } = await getJSON(`/api/chats/${id}`);
       log.replaceChildren(...body.entries.map((e) => (e.kind === 'question' ? said(e.text) : answered(e))));
+      titled = body.title?.at;
       if (body.title) log.append(titleLine(body.title));
       bottom();
     } catch (error) {
@@ -88,7 +90,8 @@ export function chatView(main, { id, user, changed, go }) {
       if (!view.node.isConnected) return;
       try {
         const { body } = await getJSON(`/api/chats/${id}`);
-        if (body.title) {
+        if (body.title && body.title.at !== titled) {
+          titled = body.title.at;
           view.title(body.title);
           changed();
           return;
