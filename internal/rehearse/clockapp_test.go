@@ -24,6 +24,9 @@ type work struct {
 }
 
 func clockApp() int {
+	if slow, err := time.ParseDuration(os.Getenv("CLOCK_SLOW")); err == nil {
+		time.Sleep(slow)
+	}
 	var atWork atomic.Int32
 	dir := os.Getenv("CLOCK_DIR")
 	mux := http.NewServeMux()
@@ -49,6 +52,9 @@ func clockApp() int {
 			}
 		}()
 		_ = json.NewEncoder(w).Encode(work{filepath.Base(file.Name()), os.Getpid()})
+	})
+	mux.HandleFunc("GET /env/{name}", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, os.Getenv(r.PathValue("name")))
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(50 * time.Millisecond)

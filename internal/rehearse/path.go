@@ -154,8 +154,13 @@ func (w *World) startLambda() error {
 	if err := os.Mkdir(environments, 0o755); err != nil {
 		return fmt.Errorf("make a directory for the environments: %w", err)
 	}
+	command := app.Command
+	if app.Root == "" {
+		command = append([]string{w.cfg.Bootstrap, "--"}, command...)
+	}
 	process := lambda.Process{
-		Command: append([]string{w.cfg.Bootstrap, "--"}, app.Command...),
+		Command: command,
+		Root:    app.Root,
 		Dir:     app.Dir,
 		Env:     app.ImageEnv,
 		Handler: app.Name,

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -186,6 +188,70 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// What the caller asks for reaches the function.
+func TestSettingsReachTheFunction(t *testing.T) {
+	cfg := clockConfig(t)
+	cfg.MemorySize, cfg.Speed, cfg.App.Port = 512, 10, freePort(t)
+	cfg.App.Env = map[string]string{"NAME": "value with = and spaces"}
+	w := start(t, cfg)
+	c := visitor(t)
+	for name, want := range map[string]string{
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+		"PORT":                            strconv.Itoa(cfg.App.Port),
+		"NAME":                            "value with = and spaces",
+		"SLUICE_INIT_LIMIT":               "900ms",
+		"SLUICE_ORIGIN_SECRET":            "", // the app is not told
+		"HOME":                            "", // nor anything of this machine's user
+	} {
+		if _, got := get(t, c, w.ViewerURL+"/env/"+name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// An app that takes longer than the init phase still answers its first request.
+func TestStartLongerThanTheInitPhase(t *testing.T) {
+	cfg := clockConfig(t)
+	cfg.Speed = 20 // an init phase of 500 ms
+	cfg.App.Env = map[string]string{"CLOCK_SLOW": "1500ms"}
+	w := start(t, cfg)
+	res, body := get(t, visitor(t), w.ViewerURL+"/slow")
+	if res.StatusCode != http.StatusOK || !strings.HasPrefix(body, "/slow") {
+		t.Errorf("%s: %.80s", res.Status, body)
+	}
+	if r := lastRequest(t, w, "/slow"); r.Total < 1500*time.Millisecond || r.Total > 5*time.Second {
+		t.Errorf("it took %v", r.Total)
+	}
+}
+
+// The distribution's secret goes before whatever a viewer sends by that name.
+func TestOriginSecretIsTheDistributions(t *testing.T) {
+	w := start(t, clockConfig(t))
+	req, err := http.NewRequest(http.MethodGet, w.ViewerURL+"/env/NAME", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Origin-Verify", "a guess of the viewer")
+	res, err := visitor(t).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("a viewer's own X-Origin-Verify was not replaced by the distribution's: %s", res.Status)
+	}
+}
+
 func TestPortTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -254,4 +320,47 @@ func clockConfig(t testing.TB) rehearse.Config {
 		App:    rehearse.App{Name: "clock", Command: []string{executable, "clock-app"}, ReadyPath: "/health", State: "CLOCK_DIR"},
 		Listen: "127.0.0.1:0",
 	}
+}
+
+// Ten thousand requests one after the other leave no connection, goroutine,
+// process or memory that grows with them. A request that comes before the
+// environment of the one before it is free again starts another, as on Lambda.
+func TestManySequentialRequests(t *testing.T) {
+	requests := 10_000
+	if testing.Short() {
+		requests = 1000
+	}
+	cfg := demoConfig(t)
+	cfg.Recorder = timeline.NewRecorder(1000)
+	w := start(t, cfg)
+	c := visitor(t)
+	ask := func(n int) {
+		for range n {
+			if res, _ := get(t, c, w.ViewerURL+"/health"); res.StatusCode != http.StatusOK {
+				t.Fatal(res.Status)
+			}
+		}
+	}
+	ask(requests / 10)
+	before, environments, heap := census(t), len(w.Lambda.Environments()), heapInUse()
+	ask(requests)
+	after, grown := census(t), heapInUse()-heap
+	more := len(w.Lambda.Environments()) - environments
+	if more > 5 {
+		t.Errorf("%d more environments for one request at a time", more)
+	}
+	each := before.processes / environments
+	if after.goroutines > before.goroutines+5+15*more || after.sockets > before.sockets+5+5*more || after.processes != before.processes+each*more {
+		t.Errorf("%d requests and %d more environments went from %+v to %+v", requests, more, before, after)
+	}
+	if perRequest := grown / float64(requests); perRequest > 200 {
+		t.Errorf("each request leaves %.0f bytes", perRequest)
+	}
+}
+
+func heapInUse() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
 }

@@ -69,6 +69,9 @@ type App struct {
 	Name    string // for people
 	Command []string
 	Dir     string // working directory
+	// Root is an unpacked image, whose root directory the app sees as its own. Command
+	// is then the image's, which starts with the bootstrap in it.
+	Root string
 	// Env is configured on the function and counts against Lambda's 4 KB.
 	Env map[string]string
 	// ImageEnv is what the image would set, as NAME=VALUE; at least PATH where the
@@ -155,7 +158,7 @@ func (w *World) start(ctx context.Context) error {
 	if w.dir, err = os.MkdirTemp("", "sluice-"); err != nil {
 		return fmt.Errorf("make a directory for the rehearsal: %w", err)
 	}
-	if w.cfg.Bootstrap == "" {
+	if w.cfg.Bootstrap == "" && w.cfg.App.Root == "" {
 		if w.cfg.Bootstrap, err = bootstrapbin.Path(ctx); err != nil {
 			return err
 		}
