@@ -22,6 +22,7 @@ import (
 type upOptions struct {
 	appOptions
 	librechat librechatOptions
+	image     imageSource
 	stack     stackSource
 
 	site     string
@@ -49,6 +50,7 @@ front of the app. Everything streams, and a timeline page shows it live.`,
   sluice up --app ./server --command "node server.js" --ready-path /health
   sluice up --app ./server --command "node server.js" --site ./dist --routes "/api/*"
   sluice up --app librechat --librechat ../LibreChat
+  sluice up --image oci:out
   sluice up --concurrency 40 --memory 1024 --env-file .env --json`,
 		Args:        cobra.NoArgs,
 		Annotations: exitCodes("0  ended by Ctrl-C or SIGTERM, nothing is left running", "1  it could not start; standard error says why"),
@@ -57,6 +59,7 @@ front of the app. Everything streams, and a timeline page shows it live.`,
 	f := command.Flags()
 	o.appOptions.addFlags(f)
 	o.librechat.addFlags(f)
+	o.image.addFlags(f)
 	f.StringVar(&o.site, "site", "", "`DIR` with the built front end (default: the demo's; none for another app)")
 	f.StringSliceVar(&o.routes, "routes", nil, "path `PATTERNS` of the API, such as /api/*,/health (default: the stack's; /* for an app without --site)")
 	f.StringVar(&o.listen, "listen", rehearse.DefaultListen, "`HOST:PORT` of the site; port 0 takes a free one")
@@ -85,16 +88,11 @@ func (o upOptions) check() error {
 }
 
 // config turns flags into a rehearsal, and what is to be closed after it.
-func (o upOptions) config(a *app) (rehearse.Config, io.Closer, error) {
+func (o upOptions) config(ctx context.Context, a *app) (rehearse.Config, io.Closer, error) {
 	if err := o.check(); err != nil {
 		return rehearse.Config{}, nil, err
 	}
 	topology, err := o.stack.load()
-	if err != nil {
-		return rehearse.Config{}, nil, err
-	}
-	recorder := timeline.NewRecorder(0)
-	c, closer, err := o.resolve(a, topology, recorder)
 	if err != nil {
 		return rehearse.Config{}, nil, err
 	}
@@ -104,6 +102,13 @@ func (o upOptions) config(a *app) (rehearse.Config, io.Closer, error) {
 		} else if !info.IsDir() {
 			return rehearse.Config{}, nil, &usageError{fmt.Errorf("--site %s is not a directory", o.site)}
 		}
+	}
+	recorder := timeline.NewRecorder(0)
+	c, closer, err := o.resolve(ctx, a, topology, recorder)
+	if err != nil {
+		return rehearse.Config{}, nil, err
+	}
+	if o.site != "" {
 		c.Site = os.DirFS(o.site)
 	}
 	c.Stack = topology
@@ -118,8 +123,11 @@ func (o upOptions) config(a *app) (rehearse.Config, io.Closer, error) {
 }
 
 // resolve finds the app that was asked for. The closer may be nil.
-func (o upOptions) resolve(a *app, topology *stack.Stack, recorder *timeline.Recorder) (rehearse.Config, io.Closer, error) {
-	if o.app != librechatApp {
+func (o upOptions) resolve(ctx context.Context, a *app, topology *stack.Stack, recorder *timeline.Recorder) (rehearse.Config, io.Closer, error) {
+	switch {
+	case o.image.ref != "":
+		return o.image.resolve(ctx, o.appOptions)
+	case o.app != librechatApp:
 		c, err := o.appOptions.resolve(a)
 		return c, nil, err
 	}
@@ -128,7 +136,7 @@ func (o upOptions) resolve(a *app, topology *stack.Stack, recorder *timeline.Rec
 
 func runUp(ctx context.Context, a *app, o upOptions) (err error) {
 	begin := time.Now()
-	config, stores, err := o.config(a)
+	config, stores, err := o.config(ctx, a)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/rehearse"
+)
+
+// imageSource are the flags of up that name an image.
+type imageSource struct {
+	awsOptions
+	ref, arch string
+}
+
+func (o *imageSource) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.ref, "image", "", "`REF` of an image that sluice image made (or oci:DIR, tar:FILE), to run from its own file system")
+	f.StringVar(&o.arch, "image-arch", "amd64", "architecture of the image: amd64 or arm64")
+}
+
+// resolve unpacks the image. The closer removes what was unpacked.
+func (o imageSource) resolve(ctx context.Context, app appOptions) (rehearse.Config, io.Closer, error) {
+	if app.command != "" || app.app != "demo" {
+		return rehearse.Config{}, nil, &usageError{errors.New("--image goes without --app and --command: the image has its own")}
+	}
+	env, err := app.environment()
+	if err != nil {
+		return rehearse.Config{}, nil, err
+	}
+	registry, err := o.registry(ctx, o.ref)
+	if err != nil {
+		return rehearse.Config{}, nil, err
+	}
+	img, err := image.Open(ctx, o.ref, o.arch, registry)
+	if err != nil {
+		return rehearse.Config{}, nil, err
+	}
+	file, err := img.ConfigFile()
+	if err != nil {
+		return rehearse.Config{}, nil, fmt.Errorf("image %s: %w", o.ref, err)
+	}
+	config := file.Config
+	if len(config.Entrypoint) == 0 || config.Entrypoint[0] != image.BootstrapPath {
+		return rehearse.Config{}, nil, fmt.Errorf("image %s: its entry point is %q, not the bootstrap (hint: sluice image --base %s --to oci:out makes one that is)", o.ref, config.Entrypoint, o.ref)
+	}
+	dir, err := os.MkdirTemp("", "sluice-image-")
+	if err != nil {
+		return rehearse.Config{}, nil, fmt.Errorf("make a place to unpack the image: %w", err)
+	}
+	root := filepath.Join(dir, "root")
+	if _, err := image.Unpack(ctx, img, root); err != nil {
+		return rehearse.Config{}, nil, errors.Join(fmt.Errorf("unpack %s: %w", o.ref, err), os.RemoveAll(dir))
+	}
+	return rehearse.Config{App: rehearse.App{
+		Name: o.ref, Root: root, Command: append(config.Entrypoint, config.Cmd...), Dir: config.WorkingDir,
+		Env: env, ImageEnv: config.Env, Port: app.port, ReadyPath: app.readyPath,
+	}}, directory(dir), nil
+}
+
+// directory is removed when it is closed.
+type directory string
+
+func (d directory) Close() error { return os.RemoveAll(string(d)) }
