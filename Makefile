@@ -28,6 +28,12 @@ bench: ## run the benchmarks: ratios against a baseline in the same run
 build: ## build sluice for this machine into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/sluice ./cmd/sluice
 
+.PHONY: release
+release: ## build sluice into dist/ for each system, with both bootstraps inside: no Go is needed where it runs
+	go run ./internal/bootstrapbin/gen
+	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do echo "dist/sluice-$${target%/*}-$${target#*/}"; \
+	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} go build -tags release $(BOOTSTRAP_FLAGS) -o "dist/sluice-$${target%/*}-$${target#*/}" ./cmd/sluice || exit 1; done
+
 .PHONY: generate
 generate: ## make the embedded extract of the plan, the docs and the graph anew
 	go generate ./...

@@ -19,22 +19,19 @@ import (
 )
 
 // app is LibreChat as its image holds it.
-var app = librechat.Release{Dir: "/app"}
+var app = librechat.Release{Dir: librechat.ImageRoot}
 
 // DefaultLinks are for the paths that LibreChat writes to.
 func DefaultLinks() []image.Link {
 	var links []image.Link
-	for _, path := range app.Writable() {
-		links = append(links, image.Link{Path: path, Target: "/tmp" + path})
+	for path, target := range librechat.ImageLinks() {
+		links = append(links, image.Link{Path: path, Target: target})
 	}
 	return links
 }
 
 // DefaultExpect are two files by which LibreChat's image is known.
 func DefaultExpect() []string { return []string{app.Command()[1], app.SiteDir() + "/" + site.Index} }
-
-// DefaultSitePath is where LibreChat's image holds the built front end.
-func DefaultSitePath() string { return app.SiteDir() }
 
 func defaultLinks() types.Map {
 	links := map[string]attr.Value{}

@@ -20,8 +20,8 @@ func (*siteResource) Schema(_ context.Context, _ resource.SchemaRequest, r *reso
 		Attributes: map[string]schema.Attribute{
 			"source": schema.StringAttribute{Required: true,
 				MarkdownDescription: "A directory (start it with `${path.module}`), or `image:REF`, `oci:DIR` or `tar:FILE` for an image that holds the site."},
-			"path": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString(DefaultSitePath()),
-				MarkdownDescription: "The site's directory in the image. By default LibreChat's, `" + DefaultSitePath() + "`."},
+			"path": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString(app.SiteDir()),
+				MarkdownDescription: "The site's directory in the image. By default LibreChat's, `" + app.SiteDir() + "`."},
 			"bucket": schema.StringAttribute{Required: true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the bucket. It must exist in the provider's region and account."},
