@@ -3,9 +3,12 @@ package rehearse_test
 import (
 	"context"
 	"flag"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,4 +106,33 @@ func TestChatIsSeenOnTheTimeline(t *testing.T) {
 	picture(t, ctx, "timeline-environment")
 	do(t, ctx, chromedp.Click(chromedp.CSS("#details .actions .danger")),
 		chromedp.Poll[chromedp.Void](`[...timeline.model.environments.values()].some((e) => e.spans.at(-1).state === "killed")`))
+}
+
+// A page's first calls at once are each a cold start; the timeline counts them
+// and has a lane for each environment.
+func TestBurstOfColdStartsIsSeen(t *testing.T) {
+	const calls = 16
+	ctx := browser(t)
+	w := start(t, demoConfig(t))
+	c := visitor(t)
+	var wg sync.WaitGroup
+	for n := range calls {
+		wg.Go(func() {
+			res, err := c.Get(fmt.Sprintf("%s/api/probe/sse?events=%d&interval=60", w.ViewerURL, 20+3*n))
+			if err == nil {
+				_, err = io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	do(t, ctx, chromedp.Navigate(w.TimelineURL), chromedp.Poll[chromedp.Void](fmt.Sprintf(`timeline.model.coldStarts === %d`, calls)))
+	do(t, ctx, chromedp.Sleep(time.Second))
+	picture(t, ctx, "burst")
+	if cost := evaluate[float64](t, ctx, `timeline.model.coldWorst`); cost <= 0 {
+		t.Errorf("the worst cold start took %v ms", cost)
+	}
+	wg.Wait()
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/aproorg/sluice/internal/timeline"
@@ -34,7 +35,15 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	tab, cancelTab := chromedp.NewContext(allocator)
 	t.Cleanup(cancelTab)
-	do(t, tab) // the first use starts the browser and may not have a timeout
+	// The first use starts the browser and may not have a timeout.
+	err := chromedp.Listen(tab, func(event any) {
+		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
+			t.Errorf("the page threw: %s %+v", thrown.ExceptionDetails.Text, thrown.ExceptionDetails.Exception)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancelTimeout := context.WithTimeout(tab, 25*time.Second)
 	t.Cleanup(cancelTimeout)
 	return ctx
@@ -155,4 +164,28 @@ func clickOn(path string) string {
 		canvas.dispatchEvent(new PointerEvent("pointerdown", at));
 		canvas.dispatchEvent(new PointerEvent("pointerup", at));
 	})()`
+}
+
+// A page that has been open for long keeps a bounded part of what it saw.
+func TestModelIsBounded(t *testing.T) {
+	ctx := browser(t)
+	do(t, ctx, chromedp.Navigate(serve(t, 2)), chromedp.Poll[chromedp.Void](`timeline.model.total > 0`))
+	got := evaluate[[]int](t, ctx, `(() => {
+		const model = timeline.model;
+		const total = model.total;
+		for (let i = 0; i < 9000; i++) {
+			const id = "r" + i, env = "env-" + (100 + (i >> 2)), t = model.end + 1;
+			model.apply({ t, kind: "request.start", request: id, hop: "cloudfront", method: "GET", path: "/" });
+			model.apply({ t, kind: "environment.state", environment: env, state: i % 4 ? "busy" : "init" });
+			model.apply({ t, kind: "invoke", request: id, environment: env });
+			model.apply({ t: t + 1, kind: "request.end", request: id, hop: "cloudfront", status: 200 });
+			model.apply({ t: t + 1, kind: "environment.state", environment: env, state: i % 4 === 3 ? "killed" : "frozen" });
+		}
+		for (let i = 0; i < 9000; i++) model.apply({ t: model.end, kind: "log", environment: "env-1", note: "x" });
+		return [model.total - total, model.requests.size, model.environments.size, model.environments.get("env-1").logs.length];
+	})()`)
+	if got[0] != 9000 || got[1] > 4001 || got[2] > 501 || got[3] > 200 {
+		t.Errorf("9000 requests of 2250 environments: counted %d, kept %d requests, %d environments, %d lines", got[0], got[1], got[2], got[3])
+	}
+	picture(t, ctx, "bounded")
 }

@@ -129,13 +129,13 @@ export function environmentDetails(env, { now, close, select, act, can }) {
   return {
     nodes: [
       head([env.id], close),
-      element("p", { class: "lede" }, `${state(env)}${last?.note ? ": " + last.note : ""} · started at ${clock(env.spans[0]?.from ?? 0, 100)}`),
+      element("p", { class: "lede" }, `${state(env)}${last?.note ? ": " + last.note : ""} · started at ${clock(env.begin ?? 0, 100)}`),
       shares(states, spent),
       env.cold && say("init", `Its first request waited ${duration(env.cold.cost)} for it to start.`),
       element("div", { class: "actions" },
         can.recycle && element("button", { onclick: (e) => act("recycle", env, e.target), disabled: ended || undefined, title: "Shut it down once its work is done; the next request gets a new one" }, "Recycle"),
         can.kill && element("button", { class: "danger", onclick: (e) => act("kill", env, e.target), disabled: ended || undefined, title: "End it at once, in the middle of what it does" }, "Kill")),
-      element("h4", {}, `Requests served: ${env.requests.length}`),
+      element("h4", {}, `Requests served: ${env.served}`),
       env.requests.length > 0 && servedTable(env, now, select),
       ...logSection(env.logs, "Output"),
     ].filter(Boolean),

@@ -18,7 +18,7 @@ export function visibleEnvironments(model, view) {
     if (!first || first.from > view.to || (last.to !== null && last.to < view.from)) continue;
     out.push(env);
   }
-  return out.sort((a, b) => a.number - b.number || a.spans[0].from - b.spans[0].from);
+  return out.sort((a, b) => a.number - b.number || a.begin - b.begin);
 }
 
 export function drawAxis(ctx, view, c, width, height) {
@@ -162,9 +162,9 @@ function drawLabel(ctx, env, y, lane, c, hover, selected) {
   ctx.fillStyle = c.muted;
   ctx.fillText(now, 94, middle);
   ctx.textAlign = "right";
-  const n = env.requests.length;
+  const n = env.served;
   ctx.fillText(`${n} request${n === 1 ? "" : "s"}`, 234, middle);
-  const init = env.spans.find((s) => s.state === "init");
+  const init = env.init;
   if (init?.to) ctx.fillText(`init ${duration(init.to - init.from)}`, GUTTER - 14, middle);
   ctx.textAlign = "left";
 }

@@ -260,7 +260,7 @@ function tip(e) {
 
 function environmentTip(env) {
   const last = env.spans.at(-1);
-  return `${env.id}: ${last.state} for ${duration((last.to ?? now()) - last.from)}${last.note ? "\n" + last.note : ""}\n${env.requests.length} requests served`;
+  return `${env.id}: ${last.state} for ${duration((last.to ?? now()) - last.from)}${last.note ? "\n" + last.note : ""}\n${env.served} requests served`;
 }
 
 function requestTip(r) {

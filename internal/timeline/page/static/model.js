@@ -5,6 +5,8 @@ export const HOPS = ["cloudfront", "s3", "apigateway", "lambda"];
 export const BILLED = new Set(["init", "busy", "draining"]);
 const KEPT_REQUESTS = 4000;
 const KEPT_LOGS = 200;
+const KEPT_ENVIRONMENTS = 500; // those that live are always kept
+const KEPT_PER_ENVIRONMENT = 2000; // requests and states
 
 // Model is all that the page draws. Times are milliseconds on the events' clock.
 export class Model {
@@ -21,6 +23,7 @@ export class Model {
     this.coldTime = 0;
     this.coldWorst = 0;
     this.peak = 0;
+    this.buried = 0; // billed time of environments that were dropped
   }
 
   apply(e) {
@@ -33,8 +36,9 @@ export class Model {
   environment(id) {
     let env = this.environments.get(id);
     if (!env) {
-      env = { id, number: Number(id.replace(/\D+/g, "")) || 0, spans: [], requests: [], logs: [] };
+      env = { id, number: Number(id.replace(/\D+/g, "")) || 0, spans: [], requests: [], served: 0, init: null, logs: [] };
       this.environments.set(id, env);
+      this.bury();
     }
     return env;
   }
@@ -59,10 +63,21 @@ export class Model {
     }
   }
 
+  // bury drops the environment that ended first once there are too many.
+  bury() {
+    if (this.environments.size <= KEPT_ENVIRONMENTS) return;
+    for (const env of this.environments.values()) {
+      if (state(env) !== "killed") continue;
+      this.buried += env.billed || 0;
+      this.environments.delete(env.id);
+      return;
+    }
+  }
+
   // summary counts what the page's head shows, at a time.
   summary(now) {
     const states = { init: 0, busy: 0, draining: 0, frozen: 0, shutdown: 0, killed: 0 };
-    let billed = 0;
+    let billed = this.buried;
     for (const env of this.environments.values()) {
       states[state(env)]++;
       billed += env.billed || 0;
@@ -114,7 +129,8 @@ const handlers = {
     const env = model.environment(e.environment);
     Object.assign(request, { environment: env.id, invocation: e.invocation, invokedAt: e.t });
     request.cold = coldStart(request, env);
-    env.requests.push(request);
+    env.served++;
+    keep(env.requests, request, KEPT_PER_ENVIRONMENT);
     if (request.cold) {
       env.cold = request.cold;
       model.coldStarts++;
@@ -130,23 +146,29 @@ const handlers = {
       last.to = e.t;
       if (BILLED.has(last.state)) env.billed = (env.billed || 0) + e.t - last.from;
     }
-    env.spans.push({ state: e.state, from: e.t, to: e.state === "killed" ? e.t : null, note: e.note || "" });
+    const span = { state: e.state, from: e.t, to: e.state === "killed" ? e.t : null, note: e.note || "" };
+    keep(env.spans, span, KEPT_PER_ENVIRONMENT);
+    env.begin ??= e.t;
+    if (e.state === "init") env.init ??= span;
     model.peak = Math.max(model.peak, alive(model));
   },
   "log"(model, e) {
-    const logs = model.environment(e.environment).logs;
-    logs.push({ t: e.t, line: e.note || "" });
-    if (logs.length > KEPT_LOGS) logs.shift();
+    keep(model.environment(e.environment).logs, { t: e.t, line: e.note || "" }, KEPT_LOGS);
   },
   "limit"(model, e) {
     if (e.request) model.request(e).limits.push({ t: e.t, hop: e.hop, note: e.note || "" });
     else if (e.environment) model.environment(e.environment).logs.push({ t: e.t, line: e.note || "", limit: true });
   },
   "store"(model, e) {
-    model.stores.push({ t: e.t, note: e.note || "" });
-    if (model.stores.length > KEPT_LOGS) model.stores.shift();
+    keep(model.stores, { t: e.t, note: e.note || "" }, KEPT_LOGS);
   },
 };
+
+// keep adds to a list that holds so many, the newest.
+function keep(list, item, most) {
+  list.push(item);
+  if (list.length > most) list.shift();
+}
 
 function newHop(name, t) {
   return { name, start: t, firstByte: null, end: null, status: 0, bytes: 0, chunks: [], sizes: [], note: "", error: "" };
@@ -166,8 +188,8 @@ function alive(model) {
 // coldStart says what a request waited for its environment's init: a request is
 // cold when it is the environment's first and the init was not over as it came.
 function coldStart(request, env) {
-  if (env.requests.length > 0) return null;
-  const init = env.spans.find((span) => span.state === "init");
+  if (env.served > 0) return null;
+  const init = env.init;
   const came = request.hops.lambda?.start ?? request.start;
   if (!init) return null;
   const ready = init.to ?? request.invokedAt;

@@ -117,9 +117,8 @@ function drawTotal(ctx, r, y, x, width, now, c) {
   ctx.font = `11px ${c.font}`;
   ctx.fillStyle = c.muted;
   ctx.textAlign = "left";
-  const cold = r.cold ? `cold start ${duration(r.cold.cost)} · ` : "";
-  const total = r.end === null ? "" : duration(r.end - r.start);
-  ctx.fillText(cold + total, x1, y + ROW / 2 + 0.5);
+  const parts = [r.cold && `cold start ${duration(r.cold.cost)}`, r.end !== null && duration(r.end - r.start)];
+  ctx.fillText(parts.filter(Boolean).join(" · "), x1, y + ROW / 2 + 0.5);
 }
 
 function drawLabel(ctx, r, y, c, now, hover, selected) {

@@ -17,7 +17,7 @@ export class View {
   // follow moves the right edge to now, leaving a little air. A young record
   // begins at the left edge and grows.
   follow(now, begin) {
-    if (this.live) this.to = Math.max(now + this.span * 0.02, begin === Infinity ? 0 : begin + this.span * 0.98);
+    if (this.live) this.to = Math.max(now + this.span * 0.02, (begin === Infinity ? 0 : begin) + this.span * 0.98);
   }
 
   pause() {
