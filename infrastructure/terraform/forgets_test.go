@@ -87,13 +87,25 @@ func (f *forgets) mend(r *http.Request, request, answer []byte) []byte {
 	case strings.HasPrefix(r.URL.Path, "/restapis"):
 		return f.restAPI(r, request, answer)
 	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/") && r.Method == http.MethodGet:
-		return bytes.ReplaceAll(answer, []byte(`"ImageConfigResponse": {"ImageConfig": {}}`), []byte(`"ImageConfigResponse": null`))
+		return withoutImageConfig(answer)
 	case bytes.Contains(request, []byte("<CreateBucketConfiguration")):
 		f.bucket(strings.Trim(r.URL.Path, "/"), request)
 	case bytes.Contains(request, []byte("SecurityGroup")):
 		return f.securityGroup(request, answer)
 	}
 	return answer
+}
+
+func withoutImageConfig(answer []byte) []byte {
+	var function map[string]any
+	if json.Unmarshal(answer, &function) != nil {
+		return answer
+	}
+	if configuration, ok := function["Configuration"].(map[string]any); ok {
+		delete(configuration, "ImageConfigResponse")
+	}
+	mended, _ := json.Marshal(function)
+	return mended
 }
 
 func (f *forgets) restAPI(r *http.Request, request, answer []byte) []byte {

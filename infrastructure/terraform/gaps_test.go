@@ -205,11 +205,14 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 	if form.Get("Action") == "CreateReplicationGroup" {
 		g.groups[form.Get("ReplicationGroupId")] = form.Get("SecurityGroupIds.SecurityGroupId.1")
 	}
-	if form.Get("Action") != "DescribeCacheClusters" || !strings.HasSuffix(id, "-001") {
+	if form.Get("Action") == "DeleteReplicationGroup" {
+		delete(g.groups, form.Get("ReplicationGroupId"))
+	}
+	group, member := strings.CutSuffix(id, "-001")
+	if form.Get("Action") != "DescribeCacheClusters" || !member || g.groups[group] == "" {
 		g.next.ServeHTTP(w, r)
 		return
 	}
-	group := strings.TrimSuffix(id, "-001")
 	fmt.Fprintf(w, `<DescribeCacheClustersResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><DescribeCacheClustersResult><CacheClusters><CacheCluster>`+
 		`<CacheClusterId>%[1]s-001</CacheClusterId><ReplicationGroupId>%[1]s</ReplicationGroupId><CacheClusterStatus>available</CacheClusterStatus><Engine>redis</Engine>`+
 		`<EngineVersion>7.1.0</EngineVersion><CacheNodeType>cache.t4g.micro</CacheNodeType><NumCacheNodes>1</NumCacheNodes><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>`+

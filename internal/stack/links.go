@@ -119,7 +119,14 @@ func (l *links) referenced(r *resource, path string, candidates []*resource) *re
 		return nil
 	}
 	targets := map[string]bool{}
-	for _, ref := range references(config.Expressions, strings.Split(path, ".")) {
+	steps := strings.Split(path, ".")
+	refs := references(config.Expressions, steps)
+	if config.Expressions[steps[0]] == nil {
+		// A plan leaves dynamic blocks out. A module that has one takes its content
+		// from the variable of the block's name, by custom.
+		refs = []string{"var." + steps[0]}
+	}
+	for _, ref := range refs {
 		l.follow(config.module, ref, targets, 0)
 	}
 	var hits []*resource
@@ -201,7 +208,23 @@ func sameKey(r *resource, hits []*resource) *resource {
 			return h
 		}
 	}
-	return nil
+	return keyless(hits)
+}
+
+// keyless picks the one hit that is not an instance among others: what
+// try(x[each.key].id, y.id) falls back to.
+func keyless(hits []*resource) *resource {
+	var found *resource
+	for _, h := range hits {
+		if h.key() != "" {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = h
+	}
+	return found
 }
 
 // nearest picks the candidate that shares most of r's module path, if it is alone.

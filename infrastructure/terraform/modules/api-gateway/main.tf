@@ -97,7 +97,8 @@ resource "aws_api_gateway_integration_response" "options" {
 # a change of mode the stage may answer 502 for a minute or two.
 resource "aws_api_gateway_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
-  triggers    = { content = sha256(jsonencode([aws_api_gateway_rest_api.this.binary_media_types, aws_api_gateway_integration.stream, aws_api_gateway_integration.options, aws_api_gateway_integration_response.options])) }
+  triggers = { content = sha256(jsonencode([local.parts, var.binary_media_types, values(aws_api_gateway_integration_response.options)[*].response_parameters,
+  [for i in aws_api_gateway_integration.stream : [i.uri, i.response_transfer_mode, i.timeout_milliseconds]]])) }
   lifecycle { create_before_destroy = true }
 }
 
