@@ -61,6 +61,8 @@ func TestScripts(t *testing.T) {
 			"interrupt":  interrupt,
 			"exit-code":  exitCode,
 			"no-process": noProcess,
+			"make-base":  makeBase,
+			"serve-s3":   serveS3,
 		},
 	})
 }

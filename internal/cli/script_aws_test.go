@@ -1,0 +1,59 @@
+package cli_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"io"
+	"net/http/httptest"
+
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/aproorg/sluice/internal/emulate/s3"
+)
+
+// make-base DIR writes an OCI layout with an image for linux/amd64 that has an
+// app of one file.
+func makeBase(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: make-base DIR")
+	}
+	var files bytes.Buffer
+	w := tar.NewWriter(&files)
+	content := []byte("#!/bin/sh\n")
+	ts.Check(w.WriteHeader(&tar.Header{Name: "app/", Typeflag: tar.TypeDir, Mode: 0o755}))
+	ts.Check(w.WriteHeader(&tar.Header{Name: "app/run", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))}))
+	_, err := w.Write(content)
+	ts.Check(err)
+	ts.Check(w.Close())
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files.Bytes())), nil })
+	ts.Check(err)
+	img, err := mutate.AppendLayers(empty.Image, layer)
+	ts.Check(err)
+	config, err := img.ConfigFile()
+	ts.Check(err)
+	config = config.DeepCopy()
+	config.OS, config.Architecture, config.Config.Cmd = "linux", "amd64", []string{"/app/run"}
+	img, err = mutate.ConfigFile(img, config)
+	ts.Check(err)
+	path, err := layout.Write(ts.MkAbs(args[0]), empty.Index)
+	ts.Check(err)
+	ts.Check(path.AppendImage(img))
+}
+
+// serve-s3 NAME BUCKET serves an S3 with one bucket for the rest of the script and
+// sets $NAME to its URL.
+func serveS3(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: serve-s3 NAME BUCKET")
+	}
+	store, err := s3.New(s3.Config{Dir: ts.MkAbs(".")})
+	ts.Check(err)
+	store.Bucket(args[1])
+	server := httptest.NewServer(store.API())
+	ts.Defer(func() { server.Close(); store.Close() })
+	ts.Setenv(args[0], server.URL)
+}
