@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aproorg/sluice/internal/runtimeapi"
 	"github.com/aproorg/sluice/internal/runtimeapi/runtimetest"
 )
 
@@ -143,7 +144,31 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
 
-// BenchmarkBootstrapRequest interleaves direct and bootstrapped calls, and reports what the bootstrap adds.
+// startFloor is a runtime that answers each invocation with n zeros itself: what it takes is the stub's time and the Runtime API's two
+// exchanges, without an app.
+func startFloor(b *testing.B, n int) *rig {
+	b.Helper()
+	stub, err := runtimetest.Start()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(stub.Close)
+	answer := append([]byte(`{"statusCode":200}`), make([]byte, 8+n)...)
+	go func() {
+		client := runtimeapi.New(stub.Addr())
+		for {
+			inv, err := client.Next(b.Context())
+			if err != nil {
+				return
+			}
+			_ = client.Stream(b.Context(), inv.ID, "application/vnd.awslambda.http-integration-response", bytes.NewReader(answer))
+		}
+	}()
+	return &rig{Server: stub}
+}
+
+// BenchmarkBootstrapRequest interleaves direct and bootstrapped calls, and reports what the bootstrap adds. The floor is
+// what of that the Runtime API's exchanges take whoever the runtime is.
 func BenchmarkBootstrapRequest(b *testing.B) {
 	r := startRig(b, []string{os.Args[0]})
 	for _, size := range []struct {
@@ -153,22 +178,28 @@ func BenchmarkBootstrapRequest(b *testing.B) {
 		b.Run(size.name, func(b *testing.B) {
 			event := restEvent("/bytes", map[string][]string{"n": {strconv.Itoa(size.n)}})
 			url := r.base + "/bytes?n=" + strconv.Itoa(size.n)
+			floor := startFloor(b, size.n)
 			for range 20 {
 				r.through(b, event)
 				direct(b, url)
+				floor.through(b, event)
 			}
-			var with, without []time.Duration
+			var with, without, least []time.Duration
 			b.ResetTimer()
 			for range b.N {
 				begun := time.Now()
 				direct(b, url)
 				middle := time.Now()
 				r.through(b, event)
-				without, with = append(without, middle.Sub(begun)), append(with, time.Since(middle))
+				end := time.Now()
+				floor.through(b, event)
+				without, with, least = append(without, middle.Sub(begun)), append(with, end.Sub(middle)), append(least, time.Since(end))
 			}
 			b.StopTimer()
 			slices.Sort(with)
 			slices.Sort(without)
+			slices.Sort(least)
+			b.ReportMetric(float64(quantile(least, 0.5).Microseconds()), "floor-p50-us")
 			for _, q := range []float64{0.5, 0.99} {
 				added := quantile(with, q) - quantile(without, q)
 				b.ReportMetric(float64(added.Microseconds()), fmt.Sprintf("added-p%d-us", int(100*q)))

@@ -22,7 +22,7 @@ func TestNodeWorkAfterResponse(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 	}))
-	defer model.Close()
+	t.Cleanup(model.Close)
 	w := start(t, []string{node, "testdata/chat.cjs"}, "NODE_OPTIONS=--no-warnings")
 	for i, path := range []string{"/chat", "/generate"} {
 		got := w.do(get(path + "?model=" + model.URL))
@@ -47,5 +47,25 @@ func TestNodeWorkAfterResponse(t *testing.T) {
 	t.Logf("held without work: median %v, most %v", held[10], held[19])
 	if held[5] > 5*time.Millisecond { // the quarter that the machine's other work disturbed least
 		t.Errorf("held %v without work, want less than 5 ms", held[5])
+	}
+}
+
+// TestNodeWorkIsLetGoBeforeDeadline: work that does not end is frozen and not killed.
+func TestNodeWorkIsLetGoBeforeDeadline(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("no Node: install Node 18 or later and put it on the PATH, then: go test ./internal/bootstrap")
+	}
+	model := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	t.Cleanup(model.Close)
+	w := start(t, []string{node, "testdata/chat.cjs"})
+	begun := time.Now()
+	got := w.doFor(get("/generate?model="+model.URL), 3*time.Second)
+	<-got.inv.Released()
+	if held := time.Since(begun); held < 1500*time.Millisecond || held > 3*time.Second {
+		t.Errorf("let go after %v of 3 s", held)
+	}
+	if got := w.do(get("/saved")); got.body != "0" {
+		t.Errorf("saved %s", got.body)
 	}
 }

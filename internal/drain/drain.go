@@ -94,7 +94,7 @@ func (d *Drain) listen() (err error) {
 		return fmt.Errorf("listen for Node processes: %w", err)
 	}
 	d.serving.Go(d.accept)
-	return os.Chmod(d.dir, 0o755) // the app may run as another user
+	return os.Chmod(d.dir, 0o755) // an app under another user could not start without its script
 }
 
 func (d *Drain) script() string { return filepath.Join(d.dir, "drain.cjs") }

@@ -1,15 +1,9 @@
 package relay
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"io"
-	"net/http"
 	"time"
-	"unicode/utf8"
 
-	"github.com/aproorg/sluice/internal/proxyevent"
 	"github.com/aproorg/sluice/internal/runtimeapi"
 	"github.com/aproorg/sluice/internal/sse"
 )
@@ -152,71 +146,4 @@ func (s *eventStream) wake(now time.Time) (data []byte, err error, ok bool) {
 		return []byte(sse.Ping), nil, true
 	}
 	return nil, nil, false
-}
-
-// serveEarly gives the status away after EarlyHeaders, so that pings can keep the path open while the app thinks.
-func (inv *invocation) serveEarly(ctx, appCtx context.Context, alarm *time.Timer) error {
-	type answer struct {
-		resp *response
-		err  error
-	}
-	appCtx, cancel := context.WithCancel(appCtx)
-	answers := make(chan answer, 1)
-	go func() {
-		resp, err := inv.ask(appCtx)
-		answers <- answer{resp, err}
-	}()
-	timer := time.NewTimer(inv.cfg.EarlyHeaders)
-	defer timer.Stop()
-	select {
-	case a := <-answers:
-		defer cancel()
-		if a.err != nil {
-			return inv.noAnswer(ctx, appCtx, a.err)
-		}
-		defer a.resp.close()
-		return inv.pass(ctx, appCtx, a.resp, alarm)
-	case <-timer.C:
-	}
-	alarm.Stop()
-	stream := inv.newEventStream(func(emit func([]byte) bool) error {
-		a := <-answers
-		if a.err != nil {
-			return inv.lateError(emit, http.StatusBadGateway, []byte(a.err.Error()))
-		}
-		defer a.resp.close()
-		if a.resp.StatusCode != http.StatusOK || !isEventStream(a.resp) {
-			body, _ := io.ReadAll(io.LimitReader(a.resp.Body, maxLateBody))
-			return inv.lateError(emit, a.resp.StatusCode, body)
-		}
-		return fromBody(a.resp.Body)(emit)
-	})
-	defer func() { cancel(); stream.stop() }()
-	stream.rest = []byte(sse.Ping)
-	h := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}, "Cache-Control": {"no-cache, no-transform"}}
-	prelude, err := proxyevent.AppendPrelude(nil, inv.req.Kind, http.StatusOK, h)
-	if err != nil {
-		return err
-	}
-	return inv.sent(inv.cfg.API.Stream(ctx, inv.ID, proxyevent.ContentType, &preluded{prelude: prelude, body: stream}))
-}
-
-const maxLateBody = 64 << 10
-
-// lateError tells a client that already has a 200 what the app answered.
-func (inv *invocation) lateError(emit func([]byte) bool, status int, body []byte) error {
-	if !utf8.Valid(body) {
-		body = []byte(http.StatusText(status))
-	}
-	data, err := json.Marshal(struct {
-		Status int    `json:"status"`
-		Body   string `json:"body"`
-	}{status, string(body)})
-	if err != nil {
-		return err
-	}
-	if !emit(sse.AppendEvent(nil, "error", string(data))) {
-		return errors.New("the stream had ended")
-	}
-	return io.EOF
 }

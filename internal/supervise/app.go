@@ -108,8 +108,14 @@ func (a *App) current() *startup {
 	return a.state
 }
 
-// maxFailures is how many processes in a row may die before they were ready, after one that was.
-const maxFailures = 3
+const (
+	// maxUnready is how many processes in a row may die before they were ready, after one that was.
+	maxUnready = 3
+	// steady is the life after which an end no longer counts as one of a row. In a row, each start waits restartStep longer.
+	steady      = 10 * time.Second
+	restartStep = 250 * time.Millisecond
+	restartMax  = 5 * time.Second
+)
 
 // Run starts the app and keeps it running until ctx ends, then ends it and returns nil. A first process that does not become
 // ready, or several in a row that do not, end Run with an error that is ErrStart.
@@ -119,20 +125,23 @@ func (a *App) Run(ctx context.Context) error {
 		a.finish(a.begin(), err)
 		return err
 	}
-	for failures := 0; ; {
+	for unready, quick := 0, 0; ; {
+		begun := time.Now()
 		ready, err := a.runOnce(ctx, env)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if ready {
-			failures = 0
+		if unready++; ready {
+			unready = 0
 		}
-		failures++
-		if a.Starts() == 1 && !ready || failures > maxFailures {
+		if quick++; time.Since(begun) > steady {
+			quick = 1
+		}
+		if unready > maxUnready || unready > 0 && a.Starts() == 1 {
 			return err
 		}
 		a.cfg.Logger.Error("the app ended; it is started again", "error", err, "output", a.Tail())
-		if !sleep(ctx, time.Duration(failures-1)*250*time.Millisecond) {
+		if !sleep(ctx, min(time.Duration(quick-1)*restartStep, restartMax)) {
 			return nil
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"regexp"
 	"strings"
 	"sync"
@@ -41,6 +42,28 @@ func TestStartThatFails(t *testing.T) {
 		if ready := app.Ready(t.Context()); !errors.Is(ready, ErrStart) {
 			t.Errorf("%s: ready says %v", test.script, ready)
 		}
+	}
+}
+
+// TestEndsInARow: an app that is ready and dies at once is started again and again, but ever more slowly; one that is not ready
+// any more is given up.
+func TestEndsInARow(t *testing.T) {
+	cfg := config(t, "sleep 0.05")
+	l, err := net.Listen("tcp", cfg.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+	go func() { _ = server.Serve(l) }()
+	defer server.Close()
+	app := New(cfg)
+	time.AfterFunc(700*time.Millisecond, func() { server.Close() }) // from now on no process is ready
+	err = app.Run(t.Context())
+	if !errors.Is(err, ErrStart) {
+		t.Errorf("error %v", err)
+	}
+	if n := app.Starts(); n < 4 || n > 3+maxUnready+1 {
+		t.Errorf("%d starts", n)
 	}
 }
 
