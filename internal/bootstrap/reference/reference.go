@@ -1,0 +1,44 @@
+// Package reference writes the bootstrap's contract, docs/bootstrap.md: a text
+// by hand around the table of settings, which is that of the code. It leaves out
+// how any of it is done.
+package reference
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/aproorg/sluice/internal/coldstart"
+	"github.com/aproorg/sluice/internal/settings"
+)
+
+//go:generate go run ./gen ../../../docs/bootstrap.md
+
+//go:embed bootstrap.md
+var text string
+
+// Markdown is the document.
+func Markdown() string {
+	var b strings.Builder
+	for _, group := range []struct {
+		title string
+		rows  []settings.Setting
+	}{{"The app and its requests", settings.Table()}, {"What is fetched at a cold start", coldstart.Table()}} {
+		fmt.Fprintf(&b, "### %s\n\n| variable | default | meaning |\n|---|---|---|\n", group.title)
+		for _, s := range group.rows {
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", s.Name, code(s.Default), cell(s.Meaning))
+		}
+		b.WriteString("\n")
+	}
+	return strings.Replace(text, "<!-- settings -->\n", strings.TrimSuffix(b.String(), "\n"), 1)
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + cell(s) + "`"
+}
+
+// cell keeps a text in its cell.
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
