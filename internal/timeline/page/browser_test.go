@@ -135,6 +135,10 @@ func TestPageDrawsARehearsal(t *testing.T) {
 				t.Errorf("a click on the first lane opened %q", text)
 			}
 			picture(t, ctx, test.name+"-environment")
+			do(t, ctx, chromedp.Click(chromedp.CSS("#stores")))
+			if text := evaluate[string](t, ctx, `document.querySelector("#details pre").textContent`); !strings.Contains(text, "$lookup") {
+				t.Errorf("the stores' reports are %q", text)
+			}
 			do(t, ctx, chromedp.KeyEvent("\x1b"), chromedp.WaitNotVisible("#details"),
 				chromedp.Click(`[data-filter="api"]`), chromedp.Evaluate[chromedp.Void](clickOn("/api/agents/chat")), chromedp.WaitVisible("#details table"))
 			if text := evaluate[string](t, ctx, `document.querySelector("#details").textContent`); !strings.Contains(text, "Pauses between chunks") {

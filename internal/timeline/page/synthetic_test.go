@@ -169,6 +169,7 @@ func (s *synthetic) day(now time.Time, environments int) {
 			e.state(timeline.Killed, "recycled")
 		}
 	}
+	s.recorder.Record(timeline.Event{Time: now, Kind: timeline.Store, Note: "mongo: aggregate on prompts: DocumentDB refuses $lookup with let"})
 	next := environments + 1
 	e := s.environment(next, now.Add(-900*time.Millisecond))
 	e.recorder.Record(timeline.Event{Time: e.at, Kind: timeline.RequestStart, Hop: timeline.CloudFront, Request: "SynOpen", Method: "POST", Path: "/api/agents/chat"})

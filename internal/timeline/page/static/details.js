@@ -143,6 +143,15 @@ export function environmentDetails(env, { now, close, select, act, can }) {
   };
 }
 
+// storeDetails lists what the stores reported, the newest first.
+export function storeDetails(_, { model, close }) {
+  const lines = model.stores.toReversed().flatMap((s) => [element("i", {}, clock(s.t, 1) + "  "), s.note, "\n"]);
+  return {
+    nodes: [head(["Stores"], close), element("p", { class: "lede" }, "What the databases and caches of the rehearsal reported, newest first."), element("pre", { class: "long" }, ...lines)],
+    draw() {},
+  };
+}
+
 function shares(states, spent) {
   const colour = (s) => ({ background: `var(--${s})` });
   return element("div", {},

@@ -2,7 +2,7 @@
 // hand's work (zoom, pan, pause, select).
 
 import { GUTTER, colours, prepare, scale } from "./canvas.js";
-import { environmentDetails, requestDetails } from "./details.js";
+import { environmentDetails, requestDetails, storeDetails } from "./details.js";
 import { Model } from "./model.js";
 import { drawAxis, drawLanes, laneHeight, requestAt, visibleEnvironments } from "./lanes.js";
 import { ROW, drawRows, served, visibleRequests } from "./requests.js";
@@ -16,10 +16,11 @@ const panels = {
   environments: panel("#environments"),
   requests: panel("#requests"),
 };
+const STORES = { id: "stores", end: null };
 let info = { recycle: false, kill: false };
 let skew = 0; // events' clock less this browser's
 let theme = null;
-let selected = null; // a request or an environment
+let selected = null; // a request, an environment or STORES
 let hover = null;
 let dirty = true;
 
@@ -141,6 +142,8 @@ function summarize() {
   text("#requests-total", s.total ? `of ${s.total} requests, ${s.failed || "none"} failed` : "no request yet");
   text("#missed", model.missed ? `${model.missed} older events dropped` : "");
   text("#span", duration(view.span));
+  $("#stores").hidden = model.stores.length === 0;
+  text("#stores", `${model.stores.length} store report${model.stores.length === 1 ? "" : "s"}`);
   if (selected && view.live) renderDetails();
 }
 
@@ -166,7 +169,7 @@ function renderDetails(force) {
   const settled = selected.spans ? false : selected.end !== null && key === detailsKey;
   if (!force && (settled || $("#details").matches(":hover:active"))) return;
   detailsKey = key;
-  const build = selected.spans ? environmentDetails : requestDetails;
+  const build = selected === STORES ? storeDetails : selected.spans ? environmentDetails : requestDetails;
   const { nodes, draw } = build(selected, { model, now: now(), close: () => select(null), select, show, act, can: info });
   const pre = $("#details pre")?.scrollTop ?? 0;
   $("#details").replaceChildren(...nodes);
@@ -343,6 +346,7 @@ $("#search").addEventListener("input", (e) => {
   dirty = true;
 });
 
+$("#stores").addEventListener("click", () => select(STORES));
 listen(panels.environments);
 listen(panels.requests);
 new ResizeObserver(() => (dirty = true)).observe($(".lanes"));
