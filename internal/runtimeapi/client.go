@@ -4,7 +4,7 @@
 // Why not aws-lambda-go's loop: its Start reads the environment and ends the process by log.Fatal, which would leave the app
 // behind; it sends no init error, so that a failed start could not say why; it does not announce the streaming response
 // mode; it ends the process when one response could not be sent, which costs the app's warm state; and it hands an event to a handler
-// that streams through a JSON decoder only, which reads a body of 6 MB three times.
+// that streams through a JSON decoder only, which reads and copies a body of 6 MB once more.
 // Its behaviours that custom runtimes share are kept, and tests run its client against the stub that tests this one.
 //
 // It leaves out what an event means (proxyevent) and what is done with it (relay).
