@@ -35,7 +35,7 @@ type Variable struct {
 func (r Release) Contract() []Variable {
 	all := slices.Concat(required, preset, forbidden)
 	if r.Design == GeneratesAfterPost {
-		all = append(all, streams)
+		all = append(all, streams, options)
 	}
 	return all
 }
@@ -84,6 +84,9 @@ var forbidden = []Variable{
 
 var streams = Variable{Name: "USE_REDIS_STREAMS", Need: Forbidden, check: isTrue,
 	Why: "streams in one process's memory cannot be read in another environment"}
+
+var options = Variable{Name: "NODE_OPTIONS", Need: Preset,
+	Why: "loads a script by which an answer that has ended is still given to a reader that comes late, from a cold environment"}
 
 // Check reports all that is wrong with the environment that LibreChat will
 // get, by name and never by value.

@@ -49,6 +49,9 @@ func (r Release) Env(s Stores) map[string]string {
 	}
 	env["REDIS_KEY_PREFIX"] = r.keyPrefix(s.Config)
 	env["NODE_PATH"] = r.nodePath()
+	if options := r.nodeOptions(); options != "" {
+		env["NODE_OPTIONS"] = options
+	}
 	if s.FirstBoot {
 		env["MONGO_AUTO_INDEX"], env["MONGO_AUTO_CREATE"] = "true", "true"
 	}

@@ -183,7 +183,8 @@ func (c *Chat) upload(env, secrets map[string]string) error {
 	}
 	var dotenv strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if _, secret := secrets[name]; !secret {
+		// Lambda sets AWS_REGION, and no deployment can set another.
+		if _, secret := secrets[name]; !secret && name != "AWS_REGION" {
 			fmt.Fprintf(&dotenv, "%s=%s\n", name, quote(env[name]))
 		}
 	}

@@ -2,6 +2,7 @@ package chatapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -11,11 +12,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/timeline"
 )
 
 // boot is a LibreChat that starts outside of the rehearsed path to make the
@@ -24,6 +27,7 @@ import (
 type boot struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
+	over   chan struct{} // closed when the indexes and the user are there, or the boot has failed
 }
 
 // Bounds of the first boot: LibreChat answers /health after 3 to 10 s, and makes
@@ -64,14 +68,59 @@ func (c *Chat) firstBoot(ctx context.Context, env map[string]string) error {
 		cancel()
 		return fmt.Errorf("start LibreChat to make its indexes: %w", err)
 	}
-	c.boot = &boot{cancel: cancel}
-	c.boot.done.Go(func() { _ = cmd.Wait() }) // it is ended by a signal
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.boot = &boot{cancel: cancel, over: make(chan struct{})}
 	c.boot.done.Go(func() {
+		_ = cmd.Wait() // it is ended by a signal
+		cancel()
+	})
+	c.boot.done.Go(func() {
+		defer close(c.boot.over)
 		defer cancel()
-		awaitHealth(ctx, port)
+		base := "http://127.0.0.1:" + strconv.Itoa(port)
+		awaitHealth(ctx, base+librechat.ReadyPath)
 		sleep(ctx, bootIndexes)
+		if err := register(ctx, base); err != nil {
+			c.cfg.Stores.Record.Emit(timeline.Event{Kind: timeline.Store, Note: "no user " + librechat.UserEmail + ": " + err.Error()})
+		}
 	})
 	return nil
+}
+
+// register makes the user of a rehearsal. A database that was kept has it.
+func register(ctx context.Context, base string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base+librechat.RegisterPath, strings.NewReader(librechat.Registration()))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	response.Body.Close()
+	if response.StatusCode >= http.StatusInternalServerError {
+		return fmt.Errorf("LibreChat answered %s", response.Status)
+	}
+	return nil
+}
+
+// Prepared returns when an empty database has its indexes and the rehearsal's
+// user, or ctx ends.
+func (c *Chat) Prepared(ctx context.Context) error {
+	c.mu.Lock()
+	boot := c.boot
+	c.mu.Unlock()
+	if boot == nil {
+		return errors.New("LibreChat has not been started")
+	}
+	select {
+	case <-boot.over:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for LibreChat's indexes: %w", ctx.Err())
+	}
 }
 
 // stop ends the boot and waits for it. A nil boot is none.
@@ -93,8 +142,7 @@ func (c *Chat) configFile() (string, error) {
 }
 
 // awaitHealth returns when the server answers, or ctx ends.
-func awaitHealth(ctx context.Context, port int) {
-	url := "http://127.0.0.1:" + strconv.Itoa(port) + librechat.ReadyPath
+func awaitHealth(ctx context.Context, url string) {
 	for ctx.Err() == nil {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {

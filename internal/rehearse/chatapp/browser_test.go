@@ -1,0 +1,208 @@
+package chatapp_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/librechat"
+)
+
+// tab is a page of LibreChat in a real browser.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+	w   *world
+}
+
+// browse starts a Chromium that ends with the test. limit bounds all that is done in it.
+func browse(t *testing.T, w *world, limit time.Duration) *tab {
+	t.Helper()
+	if _, err := exec.LookPath("chromium"); err != nil {
+		t.Skip("no Chromium here; to run this test: apt-get install chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1300, 900),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("lang", "en-US"), chromedp.UserDataDir(t.TempDir()))
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	first, cancelTab := chromedp.NewContext(allocator)
+	t.Cleanup(cancelTab)
+	if err := chromedp.Do(first); err != nil { // the first use starts the browser and may not have a timeout
+		t.Fatal(err)
+	}
+	ctx, cancelLimit := context.WithTimeout(first, limit)
+	t.Cleanup(cancelLimit)
+	return &tab{t: t, ctx: ctx, w: w}
+}
+
+// another is a second tab of the same browser.
+func (p *tab) another() *tab {
+	p.t.Helper()
+	ctx, cancel := chromedp.NewContext(p.ctx)
+	p.t.Cleanup(cancel)
+	q := &tab{t: p.t, ctx: ctx, w: p.w}
+	q.do()
+	return q
+}
+
+func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, steps...); err != nil {
+		p.t.Fatalf("%v\nthe page: %.1500s", err, p.text("document.body"))
+	}
+}
+
+// js evaluates an expression.
+func js[T any](p *tab, expression string) T {
+	p.t.Helper()
+	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		p.t.Fatalf("evaluate %s: %v", expression, err)
+	}
+	return value
+}
+
+// text is what a person reads in an element.
+func (p *tab) text(element string) string {
+	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](element+`?.innerText ?? ""`))
+	if err != nil {
+		return err.Error()
+	}
+	return value
+}
+
+// within waits until the expression is true.
+func (p *tab) within(limit time.Duration, what, expression string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("!!("+expression+")")); err == nil && ok {
+			return
+		} else if p.ctx.Err() != nil {
+			p.t.Fatalf("%s: %v", what, err)
+		}
+	}
+	p.t.Fatalf("%s: not within %v; the page: %.1500s", what, limit, p.text("document.body"))
+}
+
+const (
+	box    = `document.querySelector("#prompt-textarea")`
+	answer = `[...document.querySelectorAll(".agent-turn")].at(-1)`
+	stop   = `document.querySelector('button[aria-label="Stop generating"]')`
+)
+
+// open is long: a page's first calls are cold starts, all at once.
+const (
+	opening = 90 * time.Second
+	soon    = 20 * time.Second
+)
+
+func (p *tab) login() {
+	p.t.Helper()
+	p.do(chromedp.Navigate(p.w.ViewerURL + "/login"))
+	p.within(opening, "the form", `document.querySelector('input[name="email"]')`)
+	p.do(chromedp.SendKeys(chromedp.CSS(`input[name="email"]`), librechat.UserEmail),
+		chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), librechat.UserPassword+"\r"))
+	p.ready()
+}
+
+// ready waits until a question can be asked.
+func (p *tab) ready() {
+	p.t.Helper()
+	p.within(opening, "the chat", box+` && !`+box+`.disabled`)
+}
+
+func (p *tab) ask(question string) {
+	p.t.Helper()
+	p.do(chromedp.SendKeys(chromedp.CSS("#prompt-textarea"), question))
+	p.within(opening, "the send button", `document.querySelector('#send-button:not([disabled])') ?? document.querySelector('[data-testid="send-button"]:not([disabled])')`)
+	p.do(chromedp.Click(chromedp.CSS(`[data-testid="send-button"]`)))
+}
+
+// answered waits for the whole answer of a request to the model.
+func (p *tab) answered(limit time.Duration, r llm.Request) {
+	p.t.Helper()
+	words := strings.Fields(r.Answer)
+	last := strings.Join(words[max(0, len(words)-3):], " ")
+	p.within(limit, "the whole answer", fmt.Sprintf(`%s?.innerText.replace(/\s+/g, " ").includes(%q)`, answer, last))
+	p.within(soon, "the end of the stream", `!`+stop)
+}
+
+// asked is the model's record of a question, once it has come to it.
+func (w *world) asked(t *testing.T, question string) llm.Request {
+	t.Helper()
+	for deadline := time.Now().Add(opening); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		for _, r := range w.chat.Stores().Model.Requests() {
+			if !r.Title && strings.Contains(r.Question, question) {
+				return r
+			}
+		}
+	}
+	t.Fatalf("the model was not asked %q", question)
+	return llm.Request{}
+}
+
+// TestBuiltChatInBrowser is a person's first minutes with a real release.
+func TestBuiltChatInBrowser(t *testing.T) {
+	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+		w := start(t, r, nil, nil)
+		p := browse(t, w, 6*time.Minute)
+		p.login()
+
+		p.ask("first [llm tokens=40 rate=12]")
+		request := w.asked(t, "first")
+		p.answered(opening, request)
+
+		// A warm path: words are seen one by one.
+		p.ask("second [llm tokens=60 rate=12]")
+		request = w.asked(t, "second")
+		var seen []int
+		for len(seen) < 8 {
+			p.within(soon, "more words", fmt.Sprintf(`%s?.innerText.length > %d`, answer, append([]int{10}, seen...)[len(seen)]))
+			seen = append(seen, js[int](p, answer+`.innerText.length`))
+		}
+		p.answered(opening, request)
+		t.Logf("characters seen: %v", seen)
+	})
+}
+
+// TestBuiltAnswersOutliveTheirReadersColdStart kills what is warm after the POST,
+// so that the stream is read by an environment that starts when the answer has ended.
+func TestBuiltAnswersOutliveTheirReadersColdStart(t *testing.T) {
+	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+		if r.Design != librechat.GeneratesAfterPost {
+			t.Skip("the POST is the stream of this release")
+		}
+		w := start(t, r, nil, nil)
+		p := browse(t, w, 6*time.Minute)
+		p.login()
+		for n := range 2 { // the second is in the same conversation, whose stream has the same name
+			question := fmt.Sprintf("quick %d", n)
+			w.onlyOne(t)
+			p.ask(question + " [llm tokens=12 rate=50 first=1ms]")
+			p.answered(opening, w.asked(t, question))
+		}
+	})
+}
+
+// onlyOne recycles all environments but one.
+func (w *world) onlyOne(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(soon); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		ids := w.environments()
+		if len(ids) <= 1 {
+			return
+		}
+		for _, id := range ids[1:] {
+			w.Lambda.Recycle(id)
+		}
+	}
+	t.Fatalf("environments are left: %v", w.environments())
+}

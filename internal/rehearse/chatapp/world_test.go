@@ -1,0 +1,109 @@
+package chatapp_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/librechat/librechattest"
+	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/rehearse/chatapp"
+	"github.com/aproorg/sluice/internal/stores"
+)
+
+const builtHint = "needs a built LibreChat: SLUICE_LIBRECHAT_DIR=DIR[:DIR] go test ./internal/rehearse/chatapp"
+
+// world is a rehearsal with a LibreChat or its stand-in.
+type world struct {
+	*rehearse.World
+	chat    *chatapp.Chat
+	release librechat.Release
+}
+
+// eachBuilt runs a test with each release of SLUICE_LIBRECHAT_DIR.
+func eachBuilt(t *testing.T, run func(t *testing.T, r librechat.Release)) {
+	dirs := filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR"))
+	if len(dirs) == 0 {
+		t.Skip(builtHint)
+	}
+	for _, dir := range dirs {
+		r, err := librechat.Detect(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(r.Version, func(t *testing.T) { run(t, r) })
+	}
+}
+
+// eachStandIn runs a test with the stand-in of each design.
+func eachStandIn(t *testing.T, run func(t *testing.T, r librechat.Release, env map[string]string)) {
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("needs node: apt-get install nodejs")
+	}
+	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+		t.Run(d.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			if err := librechattest.Write(dir, d); err != nil {
+				t.Fatal(err)
+			}
+			r, err := librechat.Detect(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			run(t, r, map[string]string{librechattest.State: t.TempDir()})
+		})
+	}
+}
+
+// start rehearses a release until the test ends, and returns when its database is prepared.
+func start(t testing.TB, r librechat.Release, env map[string]string, change func(*rehearse.Config)) *world {
+	t.Helper()
+	chat, err := chatapp.New(chatapp.Config{
+		Release: r, Env: env, Path: os.Getenv("PATH"),
+		Stores: stores.Config{Dir: t.TempDir(), Model: llm.Config{Tokens: 30, Rate: 20, First: 200 * time.Millisecond}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := chat.Close(); err != nil {
+			t.Errorf("close the stores: %v", err)
+		}
+	})
+	cfg := rehearse.Config{
+		App:  rehearse.App{Name: "LibreChat", Env: map[string]string{}},
+		Site: os.DirFS(r.SiteDir()), Routes: librechat.Routes(), AppAt: chat.App, Listen: "127.0.0.1:0", Concurrency: 8,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	w, err := rehearse.Start(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(context.Background()); err != nil {
+			t.Errorf("close the rehearsal: %v", err)
+		}
+	})
+	if err := chat.Prepared(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return &world{World: w, chat: chat, release: r}
+}
+
+// environments are those that serve, oldest first.
+func (w *world) environments() []string {
+	var ids []string
+	for _, e := range w.Lambda.Environments() {
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
