@@ -106,7 +106,7 @@ func TestLifecycle(t *testing.T) {
 }
 
 func TestChanges(t *testing.T) {
-	eachTool(t, func(t *testing.T, w *tool) {
+	oneTool(t, func(t *testing.T, w *tool) {
 		s := newStage(t, w)
 		s.apply(t)
 		first := s.outputs(t)
@@ -138,7 +138,7 @@ func TestChanges(t *testing.T) {
 }
 
 func TestDrift(t *testing.T) {
-	eachTool(t, func(t *testing.T, w *tool) {
+	oneTool(t, func(t *testing.T, w *tool) {
 		s := newStage(t, w)
 		s.apply(t)
 		for range 2 { // the same words in the plan, and again work to do
@@ -170,7 +170,7 @@ func TestDrift(t *testing.T) {
 }
 
 func TestImport(t *testing.T) {
-	eachTool(t, func(t *testing.T, w *tool) {
+	oneTool(t, func(t *testing.T, w *tool) {
 		s := newStage(t, w)
 		s.apply(t)
 		before := s.outputs(t)
@@ -193,7 +193,7 @@ func TestImport(t *testing.T) {
 
 // Each is an error of the plan: nothing has been changed then.
 func TestBadInput(t *testing.T) {
-	eachTool(t, func(t *testing.T, w *tool) {
+	oneTool(t, func(t *testing.T, w *tool) {
 		s := newStage(t, w)
 		good, err := os.ReadFile(filepath.Join(w.dir, "main.tf"))
 		if err != nil {

@@ -66,6 +66,18 @@ func eachTool(t *testing.T, test func(*testing.T, *tool)) {
 	}
 }
 
+// oneTool runs the test with the first that is installed: what it shows of the
+// resources does not differ between the two.
+func oneTool(t *testing.T, test func(*testing.T, *tool)) {
+	done := false
+	eachTool(t, func(t *testing.T, w *tool) {
+		if !done {
+			done = true
+			test(t, w)
+		}
+	})
+}
+
 func newTool(t *testing.T, path string) *tool {
 	t.Helper()
 	mirror, work := t.TempDir(), t.TempDir()

@@ -98,7 +98,8 @@ type Options struct {
 	Now func() time.Time
 	// Progress, if set, is called from one goroutine at a time.
 	Progress func(Event)
-	Log      *slog.Logger
+	// Log, if set, gets a line of level debug per step.
+	Log *slog.Logger
 }
 
 // An Event tells how far Apply is, in files.
@@ -136,16 +137,12 @@ func (o Options) now() time.Time {
 }
 
 func (o Options) progress(event Event) {
+	if o.Log != nil {
+		o.Log.Debug("site", "step", event.Step, "text", event.Text, "done", event.Done, "total", event.Total)
+	}
 	if o.Progress != nil {
 		o.Progress(event)
 	}
-}
-
-func (o Options) log() *slog.Logger {
-	if o.Log == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return o.Log
 }
 
 func orDefault[T comparable](value, fallback T) T {
