@@ -13,7 +13,7 @@ import (
 func reachable(ctx context.Context, uri string) error {
 	u, err := url.Parse(uri)
 	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" {
-		return fmt.Errorf("Redis: want redis://HOST:PORT or rediss://HOST:PORT (hint: the URI may hold a password, so it is not shown)")
+		return fmt.Errorf("the URI of Redis: want redis://HOST:PORT or rediss://HOST:PORT (the one given may hold a password, so it is not shown)")
 	}
 	port := u.Port()
 	if port == "" {
