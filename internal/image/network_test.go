@@ -195,6 +195,44 @@ func (c *cutShort) Write(p []byte) (int, error) {
 	panic(http.ErrAbortHandler)
 }
 
+// Cut off after any request, the tag does not show half an image, and the next
+// run ends well.
+func TestPushKilledAnywhere(t *testing.T) {
+	var left, seen atomic.Int64
+	left.Store(1 << 30)
+	cut := func(w http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		seen.Add(1)
+		if left.Add(-1) < 0 {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}
+		return false
+	}
+	o := largeApp(t)
+	o.To = troubled(t, cut) + "/app:v1"
+	if _, err := Build(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	for n := range seen.Load() {
+		o.To = troubled(t, cut) + "/app:v1"
+		left.Store(n)
+		if _, err := Build(t.Context(), o); err == nil {
+			t.Fatalf("cut after %d requests: no error", n)
+		}
+		left.Store(1 << 30)
+		if found, err := Exists(t.Context(), o.To, patient()); err != nil || found {
+			t.Errorf("cut after %d requests: the tag is there, %v", n, err)
+		}
+		result, err := Build(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pulled, err := Open(t.Context(), result.Reference, "amd64", patient()); err != nil || validate.Image(pulled) != nil {
+			t.Errorf("cut after %d requests: %v", n, err)
+		}
+	}
+}
+
 func TestPushGivesUp(t *testing.T) {
 	o := largeApp(t)
 	o.Registry.Retries = 2

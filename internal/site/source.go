@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/aproorg/sluice/internal/image"
 )
 
@@ -24,8 +26,7 @@ type From struct {
 	Ref string
 	// Path is the directory in the image; DistPath when empty.
 	Path string
-	// Arch is the image's architecture; a site has none, but an image must be
-	// picked. amd64 when empty.
+	// Arch is the image's architecture. A site has none: when empty, any will do.
 	Arch string
 	// CacheDir keeps what was taken out of an image, by digest. Without it that
 	// lies in a temporary directory until Close.
@@ -59,7 +60,7 @@ func Open(ctx context.Context, from From) (*Source, error) {
 		return openDir(ref)
 	}
 	from.Path = orDefault(from.Path, DistPath)
-	img, err := image.Open(ctx, ref, orDefault(from.Arch, "amd64"), from.Registry)
+	img, err := from.image(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -71,10 +72,8 @@ func Open(ctx context.Context, from From) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(dir, Index)); err != nil {
-		if _, err := image.Extract(ctx, img, from.Path, dir); err != nil {
-			return nil, errors.Join(fmt.Errorf("site of image %s: %w", ref, err), os.RemoveAll(temp))
-		}
+	if err := extract(ctx, img, from.Path, dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("site of image %s: %w", ref, err), os.RemoveAll(temp))
 	}
 	source, err := openDir(dir)
 	if err != nil {
@@ -82,6 +81,36 @@ func Open(ctx context.Context, from From) (*Source, error) {
 	}
 	source.Digest, source.temp = digest.String(), temp
 	return source, nil
+}
+
+// image opens the one for Arch, or else for amd64, or else for arm64.
+func (f From) image(ctx context.Context, ref string) (v1.Image, error) {
+	if f.Arch != "" {
+		return image.Open(ctx, ref, f.Arch, f.Registry)
+	}
+	img, err := image.Open(ctx, ref, "amd64", f.Registry)
+	if err != nil {
+		if other, otherErr := image.Open(ctx, ref, "arm64", f.Registry); otherErr == nil {
+			return other, nil
+		}
+	}
+	return img, err
+}
+
+// extract does nothing where the files are there, be it from another process
+// that was faster.
+func extract(ctx context.Context, img v1.Image, path, dir string) error {
+	complete := func() bool {
+		_, err := os.Stat(filepath.Join(dir, Index))
+		return err == nil
+	}
+	if complete() {
+		return nil
+	}
+	if _, err := image.Extract(ctx, img, path, dir); err != nil && !complete() {
+		return err
+	}
+	return nil
 }
 
 // place is where the files out of the image go, and what to remove later.
