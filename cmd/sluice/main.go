@@ -8,17 +8,25 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/aproorg/sluice/internal/cli"
 	"github.com/aproorg/sluice/internal/provider"
 )
+
+// echo is how long the same signal may come again without being a second wish: timeout(1) and some shells send it to
+// the program and to its process group.
+const echo = 300 * time.Millisecond
 
 func main() {
 	if provider.Started(os.Args[0]) {
 		os.Exit(plugin())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	context.AfterFunc(ctx, func() { // a second signal ends the program at once
+		time.Sleep(echo)
+		stop()
+	})
 	code := cli.Run(ctx, cli.Program{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Getenv: os.Getenv, Executable: os.Executable,

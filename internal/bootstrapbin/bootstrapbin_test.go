@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestBinaryIsAStaticExecutableOfItsArchitecture(t *testing.T) {
@@ -113,5 +114,24 @@ func TestStoreMendsATruncatedFile(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
 		t.Errorf("left %d files", len(left))
+	}
+}
+
+// TestInterruptedCompilationLeavesNothing ends it at several moments, in the middle of go's own work among them.
+func TestInterruptedCompilationLeavesNothing(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	t.Setenv("GOCACHE", t.TempDir()) // all is to be compiled: it cannot be done before it is interrupted
+	for _, after := range []time.Duration{0, 50 * time.Millisecond, 500 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		_, err := Compile(ctx, "linux", "amd64")
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("after %s: %v", after, err)
+		}
+	}
+	left, err := os.ReadDir(tmp)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

@@ -55,16 +55,18 @@ func goBuild(ctx context.Context, root, out string, t target) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, Flags, []string{"-o", out, command})...)
 	cmd.Dir = root
-	cmd.Env = append(cmd.Environ(), reproducible(t)...)
+	cmd.Env = append(append(cmd.Environ(), reproducible(t)...), "GOTMPDIR="+filepath.Dir(out)) // removed with it, killed or not
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	err := cmd.Run()
-	if errors.Is(err, exec.ErrNotFound) {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, exec.ErrNotFound):
 		return fmt.Errorf("%w (hint: install Go, or use a released sluice, which carries the bootstrap)", err)
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("go build: %w: %s", err, strings.TrimSpace(said.String()))
 	}
 	return nil

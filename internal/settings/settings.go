@@ -6,6 +6,7 @@ package settings
 
 import (
 	"fmt"
+	"log/slog"
 	"regexp"
 	"time"
 )
@@ -55,14 +56,16 @@ type Settings struct {
 	Debug bool
 }
 
-// Secret is a string that no formatting prints.
+// Secret is a string that no formatting, encoding or logging shows.
 type Secret string
 
-// String hides the value.
-func (Secret) String() string { return "[redacted]" }
+const redacted = "[redacted]"
 
-// GoString hides the value from %#v.
-func (Secret) GoString() string { return "[redacted]" }
+// String hides the value from %s and %v, GoString from %#v, MarshalText from encoders, LogValue from slog.
+func (Secret) String() string               { return redacted }
+func (Secret) GoString() string             { return redacted }
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
 
 // Setting documents one variable.
 type Setting struct {
@@ -104,7 +107,7 @@ func Read(lookup func(string) (string, bool)) (Settings, error) {
 
 func shown(name, text string) string {
 	if name == "SLUICE_ORIGIN_SECRET" {
-		return "[redacted]"
+		return redacted
 	}
 	return text
 }

@@ -1,7 +1,10 @@
 package settings
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -61,5 +64,26 @@ func TestTableIsWhole(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		seen[s.Name] = true
+	}
+}
+
+func TestSecretIsShownByNothing(t *testing.T) {
+	s, err := read(map[string]string{"SLUICE_ORIGIN_SECRET": "hush"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	log := slog.New(slog.NewJSONHandler(&out, nil))
+	log.Info("read", "secret", s.OriginSecret, "settings", s)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("read", "secret", s.OriginSecret, "settings", s)
+	if err := json.NewEncoder(&out).Encode(map[string]any{"one": s.OriginSecret, "in": []Secret{s.OriginSecret}}); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&out, "%s %v %+v %#v %q", s.OriginSecret, s, s, s, s.OriginSecret)
+	if strings.Contains(out.String(), "hush") {
+		t.Errorf("the secret is shown: %s", out.String())
+	}
+	if n := strings.Count(out.String(), "[redacted]"); n < 10 {
+		t.Errorf("redacted %d times: %s", n, out.String())
 	}
 }
