@@ -61,6 +61,8 @@ func (e *environment) environ() []string {
 			vars[name] = value
 		}
 	}
+	// The one variable that Lambda does not set: the name that the timeline shows.
+	vars["SLUICE_ENVIRONMENT"] = e.id
 	maps.Copy(vars, f.Environment)
 	maps.Copy(vars, map[string]string{
 		"AWS_LAMBDA_RUNTIME_API":          e.api.address,
