@@ -57,7 +57,7 @@ func Path(ctx context.Context) (string, error) {
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find a place for the bootstrap: %w", err)
+		return "", fmt.Errorf("find a place for the bootstrap: %w (%s)", err, cacheHint)
 	}
 	return store(filepath.Join(cache, "sluice", "bootstrap"), content)
 }
@@ -84,6 +84,8 @@ func binary(ctx context.Context, t target) ([]byte, error) {
 	return content, nil
 }
 
+const cacheHint = "hint: set HOME or XDG_CACHE_HOME to a directory that you may write to"
+
 // store writes content to dir/DIGEST/bootstrap once and returns that path.
 func store(dir string, content []byte) (string, error) {
 	sum := sha256.Sum256(content)
@@ -93,7 +95,7 @@ func store(dir string, content []byte) (string, error) {
 		return path, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("store the bootstrap: %w", err)
+		return "", fmt.Errorf("store the bootstrap: %w (%s)", err, cacheHint)
 	}
 	if err := writeExecutable(dir, path, content); err != nil {
 		return "", fmt.Errorf("store the bootstrap: %w", err)

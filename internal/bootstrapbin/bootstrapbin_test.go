@@ -135,3 +135,21 @@ func TestInterruptedCompilationLeavesNothing(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+func TestNoPlaceForTheBootstrapIsSaidWithAHint(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Path(t.Context()); err != nil { // compiles it: go needs a home too
+		t.Fatal(err)
+	}
+	for name, home := range map[string]string{"none": "", "a file": file} {
+		t.Setenv("XDG_CACHE_HOME", "")
+		t.Setenv("HOME", home)
+		_, err := Path(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "(hint: set HOME or XDG_CACHE_HOME") {
+			t.Errorf("home is %s: %v", name, err)
+		}
+	}
+}
