@@ -17,6 +17,9 @@
 // It refuses compressed messages (the handshake never offers compression) and
 // commands that neither the database nor the shim knows.
 //
+// The guard reads commands, not the types of the values that are stored: a
+// DBRef or a piece of JavaScript passes it.
+//
 // It cannot know: DocumentDB's speed, its query plans and their use of
 // indexes, the order of results without a sort, and failovers. The embedded
 // database has no TTL indexes (documents stay), no partial indexes, no replica

@@ -24,6 +24,7 @@ const (
 // Finding is one use of a feature that Amazon DocumentDB 5.0 lacks.
 type Finding struct {
 	Client     string // the app name of the URI, or the driver's name
+	Remote     string // address of the connection that had it first
 	Database   string
 	Collection string
 	Command    string // "aggregate"
@@ -59,10 +60,10 @@ func newGuard(report func(Finding)) *guard {
 
 // check records what DocumentDB would make of cmd, and returns the first
 // finding that it would refuse.
-func (g *guard) check(client string, cmd command) *Finding {
+func (g *guard) check(client, remote string, cmd command) *Finding {
 	var refused *Finding
 	for _, f := range inspect(cmd) {
-		f.Client = client
+		f.Client, f.Remote = client, remote
 		f.Database, f.Collection, f.Command = cmd.database, cmd.collection, cmd.name
 		g.record(f)
 		if f.Effect == Refused && refused == nil {

@@ -161,7 +161,10 @@ func TestGuard(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("got %d findings, want 1: %v", len(got), got)
 	}
-	want := mongo.Finding{Client: "env-7", Database: "chat", Collection: "messages", Command: "aggregate",
+	if _, _, err := net.SplitHostPort(got[0].Remote); err != nil {
+		t.Errorf("finding names no connection: %v", err)
+	}
+	want := mongo.Finding{Client: "env-7", Remote: got[0].Remote, Database: "chat", Collection: "messages", Command: "aggregate",
 		Feature: "$facet", Path: "pipeline[1].$facet", Effect: mongo.Refused, Count: 2,
 		Why: got[0].Why, Page: got[0].Page}
 	if diff := cmp.Diff(want, got[0]); diff != "" {

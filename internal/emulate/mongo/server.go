@@ -49,6 +49,7 @@ type Server struct {
 	listener net.Listener
 	sessions map[*session]struct{}
 	embedded *embedded
+	closed   bool
 	running  sync.WaitGroup
 }
 
@@ -149,6 +150,7 @@ func (s *Server) closeDatabase() error {
 func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	return errors.Join(s.halt(), s.removeDir())
 }
 
@@ -159,6 +161,9 @@ func (s *Server) Restart(ctx context.Context) error {
 	defer s.mu.Unlock()
 	if err := s.halt(); err != nil {
 		return err
+	}
+	if s.closed {
+		return errors.New("restart MongoDB: it is closed")
 	}
 	return s.open(ctx)
 }

@@ -165,7 +165,7 @@ func (c *session) command(m message) error {
 		m.body = p.encode()
 		return m.write(c.upstream)
 	}
-	refused := c.server.guard.check(c.clientName(), cmd)
+	refused := c.server.guard.check(c.clientName(), c.client.RemoteAddr().String(), cmd)
 	if refused != nil && c.server.cfg.Strict {
 		return c.answer(m, p, refusal(*refused))
 	}
