@@ -47,6 +47,7 @@ interrupted, run it again: it goes on from what was made.`,
 	f.StringVar(&o.verify.app, "app", "librechat", "the app whose paths are checked: "+strings.Join(descriptionNames(), " or "))
 	f.StringVar(&o.verify.description, "describe", "", "`FILE` with a probe description (JSON) of another app")
 	f.BoolVar(&o.verify.quick, "quick", false, "shorten the checks' silences")
+	f.StringArrayVar(&o.verify.vars, "check-var", nil, "`NAME=VALUE` for the checks, such as email and password of a user; may be repeated")
 	return command
 }
 
@@ -79,7 +80,11 @@ func newDestroy(a *app) *cobra.Command {
 }
 
 func runDeploy(ctx context.Context, a *app, o deployOptions) error {
-	description, err := o.verify.load()
+	known, err := o.verify.describer()
+	if err != nil {
+		return err
+	}
+	vars, err := assignments("--check-var", o.verify.vars)
 	if err != nil {
 		return err
 	}
@@ -91,7 +96,7 @@ func runDeploy(ctx context.Context, a *app, o deployOptions) error {
 		d.Confirm = a.confirm
 	}
 	if !o.skip {
-		d.Verify = func(ctx context.Context, url string) error { return a.check(ctx, url, description, o.verify) }
+		d.Verify = func(ctx context.Context, url string) error { return a.check(ctx, url, known, vars, o.verify) }
 	}
 	result, err := d.Run(ctx)
 	if err != nil {
@@ -112,8 +117,13 @@ func runDeploy(ctx context.Context, a *app, o deployOptions) error {
 }
 
 // check verifies a deployment and writes the table where people look.
-func (a *app) check(ctx context.Context, url string, description probe.Description, o verifyOptions) error {
-	report, err := probe.Run(ctx, url, description, probe.Options{Quick: o.quick, Timeout: o.timeout})
+func (a *app) check(ctx context.Context, url string, known describe, vars map[string]string, o verifyOptions) error {
+	o.url = url
+	description, err := known(ctx, a, o, vars)
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", url, err)
+	}
+	report, err := probe.Run(ctx, url, description, probe.Options{Quick: o.quick, Timeout: o.timeout, Vars: vars})
 	if err != nil {
 		return err
 	}

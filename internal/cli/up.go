@@ -12,7 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/rehearse/chatapp"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
 	"github.com/aproorg/sluice/internal/ui"
@@ -144,6 +146,9 @@ func runUp(ctx context.Context, a *app, o upOptions) (err error) {
 		defer func() { err = errors.Join(err, stores.Close()) }()
 	}
 	view := newUpView(a)
+	if o.app == librechatApp && !o.librechat.log {
+		view.routine = new(librechat.Lines).Routine
+	}
 	config.Log = slog.New(&warnings{view: view})
 	view.starting(config)
 	world, err := rehearse.Start(ctx, config)
@@ -152,7 +157,14 @@ func runUp(ctx context.Context, a *app, o upOptions) (err error) {
 		return err
 	}
 	view.ready(world, time.Since(begin))
+	chat, _ := stores.(*chatapp.Chat)
+	if chat != nil {
+		view.user(librechat.UserEmail, librechat.UserPassword)
+	}
 	view.follow(ctx, world.Recorder)
+	if chat != nil {
+		view.note(chat.Budget(len(world.Lambda.Environments())).For(config.Concurrency))
+	}
 	view.ending()
 	err = world.Close(context.WithoutCancel(ctx))
 	view.ended()

@@ -31,6 +31,7 @@ type librechatOptions struct {
 	rate   float64
 	tokens int
 	first  time.Duration
+	log    bool
 }
 
 func (o *librechatOptions) addFlags(f *pflag.FlagSet) {
@@ -40,6 +41,7 @@ func (o *librechatOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.redis, "redis", "", "`URI` of a real Redis (default: an embedded one)")
 	f.BoolVar(&o.strict, "strict", false, "refuse what Amazon DocumentDB refuses, instead of reporting it")
 	f.StringVar(&o.state, "state-dir", "", "`DIR` that keeps the embedded database (default: a temporary one)")
+	f.BoolVar(&o.log, "app-log", false, "show all that LibreChat logs, not warnings and errors only")
 	f.IntVar(&o.tokens, "llm-tokens", 60, "length of the stub model's answers, in words")
 	f.Float64Var(&o.rate, "llm-rate", 20, "pace of the stub model, in words a second")
 	f.DurationVar(&o.first, "llm-first", 300*time.Millisecond, "silence of the stub model before its first word")

@@ -18,6 +18,8 @@ type upView struct {
 	terminal *ui.Terminal
 	json     *ui.JSON // nil for people
 	tally    timeline.Tally
+	// routine says which lines of an environment's output people need not see; nil is none.
+	routine func(environment, line string) bool
 }
 
 func newUpView(a *app) *upView {
@@ -31,11 +33,13 @@ func newUpView(a *app) *upView {
 // upEvent is one JSON line. Times are milliseconds.
 type upEvent struct {
 	Time  time.Time `json:"time"`
-	Event string    `json:"event"` // ready, request, environment, log, limit, store, warning, end
+	Event string    `json:"event"` // ready, user, request, environment, log, limit, store, warning, note, end
 
 	Viewer   string   `json:"viewer,omitempty"`
 	Timeline string   `json:"timeline,omitempty"`
 	Missing  []string `json:"missing,omitempty"` // what this machine cannot rehearse
+	Email    string   `json:"email,omitempty"`   // of the rehearsal's user
+	Password string   `json:"password,omitempty"`
 
 	Method      string  `json:"method,omitempty"`
 	Path        string  `json:"path,omitempty"`
@@ -83,6 +87,27 @@ func (v *upView) ready(w *rehearse.World, took time.Duration) {
 	t.Line("")
 	t.Line(t.Paint(ui.Dim, "  ready in "+ui.Duration(took)+"; environments start with the first requests; Ctrl-C ends it"))
 	t.Line("")
+}
+
+// user tells whom to log in as.
+func (v *upView) user(email, password string) {
+	if v.json != nil {
+		v.emit(upEvent{Event: "user", Email: email, Password: password})
+		return
+	}
+	v.terminal.Line("  " + v.terminal.Paint(ui.Bold, "log in as  ") + email + " / " + password + v.terminal.Paint(ui.Dim, "  (made in the first seconds; or register)"))
+	v.terminal.Line("")
+}
+
+// note shows a text that is not empty.
+func (v *upView) note(text string) {
+	switch {
+	case text == "":
+	case v.json != nil:
+		v.emit(upEvent{Event: "note", Note: text})
+	default:
+		v.terminal.Line(text)
+	}
 }
 
 func (v *upView) warn(text string) {
@@ -180,13 +205,17 @@ func (v *upView) requestLine(r timeline.Request) string {
 // lambdaLines are the lines that Lambda itself writes into a function's log.
 var lambdaLines = regexp.MustCompile(`^(START|END|REPORT|INIT_START|INIT_REPORT) `)
 
+// ansi are the colours that apps give their lines.
+var ansi = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
 // showOther shows what is no request's end: the app's output, limits, stores and
 // the ends of environments.
 func (v *upView) showOther(e timeline.Event) {
 	t := v.terminal
 	switch {
 	case e.Kind == timeline.Log && !lambdaLines.MatchString(e.Note):
-		if line := outputLine(e.Note); line != "" {
+		line := outputLine(ansi.ReplaceAllString(e.Note, ""))
+		if line != "" && (v.routine == nil || !v.routine(e.Environment, line)) {
 			t.Line(t.Paint(ui.Dim, ui.Pad(e.Environment, 7)+"│ "+ui.Clean(line)))
 		}
 	case e.Kind == timeline.Limit:

@@ -3,16 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/probe"
 	"github.com/aproorg/sluice/internal/ui"
 )
@@ -27,9 +22,7 @@ type verifyOptions struct {
 	timeout     time.Duration
 	vars        []string
 
-	// Of LibreChat.
-	endpoint, model string
-	resumable       bool
+	endpoint, model string // of LibreChat
 }
 
 func newVerify(a *app) *cobra.Command {
@@ -41,6 +34,7 @@ func newVerify(a *app) *cobra.Command {
 streams that are collected, errors that become pages, lost cookies, cut bodies,
 cache and security headers. The checks are the same for a rehearsal and for AWS.`,
 		Example: `  sluice verify http://127.0.0.1:8080
+  sluice verify http://127.0.0.1:8080 --app librechat
   sluice verify https://chat.example.com --app librechat --endpoint openAI --model gpt-4o --var email=… --var password=…
   sluice verify https://example.com --describe checks.json
   sluice verify http://127.0.0.1:8080 --quick --json`,
@@ -60,61 +54,13 @@ cache and security headers. The checks are the same for a rehearsal and for AWS.
 	f.StringArrayVar(&o.vars, "var", nil, "`NAME=VALUE` for ${NAME} in the description, such as a login's password; may be repeated")
 	f.StringVar(&o.endpoint, "endpoint", "", "LibreChat: `NAME` of the endpoint that is asked to stream (default: the rehearsal's stub)")
 	f.StringVar(&o.model, "model", "", "LibreChat: `NAME` of that endpoint's model (default: the stub's)")
-	f.BoolVar(&o.resumable, "resumable", false, "LibreChat v0.8.2-rc2 or later, which streams its answer to a request of its own")
 	return command
-}
-
-// descriptions are the apps whose paths are known.
-var descriptions = map[string]func(verifyOptions) probe.Description{
-	"demo":      func(verifyOptions) probe.Description { return probe.Demo() },
-	"librechat": librechatDescription,
-}
-
-func descriptionNames() []string { return slices.Sorted(maps.Keys(descriptions)) }
-
-// librechatDescription leaves out what needs a user where none is named: a new
-// deployment has none, and the probe says of each check that it was skipped.
-func librechatDescription(o verifyOptions) probe.Description {
-	design := librechat.StreamsInPost
-	if o.resumable {
-		design = librechat.GeneratesAfterPost
-	}
-	d := librechat.Description(design, or(o.endpoint, librechat.StubEndpoint), or(o.model, librechat.StubModel))
-	if !o.hasUser() {
-		d.Login, d.Cookies, d.Stream, d.Silence = nil, nil, nil, nil
-	}
-	return d
-}
-
-// hasUser tells whether --var names a user to log in as.
-func (o verifyOptions) hasUser() bool {
-	return slices.ContainsFunc(o.vars, func(v string) bool { return strings.HasPrefix(v, "email=") })
-}
-
-// load finds the description of the app's paths.
-func (o verifyOptions) load() (probe.Description, error) {
-	if o.description == "" {
-		known, ok := descriptions[o.app]
-		if !ok {
-			return probe.Description{}, &usageError{fmt.Errorf("no checks are known for app %q (hint: --app %s, or --describe FILE)", o.app, strings.Join(descriptionNames(), ", --app "))}
-		}
-		return known(o), nil
-	}
-	data, err := os.ReadFile(o.description)
-	if err != nil {
-		return probe.Description{}, fmt.Errorf("read the probe description: %w", err)
-	}
-	d, err := probe.ParseDescription(data)
-	if err != nil {
-		return probe.Description{}, fmt.Errorf("probe description %s: %w", o.description, err)
-	}
-	return d, nil
 }
 
 var errChecksFailed = errors.New("checks have failed")
 
 func runVerify(ctx context.Context, a *app, o verifyOptions) error {
-	description, err := o.load()
+	known, err := o.describer()
 	if err != nil {
 		return err
 	}
@@ -122,10 +68,11 @@ func runVerify(ctx context.Context, a *app, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	progress := ui.NewTerminal(a.Err, a.Getenv)
-	if o.app == librechatApp && o.description == "" && !o.hasUser() {
-		progress.Line("note: streams are not checked without a user: give --var email=… --var password=…")
+	description, err := known(ctx, a, o, vars)
+	if err != nil {
+		return err
 	}
+	progress := ui.NewTerminal(a.Err, a.Getenv)
 	report, err := probe.Run(ctx, o.url, description, probe.Options{
 		Quick: o.quick, Silence: o.silence, Timeout: o.timeout, Vars: vars,
 		Progress: func(r probe.Result, done bool) {

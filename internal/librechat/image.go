@@ -16,3 +16,10 @@ func ImageLinks() map[string]string {
 	}
 	return links
 }
+
+// ImageFiles are two files by which the image is known: the server and the page
+// of the built front end.
+func ImageFiles() []string {
+	r := Release{Dir: ImageRoot}
+	return []string{r.Command()[1], path.Join(r.SiteDir(), "index.html")}
+}

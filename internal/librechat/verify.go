@@ -6,22 +6,12 @@ import (
 	"github.com/aproorg/sluice/internal/probe"
 )
 
-// Description says by which paths `sluice verify` checks a LibreChat. It wants
-// the variables email and password of a user, and asks the given endpoint's
-// model to stream. With the stub model the question's mark sets length, pace
-// and silence; to another model it is a strange question.
-//
-// LibreChat refuses clients that are no browsers on /api/agents and /api/files;
-// the probe's own User-Agent passes.
-func Description(d Design, endpoint, model string) probe.Description {
+// Public says by which paths `sluice verify` checks a LibreChat that it has no
+// account on.
+func Public() probe.Description {
 	get := func(path string) *probe.Request {
 		return &probe.Request{Path: path}
 	}
-	login := probe.Request{Method: "POST", Path: "/api/auth/login",
-		Body:    `{"email":"${email}","password":"${password}"}`,
-		Capture: map[string]string{"token": "token"}}
-	again := login
-	again.Capture = nil
 	return probe.Description{
 		App: "librechat",
 		Site: &probe.Site{
@@ -31,14 +21,33 @@ func Description(d Design, endpoint, model string) probe.Description {
 		},
 		API:            get("/api/config"),
 		Errors:         []probe.Expect{{Request: *get("/api/user"), Status: 401}, {Request: *get("/api/convos"), Status: 401}},
-		Login:          &login,
 		Head:           get(ReadyPath),
 		NotModified:    get("/api/config"),
-		Cookies:        &probe.Cookies{Request: again, Names: []string{"refreshToken", "token_provider"}},
-		Stream:         stream(d, endpoint, model, "[llm tokens=${events} every=${interval_ms}ms first=100ms]"),
-		Silence:        stream(d, endpoint, model, "[llm tokens=3 every=100ms first=${silence_ms}ms]"),
 		HeartbeatEvent: "ping",
 	}
+}
+
+// Description adds to Public what needs an account: the variables email and
+// password are its user's. The given endpoint's model is asked to stream, unless
+// endpoint is empty. With the stub model the question's mark sets length, pace
+// and silence; to another model it is a strange question.
+//
+// LibreChat refuses clients that are no browsers on /api/agents and /api/files;
+// the probe's own User-Agent passes.
+func Description(d Design, endpoint, model string) probe.Description {
+	login := probe.Request{Method: "POST", Path: loginPath,
+		Body:    `{"email":"${email}","password":"${password}"}`,
+		Capture: map[string]string{"token": "token"}}
+	again := login
+	again.Capture = nil
+	p := Public()
+	p.Login = &login
+	p.Cookies = &probe.Cookies{Request: again, Names: []string{"refreshToken", "token_provider"}}
+	if endpoint != "" {
+		p.Stream = stream(d, endpoint, model, "[llm tokens=${events} every=${interval_ms}ms first=100ms]")
+		p.Silence = stream(d, endpoint, model, "[llm tokens=3 every=100ms first=${silence_ms}ms]")
+	}
+	return p
 }
 
 // stream asks a question and reads the answer.
