@@ -20,6 +20,8 @@ type control struct {
 	dir      string
 	dirfd    *os.File
 	oomKills int // before the processes that run now
+
+	stopped []int // where there is no cgroup: the processes that got SIGSTOP; guarded by Group.mu
 }
 
 const cgroupPrefix = "sluice-"

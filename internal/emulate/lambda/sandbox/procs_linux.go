@@ -24,7 +24,46 @@ func (g *Group) pids() []int {
 	return pids
 }
 
+// tree asks the kernel for the children of each process, which is quick; where
+// it was built without such lists, it reads the whole process table. A list is
+// only sure to be complete when its process is stopped.
+// https://man7.org/linux/man-pages/man5/proc_tid_children.5.html
 func (g *Group) tree() []int {
+	self := strconv.Itoa(os.Getpid())
+	if _, err := os.Stat("/proc/" + self + "/task/" + self + "/children"); err != nil {
+		return g.scan()
+	}
+	out := g.roots()
+	seen := map[int]bool{}
+	for i := 0; i < len(out); i++ {
+		for _, child := range childrenOf(out[i]) {
+			if !seen[child] {
+				seen[child] = true
+				out = append(out, child)
+			}
+		}
+	}
+	return out
+}
+
+// childrenOf reads the list of each thread: a child belongs to the one that made it.
+func childrenOf(pid int) []int {
+	dir := "/proc/" + strconv.Itoa(pid) + "/task"
+	threads, _ := os.ReadDir(dir)
+	var children []int
+	for _, t := range threads {
+		b, _ := os.ReadFile(dir + "/" + t.Name() + "/children")
+		for f := range strings.FieldsSeq(string(b)) {
+			if n, err := strconv.Atoi(f); err == nil {
+				children = append(children, n)
+			}
+		}
+	}
+	return children
+}
+
+// scan finds the tree in the process table.
+func (g *Group) scan() []int {
 	children := map[int][]int{}
 	dirs, _ := os.ReadDir("/proc")
 	for _, d := range dirs {
@@ -83,9 +122,11 @@ func kilobytes(status, key string) int64 {
 // clone3. The end of the first process of a PID namespace ends the rest.
 func (g *Group) kill() {
 	for range 100 {
-		pids := g.pids()
-		if g.dirfd == nil {
-			pids = slices.Concat(g.roots(), pids)
+		var pids []int
+		if g.dirfd != nil {
+			pids = g.pids()
+		} else {
+			pids = slices.Concat(g.roots(), g.scan())
 		}
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -98,12 +139,14 @@ func (g *Group) kill() {
 }
 
 // stop sends SIGSTOP until a look at the tree shows no process that has not got
-// it: one may fork while the others are stopped.
+// it: one may fork while the others are stopped. What is stopped makes no other
+// process, so that those which are let go are known.
 func (g *Group) stop(on bool) error {
 	if !on {
-		for _, pid := range g.tree() {
+		for _, pid := range g.stopped {
 			_ = syscall.Kill(pid, syscall.SIGCONT)
 		}
+		g.stopped = nil
 		return nil
 	}
 	sent := map[int]bool{}
@@ -112,6 +155,7 @@ func (g *Group) stop(on bool) error {
 		for _, pid := range g.tree() {
 			if !sent[pid] {
 				sent[pid] = true
+				g.stopped = append(g.stopped, pid)
 				_ = syscall.Kill(pid, syscall.SIGSTOP)
 			}
 		}
