@@ -2,14 +2,13 @@ package cli
 
 import (
 	"context"
-	"slices"
-	"strings"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/pflag"
 
 	"github.com/aproorg/sluice/internal/awsx"
 	"github.com/aproorg/sluice/internal/image"
-	"github.com/aproorg/sluice/internal/librechat"
 )
 
 // awsOptions are the flags of commands that call AWS themselves.
@@ -39,12 +38,12 @@ func (o awsOptions) registry(ctx context.Context, refs ...string) (image.Registr
 	return image.Registry{}, nil
 }
 
-// defaultLinks are LibreChat's, in the order of their paths.
-func defaultLinks() []image.Link {
-	var links []image.Link
-	for path, target := range librechat.ImageLinks() {
-		links = append(links, image.Link{Path: path, Target: target})
+// cacheDir is where what was learnt of images is kept, as the provider keeps it;
+// empty where the user has no such place.
+func cacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
 	}
-	slices.SortFunc(links, func(a, b image.Link) int { return strings.Compare(a.Path, b.Path) })
-	return links
+	return filepath.Join(dir, "sluice")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/ui"
 )
 
@@ -52,7 +53,7 @@ the base, tar:FILE (what docker save writes).`,
 	f.StringVar(&o.to, "to", "", "where the result goes: `REF` or oci:DIR; without a tag the tag follows from the digest")
 	f.StringVar(&o.arch, "arch", "amd64", "amd64 or arm64")
 	f.StringArrayVar(&o.links, "link", nil, "`PATH=TARGET`, a path of the image that becomes a link, such as /app/uploads=/tmp/uploads; may be repeated (default: LibreChat's)")
-	f.StringArrayVar(&o.expect, "expect", nil, "`PATH` that the base must hold; may be repeated")
+	f.StringArrayVar(&o.expect, "expect", nil, "`PATH` that the base must hold; may be repeated (default: two files of LibreChat's, or none with --link)")
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` added to the image's environment; may be repeated")
 	f.StringVar(&o.caBundle, "ca-bundle", "", "PEM `FILE` to add, such as DocumentDB's")
 	f.StringVar(&o.bootstrap, "bootstrap", "", "executable `FILE` to use as the bootstrap (default: sluice's own)")
@@ -76,7 +77,10 @@ func (o imageOptions) check() error {
 
 // options turns flags into what package image takes.
 func (o imageOptions) options(ctx context.Context, progress func(image.Event)) (image.Options, error) {
-	options := image.Options{Base: o.base, To: o.to, Arch: o.arch, Expect: o.expect, DryRun: o.dryRun, Progress: progress}
+	options := image.Options{Base: o.base, To: o.to, Arch: o.arch, Expect: o.expect, DryRun: o.dryRun, CacheDir: cacheDir(), Progress: progress}
+	if len(o.links) == 0 && len(o.expect) == 0 { // with links of its own it is another app's
+		options.Expect = librechat.ImageFiles()
+	}
 	var err error
 	if options.Env, err = assignments("--env", o.env); err != nil {
 		return options, err
@@ -103,7 +107,7 @@ func (o imageOptions) options(ctx context.Context, progress func(image.Event)) (
 
 func (o imageOptions) imageLinks() ([]image.Link, error) {
 	if len(o.links) == 0 {
-		return defaultLinks(), nil
+		return image.Links(librechat.ImageLinks()), nil
 	}
 	var links []image.Link
 	for _, l := range o.links {

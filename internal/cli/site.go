@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aproorg/sluice/internal/awsx"
+	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/site"
 	"github.com/aproorg/sluice/internal/ui"
 )
@@ -47,7 +48,7 @@ The front end comes from a directory, or straight out of an image's layers.`,
 	}
 	f := command.Flags()
 	f.StringVar(&o.from, "from", "", "`DIR`, image:REF, oci:DIR or tar:FILE")
-	f.StringVar(&o.path, "path", "", "`DIR` of the front end in the image (default "+site.DistPath+")")
+	f.StringVar(&o.path, "path", librechat.ImageSite, "`DIR` of the front end in the image")
 	f.StringVar(&o.bucket, "bucket", "", "`NAME` of the bucket")
 	f.StringVar(&o.owner, "bucket-owner", "", "`ACCOUNT` that must own the bucket (default: the one signed in)")
 	f.StringVar(&o.distribution, "distribution", "", "`ID` of the CloudFront distribution to invalidate paths of")
@@ -71,6 +72,8 @@ func (o siteOptions) check() error {
 		return &usageError{errors.New("--bucket is missing")}
 	case tasks != 1:
 		return &usageError{errors.New("want one of --from, --rollback and --remove")}
+	case o.path != librechat.ImageSite && !strings.Contains(o.from, ":"):
+		return &usageError{errors.New("--path is for an image: of a directory, name the front end's own by --from")}
 	case o.remove && o.dryRun:
 		return &usageError{errors.New("--remove has no --dry-run")}
 	}
@@ -139,7 +142,7 @@ func (o siteOptions) open(ctx context.Context) (*site.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return site.Open(ctx, site.From{Ref: o.from, Path: o.path, Registry: registry})
+	return site.Open(ctx, site.From{Ref: o.from, Path: o.path, CacheDir: cacheDir(), Registry: registry})
 }
 
 func (o siteOptions) apply(ctx context.Context, options site.Options) (site.Result, error) {

@@ -16,7 +16,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -39,6 +41,15 @@ const MaxSize = 10 << 30
 type Link struct {
 	Path   string `json:"path"`
 	Target string `json:"target"`
+}
+
+// Links turns paths with their targets into links, in the order of the paths.
+func Links(targets map[string]string) []Link {
+	var links []Link
+	for _, path := range slices.Sorted(maps.Keys(targets)) {
+		links = append(links, Link{path, targets[path]})
+	}
+	return links
 }
 
 // Options say which image to make. Base and Bootstrap are required.

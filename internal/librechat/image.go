@@ -2,9 +2,11 @@ package librechat
 
 import "path"
 
-// ImageRoot is where the official image has the app; its front end is below it
-// in client/dist.
-const ImageRoot = "/app"
+// Where the official image has the app, and the built front end below it.
+const (
+	ImageRoot = "/app"
+	ImageSite = ImageRoot + "/client/dist"
+)
 
 // ImageLinks are the paths of the image that the app writes to, each with the
 // place below /tmp that it must become a link to: nothing else is writable on
@@ -20,6 +22,5 @@ func ImageLinks() map[string]string {
 // ImageFiles are two files by which the image is known: the server and the page
 // of the built front end.
 func ImageFiles() []string {
-	r := Release{Dir: ImageRoot}
-	return []string{r.Command()[1], path.Join(r.SiteDir(), "index.html")}
+	return []string{Release{Dir: ImageRoot}.Command()[1], path.Join(ImageSite, "index.html")}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/librechat"
 )
 
 // instruction is one of a Dockerfile's, of its last stage or of an earlier one.
@@ -46,10 +47,6 @@ func dockerfile(t *testing.T) []instruction {
 // The Dockerfile and sluice_image with its defaults make the same of LibreChat.
 func TestDockerfileMakesTheSame(t *testing.T) {
 	made := configuration(t)
-	links := map[string]string{}
-	for _, link := range DefaultLinks() {
-		links[link.Path] = link.Target
-	}
 	seen := map[string]bool{}
 	for _, have := range dockerfile(t) {
 		if !have.last {
@@ -74,7 +71,7 @@ func TestDockerfileMakesTheSame(t *testing.T) {
 				t.Errorf("COPY %s", have.rest)
 			}
 		case "RUN":
-			if diff := cmp.Diff(links, linked(have.rest)); diff != "" {
+			if diff := cmp.Diff(librechat.ImageLinks(), linked(have.rest)); diff != "" {
 				t.Errorf("links: %s", diff)
 			}
 		default:
@@ -102,7 +99,7 @@ func TestDockerfileCompilesTheSame(t *testing.T) {
 // configuration is that of an image from a base like LibreChat's.
 func configuration(t *testing.T) v1.Config {
 	t.Helper()
-	o := image.Options{Base: base(t), Bootstrap: programBytes(t), Links: DefaultLinks(), Expect: DefaultExpect()}
+	o := image.Options{Base: base(t), Bootstrap: programBytes(t), Links: image.Links(librechat.ImageLinks()), Expect: librechat.ImageFiles()}
 	img, err := image.Compute(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -206,10 +206,7 @@ func (i *imageResource) options(ctx context.Context, plan *imageModel) (image.Op
 	options := image.Options{
 		Base: plan.Base.ValueString(), Arch: goArch(plan.Architecture.ValueString()),
 		CABundle: []byte(plan.CABundle.ValueString()), CacheDir: i.session.cacheDir,
-		Env: texts(plan.Environment), Labels: texts(plan.Labels), Expect: list(plan.Expect),
-	}
-	for from, to := range texts(plan.Links) {
-		options.Links = append(options.Links, image.Link{Path: from, Target: to})
+		Env: texts(plan.Environment), Labels: texts(plan.Labels), Expect: list(plan.Expect), Links: image.Links(texts(plan.Links)),
 	}
 	if !plan.Repository.IsUnknown() {
 		options.To = plan.Repository.ValueString()

@@ -4,49 +4,51 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/listdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/mapdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/aproorg/sluice/internal/image"
 	"github.com/aproorg/sluice/internal/librechat"
-	"github.com/aproorg/sluice/internal/site"
 )
-
-// app is LibreChat as its image holds it.
-var app = librechat.Release{Dir: librechat.ImageRoot}
-
-// DefaultLinks are for the paths that LibreChat writes to.
-func DefaultLinks() []image.Link {
-	var links []image.Link
-	for path, target := range librechat.ImageLinks() {
-		links = append(links, image.Link{Path: path, Target: target})
-	}
-	return links
-}
-
-// DefaultExpect are two files by which LibreChat's image is known.
-func DefaultExpect() []string { return []string{app.Command()[1], app.SiteDir() + "/" + site.Index} }
 
 func defaultLinks() types.Map {
 	links := map[string]attr.Value{}
-	for _, link := range DefaultLinks() {
-		links[link.Path] = types.StringValue(link.Target)
+	for path, target := range librechat.ImageLinks() {
+		links[path] = types.StringValue(target)
 	}
 	return types.MapValueMust(types.StringType, links)
 }
 
-func defaultExpect() types.List {
-	var paths []attr.Value
-	for _, path := range DefaultExpect() {
-		paths = append(paths, types.StringValue(path))
+// defaultExpect are LibreChat's files where the links are LibreChat's too: with
+// links of its own the base is another app's, of which nothing is known.
+type defaultExpect struct{}
+
+func (defaultExpect) Description(context.Context) string {
+	return "LibreChat's files, unless links are given"
+}
+
+func (d defaultExpect) MarkdownDescription(ctx context.Context) string { return d.Description(ctx) }
+
+func (defaultExpect) PlanModifyList(ctx context.Context, request planmodifier.ListRequest, r *planmodifier.ListResponse) {
+	if !request.ConfigValue.IsNull() {
+		return
 	}
-	return types.ListValueMust(types.StringType, paths)
+	var links types.Map
+	if r.Diagnostics.Append(request.Config.GetAttribute(ctx, path.Root("links"), &links)...); r.Diagnostics.HasError() {
+		return
+	}
+	files := []attr.Value{}
+	if links.IsNull() {
+		for _, file := range librechat.ImageFiles() {
+			files = append(files, types.StringValue(file))
+		}
+	}
+	r.PlanValue = types.ListValueMust(types.StringType, files)
 }
 
 func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, r *resource.SchemaResponse) {
@@ -73,8 +75,8 @@ func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, r *res
 				Default:             mapdefault.StaticValue(defaultLinks()),
 				MarkdownDescription: "Paths that the app writes to, each with the place below `/tmp` that it becomes a link to. By default LibreChat's."},
 			"expect": schema.ListAttribute{Optional: true, Computed: true, ElementType: types.StringType,
-				Default:             listdefault.StaticValue(defaultExpect()),
-				MarkdownDescription: "Files that the base must hold, or nothing is pushed. By default two of LibreChat's."},
+				PlanModifiers:       []planmodifier.List{defaultExpect{}},
+				MarkdownDescription: "Files that the base must hold, or nothing is pushed. By default two of LibreChat's, or none where `links` are given."},
 			"ca_bundle":   optional("Certificates in PEM for `/opt/sluice/ca.pem`, such as DocumentDB's. `environment` names that file as the app wants it."),
 			"environment": schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Environment added to the base's. The function's own goes over it. No secrets."},
 			"labels":      schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Labels added to the base's."},

@@ -16,15 +16,12 @@ import (
 	"github.com/aproorg/sluice/internal/image"
 )
 
-// DistPath is where an image of LibreChat's holds the built front end.
-const DistPath = "/app/client/dist"
-
 // From says where a site comes from.
 type From struct {
 	// Ref is a directory, or "image:REF", "oci:DIR" or "tar:FILE" for an image
 	// that holds the site (see image.Options.Base).
 	Ref string
-	// Path is the directory in the image; DistPath when empty.
+	// Path is the directory in the image, and without meaning for a directory.
 	Path string
 	// Arch is the image's architecture. A site has none: when empty, any will do.
 	Arch string
@@ -59,7 +56,9 @@ func Open(ctx context.Context, from From) (*Source, error) {
 	if !registry && !strings.HasPrefix(ref, "oci:") && !strings.HasPrefix(ref, "tar:") {
 		return openDir(ref)
 	}
-	from.Path = orDefault(from.Path, DistPath)
+	if from.Path == "" {
+		return nil, fmt.Errorf("site of image %s: no directory in the image given", ref)
+	}
 	img, err := from.image(ctx, ref)
 	if err != nil {
 		return nil, err

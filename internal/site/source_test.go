@@ -58,7 +58,7 @@ func clientImage(t *testing.T, arch string) (ref string) {
 
 func TestOutOfAnImage(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64"} {
-		source, err := site.Open(t.Context(), site.From{Ref: clientImage(t, arch)})
+		source, err := site.Open(t.Context(), site.From{Ref: clientImage(t, arch), Path: "/app/client/dist"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestOutOfAnImage(t *testing.T) {
 
 // The layers are read once: the second time they are not even there.
 func TestOutOfAnImageOnce(t *testing.T) {
-	from := site.From{Ref: clientImage(t, "amd64"), CacheDir: t.TempDir()}
+	from := site.From{Ref: clientImage(t, "amd64"), Path: "/app/client/dist", CacheDir: t.TempDir()}
 	for range 2 {
 		source, err := site.Open(t.Context(), from)
 		if err != nil {
