@@ -70,7 +70,7 @@ func relayConfig(e *environment) relay.Config {
 		API: e.api, App: e.app,
 		Events:     proxyevent.Reader{BasePath: s.BasePath, PublicHost: s.PublicHost, ForwardedHops: s.ForwardedHops},
 		EventsPath: s.EventsPath, OriginSecret: string(s.OriginSecret), Buffered: s.Buffered,
-		Heartbeat: s.Heartbeat, EarlyHeaders: s.EarlyHeaders,
+		Heartbeat: s.Heartbeat, EarlyHeaders: s.EarlyHeaders, SilenceLimit: s.SilenceLimit,
 		DeadlineMargin: s.DeadlineMargin, DeadlineEvent: s.DeadlineEvent, Logger: e.cfg.Logger,
 	}
 }

@@ -168,6 +168,17 @@ func TestHeartbeats(t *testing.T) {
 	}
 }
 
+func TestSilenceLimit(t *testing.T) {
+	w := start(t, goApp("bin"), "SLUICE_HEARTBEAT=60ms", "SLUICE_SILENCE_LIMIT=400ms")
+	got := w.do(get("/events?n=2&every=2000"))
+	if got.broken() == "" || strings.Count(got.body, "event: ping") < 3 {
+		t.Errorf("a silent stream ended as %v: %s", got.trailer, got.body)
+	}
+	if got = w.do(get("/events?n=4&every=200")); got.broken() != "" {
+		t.Errorf("a stream that speaks was broken off: %v", got.trailer)
+	}
+}
+
 func TestEarlyHeaders(t *testing.T) {
 	w := start(t, goApp("bin"), "SLUICE_HEARTBEAT=50ms", "SLUICE_EARLY_HEADERS=100ms")
 	accept := map[string]string{"Accept": "text/event-stream"}

@@ -120,8 +120,17 @@ func (r Release) Bootstrap() map[string]string {
 	if r.ReadyLog != "" {
 		s["SLUICE_READY_LOG"] = r.ReadyLog
 	}
+	if r.Design == GeneratesAfterPost {
+		s["SLUICE_SILENCE_LIMIT"] = silenceLimit
+	}
 	return s
 }
+
+// silenceLimit breaks off a stream whose generation may be gone: a process was
+// killed, or Redis was away when the last event was published. The client asks
+// again and gets the last event, or hears that there is none. A model that thinks
+// for longer costs a reconnect.
+const silenceLimit = "2m"
 
 // Break stands for no last event: the stream is broken off.
 const Break = "break"

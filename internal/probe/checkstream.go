@@ -9,10 +9,24 @@ import (
 const bufferHint = "a hop collects the answer: the integration's response transfer mode must be STREAM and its URI end in " +
 	"/response-streaming-invocations, the stage redeployed since, and no proxy in between may buffer or compress text/event-stream"
 
+// checkCadence judges a stream that is started by one request and read by another a second time where it fails: its
+// reader may have been a cold start, which comes when all has been said.
 func checkCadence(ctx context.Context, s *session) (finding, error) {
 	if s.d.Stream == nil {
 		return finding{}, s.absent("event stream")
 	}
+	f, err := s.cadence(ctx)
+	if err == nil || s.d.Stream.Start == nil || ctx.Err() != nil {
+		return f, err
+	}
+	first := f.detail
+	if f, err = s.cadence(ctx); err == nil && first != "" {
+		f.detail += " (the first reader came late: " + first + ")"
+	}
+	return f, err
+}
+
+func (s *session) cadence(ctx context.Context) (finding, error) {
 	r, err := s.record(ctx, s.d.Stream)
 	if err != nil {
 		return finding{}, err

@@ -17,8 +17,8 @@ type eventStream struct {
 	quit    chan struct{}
 	rest    []byte
 	err     error
-	// last is when something was sent.
-	last time.Time
+	// last is when something was sent, heard when the app last said something.
+	last, heard time.Time
 }
 
 type chunk struct {
@@ -52,7 +52,7 @@ func fromBody(body io.Reader) source {
 
 // newEventStream starts reading. stop must be called.
 func (inv *invocation) newEventStream(from source) *eventStream {
-	s := &eventStream{inv: inv, chunks: make(chan chunk), quit: make(chan struct{}), last: time.Now()}
+	s := &eventStream{inv: inv, chunks: make(chan chunk), quit: make(chan struct{}), last: time.Now(), heard: time.Now()}
 	go func() {
 		defer close(s.chunks)
 		emit := func(data []byte) bool { return s.emit(chunk{data: data}) }
@@ -112,6 +112,7 @@ func (s *eventStream) next() ([]byte, error) {
 
 func (s *eventStream) take(c chunk) ([]byte, error) {
 	s.scanner.Feed(c.data)
+	s.heard = time.Now()
 	if c.err == nil || c.err == io.EOF {
 		return c.data, c.err
 	}
@@ -129,6 +130,9 @@ func (s *eventStream) untilWake() time.Duration {
 	if beat := s.last.Add(s.inv.cfg.Heartbeat); s.inv.cfg.Heartbeat > 0 && s.scanner.Between() && beat.Before(wake) {
 		wake = beat
 	}
+	if silent := s.heard.Add(s.inv.cfg.SilenceLimit); s.inv.cfg.SilenceLimit > 0 && silent.Before(wake) {
+		wake = silent
+	}
 	return wake.Sub(now)
 }
 
@@ -142,6 +146,9 @@ func (s *eventStream) wake(now time.Time) (data []byte, err error, ok bool) {
 	case !now.Before(s.inv.cut) && between, !now.Before(s.inv.cut.Add(s.inv.margin / 2)):
 		s.inv.log.Warn("an event stream was broken off at the deadline", "path", s.inv.req.Path)
 		return nil, &runtimeapi.Failure{Type: "Sluice.Deadline", Message: errCut.Error()}, true
+	case s.inv.cfg.SilenceLimit > 0 && now.Sub(s.heard) >= s.inv.cfg.SilenceLimit:
+		s.inv.log.Warn("a silent event stream was broken off", "path", s.inv.req.Path)
+		return nil, &runtimeapi.Failure{Type: "Sluice.Silent", Message: "the app has said nothing for " + s.inv.cfg.SilenceLimit.String()}, true
 	case between && s.inv.cfg.Heartbeat > 0 && now.Sub(s.last) >= s.inv.cfg.Heartbeat:
 		return []byte(sse.Ping), nil, true
 	}

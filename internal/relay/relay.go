@@ -36,8 +36,10 @@ type Config struct {
 	// Buffered is set where the gateway does not take streams.
 	Buffered bool
 
-	Heartbeat      time.Duration
-	EarlyHeaders   time.Duration
+	Heartbeat    time.Duration
+	EarlyHeaders time.Duration
+	// SilenceLimit breaks off an event stream on which the app has said nothing for so long. Heartbeats are not the app's.
+	SilenceLimit   time.Duration
 	DeadlineMargin time.Duration
 	// DeadlineEvent is the data of the last event of a stream cut at the deadline; empty breaks the stream.
 	DeadlineEvent string

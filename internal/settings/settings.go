@@ -43,6 +43,7 @@ type Settings struct {
 	EventsPath    string
 
 	Heartbeat      time.Duration
+	SilenceLimit   time.Duration
 	EarlyHeaders   time.Duration
 	DeadlineMargin time.Duration
 	// DeadlineEvent is the data of the last event of a stream that is cut; empty breaks the stream off.

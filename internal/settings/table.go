@@ -59,6 +59,8 @@ var table = []variable{
 
 	{Setting{"SLUICE_HEARTBEAT", "15s", "an event stream silent for so long gets an event `ping`; 0 is off"},
 		func(s *Settings, v string) error { return duration(&s.Heartbeat, v, 0) }},
+	{Setting{"SLUICE_SILENCE_LIMIT", "0", "an event stream on which the app has said nothing for so long is broken off, for clients that then resume; heartbeats do not count; 0 is off"},
+		func(s *Settings, v string) error { return duration(&s.SilenceLimit, v, 0) }},
 	{Setting{"SLUICE_EARLY_HEADERS", "0", "a request that accepts text/event-stream and has no answer after this time gets a 200 with pings; the app's own status is then only known to the stream; 0 is off"},
 		func(s *Settings, v string) error { return duration(&s.EarlyHeaders, v, 0) }},
 	{Setting{"SLUICE_DEADLINE_MARGIN", "5s", "time before Lambda's timeout at which a response is ended; never more than a quarter of the time given"},
