@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -20,7 +21,9 @@ import (
 //   - CloudFront distributions: moto keeps a few of their fields and answers with
 //     defaults for the rest.
 //   - ElastiCache DescribeCacheClusters for the nodes of a replication group: moto
-//     keeps the group and makes no nodes.
+//     keeps the group and makes no nodes. A deleted group is "deleting" for ever,
+//     and a subnet group cannot be deleted.
+//   - API Gateway's account settings: moto refuses to take the log role away again.
 type gaps struct {
 	next http.Handler // moto
 
@@ -29,6 +32,7 @@ type gaps struct {
 	policies  map[string][]byte // inner XML of the configuration
 	sites     map[string][]byte // distributions, likewise
 	siteTags  []byte            // inner XML
+	logRole   string            // of API Gateway's account settings
 	groups    map[string]string // security group of a replication group's nodes
 }
 
@@ -53,6 +57,8 @@ func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.function(w, r, strings.Split(strings.Trim(strings.TrimPrefix(r.URL.Path, cloudfront+"function"), "/"), "/"))
 	case strings.HasPrefix(r.URL.Path, cloudfront+"response-headers-policy"):
 		g.policy(w, r, strings.Trim(strings.TrimPrefix(r.URL.Path, cloudfront+"response-headers-policy"), "/"))
+	case r.URL.Path == "/account":
+		g.account(w, r)
 	case strings.HasPrefix(r.URL.Path, cloudfront+"distribution"):
 		g.distribution(w, r, strings.Trim(strings.TrimPrefix(r.URL.Path, cloudfront+"distribution"), "/"))
 	case r.URL.Path == cloudfront+"tagging" && r.Method == http.MethodGet:
@@ -194,6 +200,26 @@ func (g *gaps) distribution(w http.ResponseWriter, r *http.Request, id string) {
 		`<ActiveTrustedKeyGroups><Enabled>false</Enabled><Quantity>0</Quantity></ActiveTrustedKeyGroups><DomainName>d111111abcdef8.cloudfront.net</DomainName><DistributionConfig>%[2]s</DistributionConfig></Distribution>`, id, config)
 }
 
+func (g *gaps) account(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var patch struct {
+		PatchOperations []struct{ Path, Value string } `json:"patchOperations"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&patch)
+	for _, p := range patch.PatchOperations {
+		if p.Path == "/cloudwatchRoleArn" {
+			g.logRole = p.Value
+		}
+	}
+	settings := map[string]any{"throttleSettings": map[string]any{"burstLimit": 5000, "rateLimit": 10000}, "features": []string{}, "apiKeyVersion": "4"}
+	if g.logRole != "" {
+		settings["cloudwatchRoleArn"] = g.logRole
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(settings)
+}
+
 // elasticache answers for node 001 of any group that is asked for by name.
 func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
@@ -205,8 +231,17 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 	if form.Get("Action") == "CreateReplicationGroup" {
 		g.groups[form.Get("ReplicationGroupId")] = form.Get("SecurityGroupIds.SecurityGroupId.1")
 	}
+	name := form.Get("ReplicationGroupId")
 	if form.Get("Action") == "DeleteReplicationGroup" {
-		delete(g.groups, form.Get("ReplicationGroupId"))
+		g.groups[name] = "" // gone
+	}
+	if status, ok := g.groups[name]; ok && status == "" && form.Get("Action") == "DescribeReplicationGroups" {
+		notFound(w, "ReplicationGroupNotFoundFault")
+		return
+	}
+	if form.Get("Action") == "DeleteCacheSubnetGroup" {
+		fmt.Fprint(w, `<DeleteCacheSubnetGroupResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"/>`)
+		return
 	}
 	group, member := strings.CutSuffix(id, "-001")
 	if form.Get("Action") != "DescribeCacheClusters" || !member || g.groups[group] == "" {

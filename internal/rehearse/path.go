@@ -220,6 +220,21 @@ func (w *World) environment() map[string]string {
 	if w.cfg.App.ReadyPath != "" {
 		env["SLUICE_READY_PATH"] = w.cfg.App.ReadyPath
 	}
+	dropColdStart(env, w.cfg.App)
 	maps.Copy(env, w.cfg.App.Env)
 	return env
+}
+
+// dropColdStart takes from the stack's environment what names things of the
+// deployed app that this one does not have: parameters and objects where no
+// emulated AWS is told of, and paths of an image where there is no image.
+func dropColdStart(env map[string]string, app App) {
+	if app.Env["AWS_ENDPOINT_URL"] == "" && app.Env["AWS_ENDPOINT_URL_SSM"] == "" {
+		for _, name := range []string{"SLUICE_SECRETS", "SLUICE_ENV_S3", "SLUICE_ENV_PARAMETER", "SLUICE_CONFIG_S3", "SLUICE_CONFIG_REPLACE"} {
+			delete(env, name)
+		}
+	}
+	if app.Root == "" {
+		delete(env, "SLUICE_WRITABLE")
+	}
 }

@@ -9,6 +9,8 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
+//go:generate go test ../../infrastructure/terraform -count=1 -timeout=15m -run=TestExtract$ -update
+
 // defaultPlan is the extract of the plan of infrastructure/terraform/environments/dev.
 //
 //go:embed default.json

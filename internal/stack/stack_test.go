@@ -48,9 +48,9 @@ func TestParseNamesWhatItDoesNotUnderstand(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
 		"json":        {plan, "{", "read plan"},
 		"other file":  {plan, `{"a": 1}`, "planned_values"},
-		"integration": {`"type": "MOCK"`, `"type": "HTTP"`, `aws_api_gateway_integration.options["api"]: type is "HTTP"`},
+		"integration": {`"type": "MOCK"`, `"type": "HTTP"`, `aws_api_gateway_integration.options["/api/*"]: type is "HTTP"`},
 		"mistyped":    {`"memory_size": `, `"memory_size": "x", "was": `, "aws_lambda_function.this: memory_size is string"},
-		"no function": {`"type": "aws_lambda_function"`, `"type": "aws_lambda_layer"`, "has no aws_lambda_function"},
+		"no function": {`"type": "aws_lambda_function"`, `"type": "aws_lambda_layer"`, "no aws_lambda_function"},
 		"policy":      {"4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "unknown-policy", `cache_policy_id "unknown-policy"`},
 		"origin":      {`"target_origin_id": "site"`, `"target_origin_id": "nowhere"`, `"nowhere" is no origin`},
 	} {

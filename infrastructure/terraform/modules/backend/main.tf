@@ -31,6 +31,7 @@ resource "aws_ecr_lifecycle_policy" "this" {
 }
 
 module "files" {
+  #checkov:skip=CKV_TF_1:a registry module is named by its exact version; a commit hash would take it from git, past the registry
   source  = "terraform-aws-modules/s3-bucket/aws"
   version = "5.10.0"
 

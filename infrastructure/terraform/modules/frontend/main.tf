@@ -7,6 +7,7 @@ data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
 
 module "site" {
+  #checkov:skip=CKV_TF_1:a registry module is named by its exact version; a commit hash would take it from git, past the registry
   source  = "terraform-aws-modules/s3-bucket/aws"
   version = "5.10.0"
 
@@ -55,6 +56,7 @@ data "aws_acm_certificate" "this" {
 }
 
 module "distribution" {
+  #checkov:skip=CKV_TF_1:a registry module is named by its exact version; a commit hash would take it from git, past the registry
   source  = "terraform-aws-modules/cloudfront/aws"
   version = "6.6.0"
 
