@@ -61,9 +61,18 @@ func (o environmentDir) deployment(ctx context.Context, a *app) (*deploy.Deploym
 	}
 	return &deploy.Deployment{
 		Infra: workspace, Vars: vars,
-		Prepare:  func(context.Context) error { _, err := installProvider(a); return err },
+		Prepare:  func(context.Context) error { return o.prepare(a) },
 		Progress: newStepView(a).show,
 	}, nil
+}
+
+// prepare lets init find this very executable as the provider, and take it.
+func (o environmentDir) prepare(a *app) error {
+	files, err := installProvider(a)
+	if err != nil {
+		return err
+	}
+	return provider.Relock(o.dir, files[0])
 }
 
 // installProvider puts this executable where both tools look for the provider.
@@ -72,9 +81,17 @@ func installProvider(a *app) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find sluice's own executable: %w", err)
 	}
-	dir, err := provider.PluginDir()
+	places, err := provider.Places(a.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	return provider.Install(executable, provider.Version, dir)
+	var all []string
+	for _, dir := range places {
+		files, err := provider.Install(executable, provider.Version, dir)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, files...)
+	}
+	return all, nil
 }

@@ -14,7 +14,9 @@ func newInit(a *app) *cobra.Command {
 		Short: "Install Sluice's Terraform provider where tofu and terraform look",
 		Long: `Init copies this executable to the plugin directory of OpenTofu and Terraform, as
 the provider aproorg/sluice, so that a plain "tofu init && tofu apply" works in an
-environment. Deploy, plan and destroy do the same by themselves.`,
+environment. Where your CLI configuration (TF_CLI_CONFIG_FILE, ~/.tofurc or
+~/.terraformrc) says where providers come from, it is copied there too. Deploy,
+plan and destroy do the same by themselves.`,
 		Example: "  sluice init && tofu -chdir=" + shippedEnvironment + " init",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runInit(cmd.Context(), a) },

@@ -23,18 +23,8 @@ func Started(arg0 string) bool {
 // registries are where each tool looks "aproorg/sluice" up.
 var registries = []string{"registry.opentofu.org", "registry.terraform.io"}
 
-// PluginDir is where OpenTofu and Terraform look for providers by themselves.
-// https://opentofu.org/docs/cli/config/config-file/#implied-local-mirror-directories
-func PluginDir() (string, error) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("find the plugin directory: %w", err)
-	}
-	return filepath.Join(home, ".terraform.d", "plugins"), nil
-}
-
 // Install puts the executable file binary into the mirror directory dir (see
-// PluginDir) as the provider's version, such as 1.2.3, for both tools. It
+// Places) as the provider's version, such as 1.2.3, for both tools. It
 // returns the files. Ones that are the same already stay untouched.
 func Install(binary, version, dir string) ([]string, error) {
 	var installed []string
