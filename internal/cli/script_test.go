@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -51,7 +52,9 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SOURCE", source(t))
-			env.Setenv("GOCACHE", goCache(t))
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("GOCACHE", goEnv(t, "GOCACHE"))
+			env.Setenv("GOMODCACHE", goEnv(t, "GOMODCACHE"))
 			env.Setenv("XDG_CACHE_HOME", filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(bootstrap)))))
 			return nil
 		},
@@ -76,16 +79,14 @@ func source(t *testing.T) string {
 	return dir
 }
 
-func goCache(t *testing.T) string {
+// goEnv is where Go has its caches, which scripts with a home of their own share.
+func goEnv(t *testing.T, name string) string {
 	t.Helper()
-	if dir := os.Getenv("GOCACHE"); dir != "" {
-		return dir
-	}
-	dir, err := os.UserCacheDir()
+	out, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("go env %s: %v", name, err)
 	}
-	return filepath.Join(dir, "go-build")
+	return strings.TrimSpace(string(out))
 }
 
 // take-port NAME listens on a port for the rest of the script and sets $NAME to
