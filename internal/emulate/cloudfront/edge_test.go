@@ -132,6 +132,34 @@ func TestCustomErrorResponses(t *testing.T) {
 	}
 }
 
+// TestErrorsThatAreNotKept: CloudFront keeps an error for 10 s, under CachingDisabled too, and whatever the origin says;
+// a custom error response without a page and with a TTL of 0 is what ends that.
+func TestErrorsThatAreNotKept(t *testing.T) {
+	for _, ttl := range []time.Duration{10 * time.Second, 0} {
+		for _, status := range []int{404, 414, 500, 501, 502, 503, 504} {
+			asked := 0
+			edge, _ := newDistribution(t, nil, func(w http.ResponseWriter, r *http.Request) {
+				asked++
+				w.Header().Set("Cache-Control", "no-store")
+				w.WriteHeader(status)
+				io.WriteString(w, "the app's own words")
+			}, func(c *Config) {
+				if ttl == 0 {
+					c.Distribution.CustomErrorResponses = []stack.CustomErrorResponse{{ErrorCode: status}}
+				}
+			})
+			for range 3 {
+				if res, body := do(t, "GET", edge.URL+"/api/x", nil); res.StatusCode != status || body != "the app's own words" {
+					t.Errorf("%d: %d %q", status, res.StatusCode, body)
+				}
+			}
+			if want := map[bool]int{true: 3, false: 1}[ttl == 0]; asked != want {
+				t.Errorf("%d with %s: the origin was asked %d times, want %d", status, ttl, asked, want)
+			}
+		}
+	}
+}
+
 func TestOriginThatCannotBeReached(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	closed.Close()

@@ -48,7 +48,7 @@ func (em *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	em.emit(v, timeline.Event{Kind: timeline.RequestStart, Method: r.Method, Path: r.URL.Path})
-	if err := em.dispatch(v); err != nil {
+	if err := em.dispatch(r.Context(), v); err != nil {
 		em.refuse(w, r, id, err)
 		return
 	}

@@ -28,6 +28,9 @@ type Config struct {
 	// Concurrency is the most environments at a time; 0 means 10, the quota of a new
 	// account. The function's ReservedConcurrency lowers it.
 	Concurrency int
+	// Queue lets an invocation wait for an environment where Lambda would throttle
+	// it: for an app of which this machine can run only one.
+	Queue bool
 	// NoFreeze lets the processes run between invocations, as Lambda never does.
 	NoFreeze bool
 	// NoMemoryLimit lets the processes take what they want, as Lambda never does.
@@ -88,8 +91,8 @@ type Emulator struct {
 
 	mu      sync.Mutex
 	envs    map[string]*environment
-	idle    []*environment // most recently used last
-	waiters []chan *environment
+	idle    []*environment      // most recently used last
+	waiters []chan *environment // each holds one; closed instead where there is room for a new one, or no room ever
 	made    int
 	closing bool
 
@@ -244,6 +247,7 @@ func (em *Emulator) Close(ctx context.Context) error {
 		return nil
 	}
 	em.closing = true
+	em.dismiss()
 	em.mu.Unlock()
 	close(em.stop)
 	done := make(chan struct{})

@@ -50,6 +50,50 @@ func TestScaleOut(t *testing.T) {
 	}
 }
 
+// TestQueue: with one environment all are served, one after the other, also by one that is made after its forerunner
+// was killed; who has gone away is not.
+func TestQueue(t *testing.T) {
+	w := start(t, func(cfg *lambda.Config) { cfg.Concurrency, cfg.Queue = 1, true })
+	w.invoke(event{})
+	w.frozen()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	var served, gone, failed atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 6 {
+		wg.Go(func() {
+			ctx := ctx
+			if i < 5 {
+				ctx = t.Context()
+				time.Sleep(time.Duration(i) * 20 * time.Millisecond)
+			} else {
+				time.Sleep(150 * time.Millisecond) // the last in the queue
+			}
+			out, err := w.client.Invoke(ctx, &awslambda.InvokeInput{FunctionName: aws.String("chat"), Payload: payload(event{Do: "sleep", Millis: 300})})
+			switch {
+			case ctx.Err() != nil:
+				gone.Add(1)
+			case err != nil:
+				t.Error(err)
+			case out.FunctionError != nil:
+				failed.Add(1)
+			default:
+				served.Add(1)
+			}
+		})
+	}
+	time.Sleep(450 * time.Millisecond)
+	w.em.KillAll() // the second one fails; the third waits for a new environment
+	wg.Wait()
+	if served.Load() != 4 || failed.Load() != 1 || gone.Load() != 1 || len(w.em.Environments()) != 1 {
+		t.Errorf("%d served, %d failed, %d gone, %d environments; want 4, 1, 1, 1", served.Load(), failed.Load(), gone.Load(), len(w.em.Environments()))
+	}
+	w.frozen()
+	if n := w.em.Environments()[0].Invocations; n != 3 {
+		t.Errorf("the second environment has served %d, want 3: nobody waits for what comes of the one who left", n)
+	}
+}
+
 // TestClientGone: the invocation goes on.
 func TestClientGone(t *testing.T) {
 	var file string

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -79,6 +80,7 @@ func (em *Emulator) all(f func(*environment)) {
 // Reasons for which no environment takes an invocation.
 var (
 	errThrottled = &apiError{429, "TooManyRequestsException", "Rate Exceeded.", "ConcurrentInvocationLimitExceeded"}
+	errLeft      = &apiError{499, "ClientGone", "The client went away before an environment was free.", ""}
 	errClosing   = &apiError{503, "ServiceException", "The rehearsal is shutting down.", ""}
 )
 
@@ -90,35 +92,44 @@ const handover = 25 * time.Millisecond
 
 // dispatch gives the invocation to the environment that was used last, or to a
 // new one. Lambda has no queue for synchronous invocations.
-func (em *Emulator) dispatch(v *invocation) error {
+func (em *Emulator) dispatch(ctx context.Context, v *invocation) error {
 	em.mu.Lock()
 	defer em.mu.Unlock()
-	if em.closing {
-		return errClosing
+	for {
+		if em.closing {
+			return errClosing
+		}
+		e := em.popIdle()
+		if e == nil {
+			e = em.awaitHandover()
+		}
+		switch {
+		case e != nil:
+			e.jobs <- v
+			return nil
+		case em.closing: // meanwhile
+			return errClosing
+		case len(em.envs) < em.cfg.Concurrency:
+			if err := em.create(false, v); err != nil {
+				em.cfg.Log.Error("no new environment", "error", err)
+				return &apiError{500, "ServiceException", "The machine could not make an execution environment: " + err.Error(), ""}
+			}
+			return nil
+		case !em.cfg.Queue:
+			return errThrottled
+		}
+		if e := em.await(ctx, nil); e != nil {
+			e.jobs <- v
+			return nil
+		}
+		if ctx.Err() != nil {
+			return errLeft
+		}
 	}
-	e := em.popIdle()
-	if e == nil {
-		e = em.awaitHandover()
-	}
-	if e != nil {
-		e.jobs <- v
-		return nil
-	}
-	if em.closing { // meanwhile
-		return errClosing
-	}
-	if len(em.envs) >= em.cfg.Concurrency {
-		return errThrottled
-	}
-	if err := em.create(false, v); err != nil {
-		em.cfg.Log.Error("no new environment", "error", err)
-		return &apiError{500, "ServiceException", "The machine could not make an execution environment: " + err.Error(), ""}
-	}
-	return nil
 }
 
-// awaitHandover waits, without the lock, for an environment that is about to
-// become idle. Called with em.mu held.
+// awaitHandover waits for an environment that is about to become idle. Called
+// with em.mu held.
 func (em *Emulator) awaitHandover() *environment {
 	var wait time.Duration
 	for _, e := range em.envs {
@@ -127,16 +138,24 @@ func (em *Emulator) awaitHandover() *environment {
 	if wait <= 0 {
 		return nil
 	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	return em.await(context.Background(), timer.C)
+}
+
+// await waits, without the lock, until an environment is handed over; nil means
+// that the time is up, the client went away, or it is worth looking again. Called
+// with em.mu held.
+func (em *Emulator) await(ctx context.Context, limit <-chan time.Time) *environment {
 	waiter := make(chan *environment, 1)
 	em.waiters = append(em.waiters, waiter)
 	em.mu.Unlock()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
 	case e := <-waiter:
 		em.mu.Lock()
 		return e
-	case <-timer.C:
+	case <-limit:
+	case <-ctx.Done():
 	}
 	em.mu.Lock()
 	if i := slices.Index(em.waiters, waiter); i >= 0 {
@@ -144,6 +163,14 @@ func (em *Emulator) awaitHandover() *environment {
 		return nil
 	}
 	return <-waiter // it came in the last moment
+}
+
+// dismiss lets all who wait look again. Called with em.mu held.
+func (em *Emulator) dismiss() {
+	for _, waiter := range em.waiters {
+		close(waiter)
+	}
+	em.waiters = nil
 }
 
 // popIdle prefers provisioned environments. Called with em.mu held.
@@ -246,6 +273,9 @@ func (em *Emulator) withdraw(e *environment) bool {
 func (em *Emulator) remove(e *environment) {
 	em.mu.Lock()
 	delete(em.envs, e.id)
+	if em.cfg.Queue { // there is room now, and perhaps nobody else to wait for
+		em.dismiss()
+	}
 	em.mu.Unlock()
 	if e.provisioned {
 		em.provision()
