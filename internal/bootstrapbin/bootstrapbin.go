@@ -4,7 +4,9 @@
 // A release build (tag "release") carries the Linux executables inside itself;
 // package gen writes them first. A build from source compiles cmd/bootstrap on
 // the spot with the go command, in the way that leaves no trace of the machine,
-// so that the same source and the same Go give the same bytes for everyone.
+// so that the same source and the same Go give the same bytes for everyone. For a
+// rehearsal from source those bytes do not matter: it is compiled as go run
+// compiled sluice itself, whose packages are in the build cache already.
 //
 // It does not know what the bootstrap does, nor where in an image it lies.
 package bootstrapbin
@@ -33,7 +35,12 @@ var memory struct {
 	built map[target][]byte
 }
 
-type target struct{ os, arch string }
+// target says what to compile. A local one is for this machine only, with its
+// person's own settings of Go.
+type target struct {
+	os, arch string
+	local    bool
+}
 
 // Binary returns the bootstrap's executable for Linux on arch (see
 // Architectures). The bytes are shared: do not change them. It is safe for
@@ -41,7 +48,7 @@ type target struct{ os, arch string }
 func Binary(ctx context.Context, arch string) ([]byte, error) {
 	for _, known := range Architectures {
 		if arch == known {
-			return binary(ctx, target{"linux", arch})
+			return binary(ctx, target{os: "linux", arch: arch})
 		}
 	}
 	return nil, fmt.Errorf("%w %q: use one of %v", ErrArchitecture, arch, Architectures)
@@ -51,7 +58,7 @@ func Binary(ctx context.Context, arch string) ([]byte, error) {
 // the user's cache directory under the digest of its content, so that calls at
 // the same time, of other versions too, never meet half a file.
 func Path(ctx context.Context) (string, error) {
-	content, err := binary(ctx, target{runtime.GOOS, runtime.GOARCH})
+	content, err := binary(ctx, target{os: runtime.GOOS, arch: runtime.GOARCH, local: true})
 	if err != nil {
 		return "", err
 	}

@@ -23,6 +23,9 @@ const (
 // Flags of go build, by which nothing of the machine gets into the executable.
 var Flags = []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="}
 
+// localFlags change the link only, so that the packages are those of go run.
+var localFlags = []string{"-buildvcs=false", "-ldflags=-s -w"}
+
 // compileLimit bounds one compilation, from an empty build cache too.
 const compileLimit = 5 * time.Minute
 
@@ -30,7 +33,7 @@ const compileLimit = 5 * time.Minute
 // It needs the go command and this module's source. Package gen calls it for a
 // release; everyone else calls Binary.
 func Compile(ctx context.Context, goos, goarch string) ([]byte, error) {
-	return compile(ctx, target{goos, goarch})
+	return compile(ctx, target{os: goos, arch: goarch})
 }
 
 func compile(ctx context.Context, t target) ([]byte, error) {
@@ -53,9 +56,13 @@ func compile(ctx context.Context, t target) ([]byte, error) {
 func goBuild(ctx context.Context, root, out string, t target) error {
 	ctx, cancel := context.WithTimeout(ctx, compileLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, Flags, []string{"-o", out, command})...)
+	flags, env := Flags, reproducible(t)
+	if t.local {
+		flags, env = localFlags, nil
+	}
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, flags, []string{"-o", out, command})...)
 	cmd.Dir = root
-	cmd.Env = append(append(cmd.Environ(), reproducible(t)...), "GOTMPDIR="+filepath.Dir(out)) // removed with it, killed or not
+	cmd.Env = append(append(cmd.Environ(), env...), "GOTMPDIR="+filepath.Dir(out)) // removed with it, killed or not
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var said bytes.Buffer

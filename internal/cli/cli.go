@@ -36,7 +36,7 @@ type app struct {
 
 // commands are made in this order; --help shows them by group.
 var commands = []func(*app) *cobra.Command{
-	newUp, newVerify, newStack, newGraph, newInit, newPlan, newDeploy, newStatus, newDestroy, newImage, newSite, newVersion, newDemoApp,
+	newUp, newVerify, newStack, newGraph, newInit, newPlan, newDeploy, newStatus, newDestroy, newImage, newSite, newSettings, newVersion, newDemoApp,
 }
 
 // Run runs the command that args ask for and returns the exit code.
