@@ -81,8 +81,8 @@ func (o upOptions) check() error {
 		return &usageError{fmt.Errorf("--concurrency %d: want at least 1", o.concurrency)}
 	case o.memory != 0 && (o.memory < 128 || o.memory > 10240):
 		return &usageError{fmt.Errorf("--memory %d: Lambda allows 128 to 10240 MB", o.memory)}
-	case o.timeout < 0 || o.timeout > 900*time.Second:
-		return &usageError{fmt.Errorf("--timeout %s: Lambda allows 1s to 15m", o.timeout)}
+	case o.timeout != 0 && (o.timeout < time.Second || o.timeout > 900*time.Second || o.timeout%time.Second != 0):
+		return &usageError{fmt.Errorf("--timeout %s: Lambda allows 1s to 15m, in whole seconds", o.timeout)}
 	case o.speed <= 0 || o.speed > 1000:
 		return &usageError{fmt.Errorf("--speed %v: want a factor above 0, at most 1000", o.speed)}
 	}

@@ -30,7 +30,7 @@ type appOptions struct {
 func (o *appOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.app, "app", "demo", "demo, or the app's working directory `DIR`")
 	f.StringVar(&o.command, "command", "", "the app's `COMMAND` line (default: a node start script of package.json)")
-	f.IntVar(&o.port, "app-port", 0, "port that the app listens on; it gets it as PORT (default: a free one for each environment)")
+	f.IntVar(&o.port, "app-port", 0, "port that the app listens on whatever PORT says; there is one environment then (default: a free one for each, as PORT)")
 	f.StringVar(&o.readyPath, "ready-path", "", "`PATH` that answers 2xx or 3xx once the app is ready (default: /health of the demo, / of another app)")
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` for the function's environment; may be repeated")
 	f.StringArrayVar(&o.envFiles, "env-file", nil, "`FILE` with lines NAME=VALUE for the function's environment; may be repeated")

@@ -181,6 +181,7 @@ func (w *World) startLambda() error {
 		Function:    function,
 		Process:     process,
 		Concurrency: w.cfg.Concurrency,
+		Queue:       app.Port != 0,
 		NoFreeze:    w.cfg.NoFreeze,
 		Limits:      lambda.Limits{Init: w.faster(initLimit)},
 		Dir:         environments,

@@ -78,7 +78,10 @@ type App struct {
 	// command needs one.
 	ImageEnv []string
 
-	Port      int    // 0 picks a free one for each environment
+	// Port is where the app listens whatever it is told; 0 picks a free one for each
+	// environment. Environments share this machine's ports, so that with one of its
+	// own there is one environment, and requests wait for it: Lambda would start more.
+	Port      int
 	ReadyPath string // empty is the stack's, or the bootstrap's default
 	// Scratch are directories that the app writes to and that in its image are
 	// links into /tmp.
@@ -155,8 +158,12 @@ func (w *World) start(ctx context.Context) error {
 	if w.Stack, err = w.cfg.stack(); err != nil {
 		return err
 	}
-	if w.dir, err = os.MkdirTemp("", "sluice-"); err != nil {
+	if w.dir, err = makeDir(); err != nil {
 		return fmt.Errorf("make a directory for the rehearsal: %w", err)
+	}
+	if w.cfg.App.Port != 0 {
+		w.cfg.Concurrency = 1
+		w.cfg.Log.Warn("requests are served one after the other, in one environment: the app's port can be taken only once on this machine", "port", w.cfg.App.Port)
 	}
 	if w.cfg.Bootstrap == "" && w.cfg.App.Root == "" {
 		if w.cfg.Bootstrap, err = bootstrapbin.Path(ctx); err != nil {
