@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"text/tabwriter"
 
@@ -49,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	preparer := coldstart.NewPreparer(cold)
 	defer preparer.Close()
 	err = bootstrap.Run(ctx, bootstrap.Config{
-		Settings: set, Command: command, Environ: os.Environ(), Prepare: preparer.Prepare,
+		Settings: set, Command: command, Environ: os.Environ(), Prepare: preparer.Prepare, LateSecret: brings(cold, "SLUICE_ORIGIN_SECRET"),
 		Stdout: stdout, Stderr: stderr, Logger: logger,
 	})
 	if err != nil {
@@ -57,6 +58,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// brings tells whether the cold start fetches the variable.
+func brings(cold coldstart.Settings, variable string) bool {
+	return slices.ContainsFunc(cold.Secrets, func(s coldstart.SecretRef) bool { return s.Variable == variable })
 }
 
 // parse takes the flags and returns the app's command line.

@@ -27,20 +27,41 @@ func appAddress(host string, port int) (string, error) {
 	return net.JoinHostPort(host, strconv.Itoa(port)), nil
 }
 
+// originSecret is the one setting that the app must not see.
+const originSecret = "SLUICE_ORIGIN_SECRET"
+
 // appEnvironment is the environment that the app is started with: Lambda's, the port, what drain needs, and what Prepare makes of it.
 func (e *environment) appEnvironment(ctx context.Context, address string) ([]string, error) {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	env := without(e.cfg.Environ, "SLUICE_ORIGIN_SECRET", "PORT")
+	env := without(e.cfg.Environ, originSecret, "PORT")
 	env = append(env, "PORT="+port)
 	if e.cfg.Prepare != nil {
 		if env, err = e.cfg.Prepare(ctx, env); err != nil {
 			return nil, fmt.Errorf("prepare the app's environment: %w", err)
 		}
+		env = e.keepSecret(env)
 	}
 	return e.drain.Environment(env), nil
+}
+
+// keepSecret takes the origin secret out of what Prepare made.
+func (e *environment) keepSecret(env []string) []string {
+	for _, entry := range env {
+		if value, ok := strings.CutPrefix(entry, originSecret+"="); ok {
+			e.lateSecret.Store(&value)
+		}
+	}
+	return without(env, originSecret)
+}
+
+func (e *environment) secret() string {
+	if s := e.lateSecret.Load(); s != nil {
+		return *s
+	}
+	return ""
 }
 
 func without(env []string, names ...string) []string {
@@ -66,8 +87,12 @@ func busyURL(s settings.Settings, address string) string {
 
 func relayConfig(e *environment) relay.Config {
 	s := e.cfg.Settings
+	var late func() string
+	if e.cfg.LateSecret {
+		late = e.secret
+	}
 	return relay.Config{
-		API: e.api, App: e.app,
+		API: e.api, App: e.app, LateSecret: late,
 		Events:     proxyevent.Reader{BasePath: s.BasePath, PublicHost: s.PublicHost, ForwardedHops: s.ForwardedHops},
 		EventsPath: s.EventsPath, OriginSecret: string(s.OriginSecret), Buffered: s.Buffered,
 		Heartbeat: s.Heartbeat, EarlyHeaders: s.EarlyHeaders, SilenceLimit: s.SilenceLimit,

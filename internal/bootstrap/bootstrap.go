@@ -17,6 +17,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aproorg/sluice/internal/drain"
@@ -38,6 +39,8 @@ type Config struct {
 	// the init limit and, past it, in the first invocation; its error becomes the init error. Its ctx ends when Run does, so a
 	// server that it starts may live by it.
 	Prepare func(ctx context.Context, env []string) ([]string, error)
+	// LateSecret says that Prepare brings SLUICE_ORIGIN_SECRET, from where secrets are kept. The app does not see it then either.
+	LateSecret bool
 	// Stdout and Stderr get the app's lines.
 	Stdout, Stderr io.Writer
 	Logger         *slog.Logger
@@ -81,6 +84,8 @@ type environment struct {
 	app   *supervise.App
 	relay *relay.Relay
 	drain *drain.Drain
+
+	lateSecret atomic.Pointer[string] // that Prepare brought
 
 	background sync.WaitGroup
 	// failed is closed when the app will not run any more; reason is valid then.

@@ -3,6 +3,7 @@ package bootstrap_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -78,5 +79,54 @@ func TestPrepareThatFailsIsTheInitError(t *testing.T) {
 	}
 	if got := stub.InitErrors(); len(got) != 1 || !strings.Contains(got[0].Message, "/app/jwt") {
 		t.Errorf("init errors %+v", got)
+	}
+}
+
+// TestSecretOfPrepare: the origin secret that the cold start fetches is asked for, in the first request too, and the app does not see it.
+func TestSecretOfPrepare(t *testing.T) {
+	for _, c := range []struct{ name, fetched, brought, want string }{
+		{"right", "s3cret", "s3cret", "200"},
+		{"wrong", "s3cret", "guess", "403"},
+		{"none brought", "s3cret", "", "403"},
+		{"none fetched", "", "", "403"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stub, err := runtimetest.Start()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stub.Close()
+			cfg := config(t, stub, "bin")
+			cfg.LateSecret = true
+			cfg.Prepare = func(_ context.Context, env []string) ([]string, error) {
+				if c.fetched != "" {
+					env = append(env, "SLUICE_ORIGIN_SECRET="+c.fetched)
+				}
+				return env, nil
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- bootstrap.Run(ctx, cfg) }()
+			event := request{path: "/environ", header: map[string]string{"X-Origin-Verify": c.brought}}.event()
+			inv := stub.Invoke(event, time.Minute)
+			if err := inv.Answered(ctx); err != nil {
+				t.Fatal(err)
+			}
+			head, err := runtimetest.ReadHead(inv.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(inv.Body)
+			if status := fmt.Sprint(head.StatusCode); status != c.want {
+				t.Errorf("answered %s, want %s", status, c.want)
+			}
+			if strings.Contains(string(body), "s3cret") {
+				t.Errorf("the app sees the secret: %s", body)
+			}
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

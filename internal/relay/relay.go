@@ -33,6 +33,9 @@ type Config struct {
 	EventsPath string
 	// OriginSecret, if set, must be in X-Origin-Verify.
 	OriginSecret string
+	// LateSecret, if set, takes OriginSecret's place: the secret is fetched at the cold start and known once the app is
+	// ready. A request waits for that. Without a secret, then, none is trusted.
+	LateSecret func() string
 	// Buffered is set where the gateway does not take streams.
 	Buffered bool
 
@@ -89,15 +92,35 @@ func (r *Relay) Serve(ctx context.Context, in *runtimeapi.Invocation) error {
 		return r.cfg.API.Fail(ctx, in.ID, runtimeapi.Failure{Type: "Sluice.BadEvent", Message: err.Error()})
 	case req.Kind == proxyevent.Other:
 		return inv.serveEvent(ctx)
-	case !r.trusted(req):
-		return inv.answer(ctx, http.StatusForbidden, "Forbidden")
+	case r.cfg.LateSecret != nil:
+		return inv.serveLate(ctx)
+	case r.cfg.OriginSecret != "":
+		return inv.serveTrusted(ctx, r.cfg.OriginSecret)
 	}
 	inv.identify()
 	return inv.serveHTTP(ctx)
 }
 
-func (r *Relay) trusted(req *proxyevent.Request) bool {
-	return subtle.ConstantTimeCompare([]byte(req.OriginVerify), []byte(r.cfg.OriginSecret)) == 1 || r.cfg.OriginSecret == ""
+// serveLate waits until the app is ready, when the origin secret is known.
+func (inv *invocation) serveLate(ctx context.Context) error {
+	appCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	alarm := time.AfterFunc(time.Until(inv.cut), func() { cancel(errCut) })
+	err := inv.cfg.App.Ready(appCtx)
+	alarm.Stop()
+	if err != nil {
+		return inv.noAnswer(ctx, appCtx, err)
+	}
+	return inv.serveTrusted(ctx, inv.cfg.LateSecret())
+}
+
+// serveTrusted serves a request that brings the secret, which is not empty.
+func (inv *invocation) serveTrusted(ctx context.Context, secret string) error {
+	if secret == "" || subtle.ConstantTimeCompare([]byte(inv.req.OriginVerify), []byte(secret)) != 1 {
+		return inv.answer(ctx, http.StatusForbidden, "Forbidden")
+	}
+	inv.identify()
+	return inv.serveHTTP(ctx)
 }
 
 // identify hands the ids on, so that the app's logs can be matched with Lambda's and the gateway's.
