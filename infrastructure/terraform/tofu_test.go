@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/aproorg/sluice/internal/stack"
 )
 
 // planned is the plan of environments/dev, and what `tofu plan` printed.
@@ -33,13 +35,47 @@ func (a *account) planned(t *testing.T, dev string) (*tfjson.Plan, []byte) {
 func TestApply(t *testing.T) {
 	a := emulated(t)
 	dev := a.environment(t, nil) // without monitoring: the provider's CloudWatch client speaks CBOR, which moto does not route
-	if out, err := a.run(dev, "apply", "-auto-approve"); err != nil {
-		t.Fatalf("apply: %v\n%s", err, complaint(out))
+	applied, err := a.run(dev, "apply", "-auto-approve")
+	if err != nil {
+		t.Fatalf("apply: %v\n%s", err, complaint(applied))
 	}
+	t.Run("no secret in the log of apply", func(t *testing.T) {
+		state, err := os.ReadFile(filepath.Join(dev, "terraform.tfstate"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := regexp.MustCompile(`rediss://:([0-9a-f-]{72})@`).FindSubmatch(state)
+		if made == nil {
+			t.Fatal("the state has no password of Redis: what is looked for?")
+		}
+		if strings.Contains(applied, string(made[1])) {
+			t.Error("apply prints Redis's password")
+		}
+	})
 	t.Run("second plan is empty", func(t *testing.T) {
 		out, err := a.run(dev, "plan", "-detailed-exitcode")
 		if err != nil {
 			t.Errorf("%v\n%s", err, changes(out))
+		}
+	})
+	t.Run("state reads as a stack", func(t *testing.T) {
+		out, err := a.run(dev, "show", "-json")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		s, err := stack.Parse([]byte(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.RestAPI.StageName != "live" || len(s.RestAPI.Resources) != 4 || len(s.Distribution.Origins) != 2 || s.Function.Environment["SLUICE_SECRETS"] == "" {
+			t.Errorf("the state reads as %+v", s)
+		}
+		for _, secret := range regexp.MustCompile(`"triggers_replace":\s*"([^"]+)"`).FindAllStringSubmatch(out, -1) {
+			for name, value := range s.Function.Environment {
+				if strings.Contains(value, secret[1]) {
+					t.Errorf("the function's %s holds a secret", name)
+				}
+			}
 		}
 	})
 	a.fill(t)

@@ -34,7 +34,7 @@ func newDeploy(a *app) *cobra.Command {
 applies exactly that plan once you agree, and verifies the result. When it is
 interrupted, run it again: it goes on from what was made.`,
 		Example: `  sluice deploy
-  sluice deploy --dir environments/prod --var image_tag=v0.8.2-rc1
+  sluice deploy --dir environments/prod --var image=ghcr.io/danny-avila/librechat-api:v0.8.2-rc2
   sluice deploy --yes --json`,
 		Args:        cobra.NoArgs,
 		Annotations: exitCodes("0  deployed and verified", "1  a step failed, a check failed, or you did not agree"),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -99,4 +100,19 @@ func render(t *testing.T, s *stack.Stack) string {
 		}
 	}
 	return out.String()
+}
+
+// TestPictureInTheDocs holds docs/architecture.svg to the embedded stack.
+func TestPictureInTheDocs(t *testing.T) {
+	s, err := stack.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("../../docs/architecture.svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if render(t, s) != string(want) {
+		t.Error("docs/architecture.svg is of another stack: go run ./cmd/sluice graph --output docs/architecture.svg")
+	}
 }
