@@ -73,6 +73,9 @@ func New(cfg Config) (*Chat, error) {
 	return c, nil
 }
 
+// FilesURL is the bucket with what users upload, at the emulated S3.
+func (c *Chat) FilesURL() string { return c.Stores().S3URL + "/" + c.bucket() }
+
 // Stores are those that App has started; nil before.
 func (c *Chat) Stores() *stores.Stores {
 	c.mu.Lock()
@@ -123,7 +126,7 @@ func (c *Chat) App(ctx context.Context, viewerURL string) (rehearse.App, error) 
 	if err := c.firstBoot(ctx, env); err != nil {
 		return rehearse.App{}, err
 	}
-	return c.app(secrets)
+	return c.app(c.function(viewerURL, env), secrets)
 }
 
 // withSecrets puts the secrets and, once they are known, the stores' addresses
@@ -165,9 +168,10 @@ func (c *Chat) configObject() (bucket, key string) {
 // environment is all that LibreChat will see, secrets included.
 func (c *Chat) environment(viewerURL string, secrets map[string]string) map[string]string {
 	env := c.cfg.Release.Env(librechat.Stores{
-		PublicURL: viewerURL, Bucket: filesBucket, Region: stores.Region,
+		PublicURL: viewerURL, Bucket: c.bucket(), Region: stores.Region,
 		S3Endpoint: c.stores.S3URL, Config: c.config,
 	})
+	maps.Copy(env, c.planned())
 	maps.Copy(env, librechat.Rehearsal())
 	maps.Copy(env, secrets)
 	maps.Copy(env, c.cfg.Env)
@@ -178,13 +182,15 @@ func (c *Chat) environment(viewerURL string, secrets map[string]string) map[stri
 func (c *Chat) upload(env, secrets map[string]string) error {
 	store := c.stores.S3
 	configBucket, configKey := c.configObject()
-	for _, bucket := range []string{configBucket, envBucket, filesBucket} {
+	for _, bucket := range []string{configBucket, envBucket, c.bucket()} {
 		store.Bucket(bucket)
 	}
 	var dotenv strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(env)) {
+		_, secret := secrets[name]
+		_, planned := c.cfg.Function[name]
 		// Lambda sets AWS_REGION, and no deployment can set another.
-		if _, secret := secrets[name]; !secret && name != "AWS_REGION" {
+		if !secret && !planned && name != "AWS_REGION" {
 			fmt.Fprintf(&dotenv, "%s=%s\n", name, quote(env[name]))
 		}
 	}
@@ -200,9 +206,8 @@ func quote(value string) string {
 }
 
 // app is what the rehearsal starts.
-func (c *Chat) app(secrets map[string]string) (rehearse.App, error) {
+func (c *Chat) app(env, secrets map[string]string) (rehearse.App, error) {
 	r := c.cfg.Release
-	env := r.Bootstrap()
 	var references []string
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
 		references = append(references, name+"="+c.parameter(name))

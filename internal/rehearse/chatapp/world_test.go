@@ -3,16 +3,15 @@ package chatapp_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/librechat"
-	"github.com/aproorg/sluice/internal/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/chatapp"
+	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/stores"
 )
 
@@ -40,31 +39,15 @@ func eachBuilt(t *testing.T, run func(t *testing.T, r librechat.Release)) {
 	}
 }
 
-// eachStandIn runs a test with the stand-in of each design.
-func eachStandIn(t *testing.T, run func(t *testing.T, r librechat.Release, env map[string]string)) {
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs node: apt-get install nodejs")
-	}
-	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
-		t.Run(d.String(), func(t *testing.T) {
-			dir := t.TempDir()
-			if err := librechattest.Write(dir, d); err != nil {
-				t.Fatal(err)
-			}
-			r, err := librechat.Detect(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			run(t, r, map[string]string{librechattest.State: t.TempDir()})
-		})
-	}
-}
-
 // start rehearses a release until the test ends, and returns when its database is prepared.
 func start(t testing.TB, r librechat.Release, env map[string]string, change func(*rehearse.Config)) *world {
 	t.Helper()
+	topology, err := stack.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
 	chat, err := chatapp.New(chatapp.Config{
-		Release: r, Env: env, Path: os.Getenv("PATH"),
+		Release: r, Env: env, Path: os.Getenv("PATH"), Function: topology.Function.Environment,
 		Stores: stores.Config{Dir: t.TempDir(), Model: llm.Config{Tokens: 30, Rate: 20, First: 200 * time.Millisecond}},
 	})
 	if err != nil {
@@ -76,8 +59,8 @@ func start(t testing.TB, r librechat.Release, env map[string]string, change func
 		}
 	})
 	cfg := rehearse.Config{
-		App:  rehearse.App{Name: "LibreChat", Env: map[string]string{}},
-		Site: os.DirFS(r.SiteDir()), Routes: librechat.Routes(), AppAt: chat.App, Listen: "127.0.0.1:0", Concurrency: 8,
+		App:   rehearse.App{Name: "LibreChat", Env: map[string]string{}},
+		Stack: topology, Site: os.DirFS(r.SiteDir()), Routes: librechat.Routes(), AppAt: chat.App, Listen: "127.0.0.1:0", Concurrency: 8,
 	}
 	if change != nil {
 		change(&cfg)
