@@ -24,6 +24,8 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "demo-app":
 			os.Exit(demoApp())
+		case "httpbin-app":
+			os.Exit(httpbinApp())
 		case "clock-app":
 			os.Exit(clockApp())
 		}

@@ -3,11 +3,13 @@ package apigateway
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // event is the input of a proxy integration, payload version 1.0 (developer
@@ -74,9 +76,11 @@ func (g *Gateway) event(x *exchange, route match, body []byte) ([]byte, error) {
 		RequestContext: g.requestContext(x, route),
 	}
 	if len(body) > 0 {
-		text := string(body) // what is not UTF-8 becomes U+FFFD: the price of a missing binary media type
-		if e.IsBase64Encoded = isBinary(g.cfg.API.BinaryMediaTypes, x.r.Header.Get("Content-Type")); e.IsBase64Encoded {
+		text, kind := string(body), x.r.Header.Get("Content-Type")
+		if e.IsBase64Encoded = isBinary(g.cfg.API.BinaryMediaTypes, kind); e.IsBase64Encoded {
 			text = base64.StdEncoding.EncodeToString(body)
+		} else if !utf8.Valid(body) { // each byte that is not UTF-8 becomes U+FFFD
+			x.limit(fmt.Sprintf("the request's body is binary and was damaged: its content type %.100q is not among the API's binary_media_types", kind))
 		}
 		e.Body = &text
 	}
