@@ -26,7 +26,7 @@ func start(cfg *Config, env []string, t *tail) (*process, error) {
 	stdout, stderr := &lineWriter{to: cfg.Stdout, tail: t, watch: watch}, &lineWriter{to: cfg.Stderr, tail: t, watch: watch}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.WaitDelay = outputGrace
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = attributes()
 	p.cmd = cmd
 
 	started := make(chan error, 1)
