@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"net/http/httptest"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -13,21 +14,31 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/aproorg/sluice/internal/emulate/s3"
+	"github.com/aproorg/sluice/internal/librechat"
 )
 
-// make-base DIR writes an OCI layout with an image for linux/amd64 that has an
-// app of one file.
+// make-base DIR [PROGRAM] writes an OCI layout with an image for linux/amd64 that
+// has an app of one file. A program takes its place, between the files by which
+// LibreChat's image is known.
 func makeBase(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: make-base DIR")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: make-base DIR [PROGRAM]")
 	}
 	var files bytes.Buffer
 	w := tar.NewWriter(&files)
 	content := []byte("#!/bin/sh\n")
+	if len(args) == 2 {
+		content = []byte(ts.ReadFile(args[1]))
+	}
 	ts.Check(w.WriteHeader(&tar.Header{Name: "app/", Typeflag: tar.TypeDir, Mode: 0o755}))
 	ts.Check(w.WriteHeader(&tar.Header{Name: "app/run", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))}))
 	_, err := w.Write(content)
 	ts.Check(err)
+	if len(args) == 2 {
+		for _, path := range librechat.ImageFiles() {
+			ts.Check(w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(path, "/"), Typeflag: tar.TypeReg, Mode: 0o644}))
+		}
+	}
 	ts.Check(w.Close())
 	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files.Bytes())), nil })
 	ts.Check(err)

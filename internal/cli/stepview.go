@@ -68,6 +68,9 @@ func (v *stepView) write(p deploy.Progress) {
 	_ = v.json.Write(e) // a reader that went away ends the program by SIGPIPE
 }
 
+// slowRead is from when on a data source is worth a line: there are dozens.
+const slowRead = 5 * time.Second
+
 // event follows one resource on its way.
 func (v *stepView) event(p deploy.Progress) {
 	e := p.Event
@@ -81,7 +84,9 @@ func (v *stepView) event(p deploy.Progress) {
 		if e.Type == "apply_errored" {
 			word = "FAILED"
 		}
-		v.terminal.Line(fmt.Sprintf("  %-7s %s %s after %s", e.Action, ui.Clean(e.Address), word, ui.Duration(e.Elapsed)))
+		if e.Action != "read" || e.Elapsed >= slowRead || e.Type == "apply_errored" {
+			v.terminal.Line(fmt.Sprintf("  %-7s %s %s after %s", e.Action, ui.Clean(e.Address), word, ui.Duration(e.Elapsed)))
+		}
 	case "diagnostic":
 		if e.Severity == "warning" {
 			v.terminal.Line("  warning: " + ui.Clean(e.Message))
