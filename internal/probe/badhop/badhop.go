@@ -1,7 +1,7 @@
 // Package badhop is a reverse proxy with one fault, of those that real proxies and CDN settings have: what sluice verify
 // is there to find. Its command puts one in front of anything:
 //
-//	go run ./internal/probe/badhop/cmd -to http://127.0.0.1:8080 -fault buffer
+//	go run ./internal/probe/badhop/serve -to http://127.0.0.1:8080 -fault buffer
 //
 // It leaves out all faults of timing but buffering, and is for tests and demonstrations only.
 package badhop

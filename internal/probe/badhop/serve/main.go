@@ -1,4 +1,5 @@
-// The command badhop is a proxy with one fault, to see sluice verify fail for the right reason.
+// Command serve puts a proxy with one fault in front of a URL, to see sluice verify fail for the right reason. It leaves
+// the faults themselves to package badhop, and ends with the signal that ends any program.
 package main
 
 import (
