@@ -26,12 +26,13 @@ class Redis {
   }
 
   queue(args, waiter) {
-    this.waiting.push(waiter);
+    this.waiting.push({ args, waiter });
     this.send(args);
   }
 
+  // lost keeps what has no answer for the next connection, as LibreChat's client does.
   lost() {
-    for (const w of this.waiting.splice(0)) w.reject(new Error('connection to Redis was lost'));
+    this.held.unshift(...this.waiting.splice(0).filter(({ args }) => args[0] !== 'AUTH'));
     this.buffer = Buffer.alloc(0);
     this.socket = null;
     setTimeout(() => this.connect(), 100).unref();
@@ -76,7 +77,7 @@ class Redis {
       if (v[0] === 'message') this.onMessage(v[1], v[2]);
       if (['message', 'subscribe', 'unsubscribe'].includes(v[0])) return;
     }
-    const w = this.waiting.shift();
+    const w = this.waiting.shift()?.waiter;
     if (!w) return;
     if (v instanceof Error) w.reject(v);
     else w.resolve(v);
