@@ -27,7 +27,13 @@ import (
 
 // Making and pushing an image. The baseline is the same push to a registry that
 // has nothing, which is what a builder does that cannot name its layers before
-// it has made them. Docker itself cannot run here.
+// it has made them. Docker itself cannot run here; what others
+// have published of it:
+//
+//   - kaniko, an image of 5 MB: 126 s, and 125 s with a full cache
+//     (https://seankhliao.com/blog/12020-09-29-benchmark-kaniko-go/).
+//   - docker buildx on CodeBuild with ECR as its cache: about 2 minutes, 6 without
+//     (https://dev.to/aws-builders/how-to-speed-up-aws-codebuild-docker-builds-by-25-or-more-using-ecr-as-a-remote-cache-1a8m).
 
 // BenchmarkImageBootstrapChange pushes an image again after the bootstrap
 // changed: aim under 10 MB, whatever the base's size.
