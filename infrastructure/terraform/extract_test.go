@@ -212,6 +212,7 @@ func pruneValues(module map[string]any) map[string]any {
 			continue
 		}
 		values := filled(r["values"]).(map[string]any)
+		sortSubnets(values)
 		for _, name := range []string{"tags", "tags_all", "region", "description", "comment"} {
 			delete(values, name)
 		}
@@ -223,6 +224,14 @@ func pruneValues(module map[string]any) map[string]any {
 		}
 	}
 	return filled(merge(out, map[string]any{"resources": resources, "child_modules": children})).(map[string]any)
+}
+
+// sortSubnets orders what is a set: a plan has it in the order of the account's
+// own ids, which are no longer there.
+func sortSubnets(values map[string]any) {
+	for _, network := range list(values, "vpc_config") {
+		slices.SortFunc(list(network.(map[string]any), "subnet_ids"), func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	}
 }
 
 // pruneConfig leaves references, by which what is yet unknown is followed.

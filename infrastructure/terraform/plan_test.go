@@ -20,11 +20,7 @@ func TestPlan(t *testing.T) {
 	resources := flatten(plan.PlannedValues.RootModule)
 
 	t.Run("streams", func(t *testing.T) { streams(t, resources) })
-	t.Run("errors of the API stay", func(t *testing.T) {
-		if d := only(t, resources, "aws_cloudfront_distribution"); len(list(d, "custom_error_response")) > 0 {
-			t.Error("the distribution rewrites errors, of the API too")
-		}
-	})
+	t.Run("errors of the API stay", func(t *testing.T) { errorsStay(t, only(t, resources, "aws_cloudfront_distribution")) })
 	t.Run("distribution", func(t *testing.T) { distribution(t, only(t, resources, "aws_cloudfront_distribution")) })
 	t.Run("no public bucket", func(t *testing.T) { private(t, resources) })
 	t.Run("no wildcard permission", func(t *testing.T) { leastPrivilege(t, resources) })
@@ -32,6 +28,24 @@ func TestPlan(t *testing.T) {
 	t.Run("nothing open inward", func(t *testing.T) { closed(t, resources) })
 	t.Run("tags", func(t *testing.T) { tagged(t, resources) })
 	t.Run("known before apply", func(t *testing.T) { known(t, resources) })
+}
+
+// errorsStay holds that no error is replaced, and that none of one user is kept at
+// the edge for the others.
+func errorsStay(t *testing.T, distribution map[string]any) {
+	kept := map[string]bool{"404": true, "414": true, "500": true, "501": true, "502": true, "503": true, "504": true}
+	for _, e := range list(distribution, "custom_error_response") {
+		e := e.(map[string]any)
+		if page, _ := e["response_page_path"].(string); page != "" {
+			t.Errorf("the distribution rewrites errors, of the API too: %v", e)
+		}
+		if fmt.Sprint(e["error_caching_min_ttl"]) == "0" {
+			delete(kept, fmt.Sprint(e["error_code"]))
+		}
+	}
+	if len(kept) > 0 {
+		t.Errorf("CloudFront gives these errors of one user to all others for 10 s: %v", kept)
+	}
 }
 
 func streams(t *testing.T, resources []*tfjson.StateResource) {

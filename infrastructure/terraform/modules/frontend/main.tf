@@ -55,6 +55,9 @@ data "aws_acm_certificate" "this" {
   }
 }
 
+# What holds for every path, of the site and of the API.
+locals { behavior = { viewer_protocol_policy = "redirect-to-https", response_headers_policy_key = "security" } }
+
 module "distribution" {
   #checkov:skip=CKV_TF_1:a registry module is named by its exact version; a commit hash would take it from git, past the registry
   source  = "terraform-aws-modules/cloudfront/aws"
@@ -86,26 +89,26 @@ module "distribution" {
     }
   }
 
+  # CloudFront keeps an error for 10 s for everybody, even where caching is disabled and whatever
+  # Cache-Control says. Without a page nothing is masked: status and body stay the API's.
+  custom_error_response = [for code in [404, 414, 500, 501, 502, 503, 504] : { error_code = code, error_caching_min_ttl = 0 }]
+
   # SPA routes are rewritten here and not by a custom error response: that has no
   # path condition and would turn the API's 403 and 404 into a page.
   cloudfront_functions = { spa = { name = "${var.name}-spa", code = file("${path.module}/functions/spa.js") } }
-  default_cache_behavior = {
-    target_origin_id            = "site"
-    viewer_protocol_policy      = "redirect-to-https"
-    cache_policy_id             = "658327ea-f89d-4fab-a63d-7e88639e58f6" # Managed-CachingOptimized
-    response_headers_policy_key = "security"
-    function_association        = { viewer-request = { function_key = "spa" } }
-  }
-  ordered_cache_behavior = [for path in var.api.paths : {
-    path_pattern                = path
-    target_origin_id            = "api"
-    viewer_protocol_policy      = "redirect-to-https"
-    allowed_methods             = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
-    cache_policy_id             = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad" # Managed-CachingDisabled
-    origin_request_policy_id    = "b689b0a8-53d0-40ab-baf2-68738e2966ac" # Managed-AllViewerExceptHostHeader: the API's Host is its own
-    response_headers_policy_key = "security"
-    compress                    = false # the edge would gather a stream to compress it
-  }]
+  default_cache_behavior = merge(local.behavior, {
+    target_origin_id     = "site"
+    cache_policy_id      = "658327ea-f89d-4fab-a63d-7e88639e58f6" # Managed-CachingOptimized
+    function_association = { viewer-request = { function_key = "spa" } }
+  })
+  ordered_cache_behavior = [for path in var.api.paths : merge(local.behavior, {
+    path_pattern             = path
+    target_origin_id         = "api"
+    allowed_methods          = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
+    cache_policy_id          = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad" # Managed-CachingDisabled
+    origin_request_policy_id = "b689b0a8-53d0-40ab-baf2-68738e2966ac" # Managed-AllViewerExceptHostHeader: the API's Host is its own
+    compress                 = false                                  # the edge would gather a stream to compress it
+  })]
   response_headers_policies = { security = merge({ name = "${var.name}-security" }, var.response_headers) }
 }
 
