@@ -157,6 +157,7 @@ func TestNodeWork(t *testing.T) {
 		{"retry", "", 250 * time.Millisecond},
 		{"sleep", "", 250 * time.Millisecond},
 		{"files", "", time.Microsecond},
+		{"close", "", 30 * time.Millisecond},
 		{"compute", "", 250 * time.Millisecond},
 		{"long", "", 0},
 		{"interval", "", 0},

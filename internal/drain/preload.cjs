@@ -199,7 +199,7 @@ function watch(socketPath, timerLimit) {
     return out;
   }
 
-  const systemRequest = /^(FSReq|GetAddrInfoReq|GetNameInfoReq|QueryReq)/;
+  const systemRequest = /^(FSReq|CloseReq|GetAddrInfoReq|GetNameInfoReq|QueryReq)/;
 
   function systemRequests() {
     if (!process.getActiveResourcesInfo) return 0;

@@ -46,6 +46,12 @@ const work = {
   async standing({ url }) { const r = await fetch(url); for await (const _ of r.body); },
   standinghttp({ url }) { http.get(url, (res) => res.resume()); },
   async files() { for (let i = 0; i < 20; i++) await require('fs').promises.readFile(__filename); done('files'); },
+  async close() { // behind a busy thread pool
+    const file = await require('fs').promises.open(__filename);
+    for (let i = 0; i < 8; i++) require('crypto').pbkdf2('a', 'b', 200000, 64, 'sha512', () => {});
+    await file.close();
+    done('close');
+  },
   async worker({ url }) { worker = worker || new Worker(__filename); worker.unref(); worker.postMessage(url); },
   async compute() { await turn(); const end = Date.now() + 300; while (Date.now() < end); done('compute'); },
   async unanswered({ port }) { query(port, 'never'); },
