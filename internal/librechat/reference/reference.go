@@ -1,5 +1,6 @@
 // Package reference writes docs/librechat.md: a text by hand around the contract
-// of LibreChat's environment, which is that of the code.
+// of LibreChat's environment, which is that of the code. It leaves out how any of
+// it is done.
 package reference
 
 import (
@@ -17,38 +18,41 @@ var text string
 
 // Markdown is the document.
 func Markdown() string {
-	release := librechat.Release{Dir: librechat.ImageRoot, Version: "v0.8.2", Design: librechat.GeneratesAfterPost}
-	return strings.NewReplacer(
-		"<!-- contract -->\n", contract(release),
-		"<!-- routes -->\n", list(librechat.Routes()),
-		"<!-- writable -->\n", list(release.Writable()),
-	).Replace(text)
-}
-
-func contract(r librechat.Release) string {
+	older := map[string]bool{}
+	for _, v := range (librechat.Release{Design: librechat.StreamsInPost}).Contract() {
+		older[v.Name] = true
+	}
 	var b strings.Builder
-	b.WriteString("| variable | | value | why |\n|---|---|---|---|\n")
-	for _, v := range r.Contract() {
-		need := string(v.Need)
-		if v.Secret && v.Need == librechat.Required {
-			need += ", secret"
+	b.WriteString("| variable | who sets it | secret | value | why |\n|---|---|---|---|---|\n")
+	for _, v := range (librechat.Release{Design: librechat.GeneratesAfterPost}).Contract() {
+		why := v.Why
+		if !older[v.Name] {
+			why += " (from v0.8.2-rc2)"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", v.Name, need, code(v.Value), strings.ReplaceAll(v.Why, "|", `\|`))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", v.Name, who[v.Need], yes(v.Secret), code(v.Value), cell(why))
 	}
-	return b.String()
+	return strings.Replace(text, "<!-- contract -->\n", b.String(), 1)
 }
 
-func list(items []string) string {
-	var b strings.Builder
-	for _, item := range items {
-		fmt.Fprintf(&b, "- `%s`\n", item)
+var who = map[librechat.Need]string{
+	librechat.Required:  "**you**",
+	librechat.Preset:    "Sluice",
+	librechat.Forbidden: "nobody, or not to another value",
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
 	}
-	return b.String()
+	return ""
 }
 
 func code(s string) string {
 	if s == "" {
 		return ""
 	}
-	return "`" + s + "`"
+	return "`" + cell(s) + "`"
 }
+
+// cell keeps a text in its cell.
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }

@@ -1,4 +1,4 @@
-// Command gen writes docs/librechat.md.
+// Command gen writes docs/librechat.md to the file that it is given.
 package main
 
 import (
