@@ -25,6 +25,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -46,7 +48,7 @@ import (
 )
 
 // howToRun is the command that makes the tests with a real tofu run.
-const howToRun = `eval "$(../shared/terraform/setup FOLDER_WITH_MODULE_CLONES)" && pip install 'moto[server]' && go test ./infrastructure/terraform/`
+const howToRun = `eval "$(../shared/terraform/setup FOLDER_WITH_MODULE_CLONES)" && pip install 'moto[server]' && go test -timeout 30m ./infrastructure/terraform/`
 
 // providerVersion is what environments/dev pins.
 const providerVersion = "0.1.0"
@@ -107,9 +109,33 @@ func needTofu(t *testing.T) {
 	if _, err := exec.LookPath("tofu"); err != nil {
 		t.Skipf("no tofu; %s", howToRun)
 	}
-	if os.Getenv("TF_CLI_CONFIG_FILE") == "" {
-		t.Skipf("TF_CLI_CONFIG_FILE names no module registry; %s", howToRun)
+	if registry := moduleRegistry(); !reachable(registry) {
+		t.Skipf("no module registry answers at %q, which TF_CLI_CONFIG_FILE names; %s", registry, howToRun)
 	}
+}
+
+var modulesService = regexp.MustCompile(`"modules\.v1"\s*=\s*"(http[^"]+)"`)
+
+// moduleRegistry is the one of the CLI configuration; empty where that has none.
+func moduleRegistry() string {
+	config, _ := os.ReadFile(os.Getenv("TF_CLI_CONFIG_FILE"))
+	if found := modulesService.FindSubmatch(config); found != nil {
+		return string(found[1])
+	}
+	return ""
+}
+
+// reachable tells whether the registry has the modules.
+func reachable(registry string) bool {
+	if registry == "" {
+		return false
+	}
+	response, err := http.Get(registry + "terraform-aws-modules/s3-bucket/aws/versions")
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return response.StatusCode == http.StatusOK
 }
 
 func newAccount() (*account, error) {
@@ -192,7 +218,13 @@ func (a *account) furnish() error {
 			return fmt.Errorf("%s\n%w", out, err)
 		}
 	}
-	return errors.Join(a.output(dir, "tfvars", &a.tfvars), a.output(dir, "wrong", &a.wrong))
+	if err := errors.Join(a.output(dir, "tfvars", &a.tfvars), a.output(dir, "wrong", &a.wrong)); err != nil {
+		return err
+	}
+	// A plan has subnets in the order of their ids: so that each always stands for the same of the example's.
+	subnets := a.tfvars["network"].(map[string]any)["subnet_ids"].([]any)
+	slices.SortFunc(subnets, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+	return nil
 }
 
 func (a *account) output(dir, name string, into any) error {
