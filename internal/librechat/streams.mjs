@@ -3,8 +3,9 @@
 // than the one that generates is lost where it ends before the reader comes:
 // the job is deleted, or what is left of it never speaks. A reader that starts
 // an environment is late by seconds. Here LibreChat keeps ended jobs for five
-// minutes, which is an option of its own that no variable sets, and a reader of
-// one gets its last event at once.
+// minutes, which is an option of its own that no variable sets, a reader of one
+// gets its last event at once, and a reader of one that runs gets all its events.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import http from 'node:http';
 import Module from 'node:module';
 
@@ -23,11 +24,10 @@ function keep(jobs) {
   jobs.configure = function (services) {
     return configure.call(this, { ...services, cleanupOnComplete: services.isRedis ? false : services.cleanupOnComplete });
   };
-  // A conversation's next answer has the same name as its last one.
+  // A conversation's next answer has the same name as its last one, of which nothing may be left.
   jobs.createJob = async function (id, ...rest) {
-    const job = await createJob.call(this, id, ...rest);
-    if (this.isRedis) await this.getJobStore().updateJob(id, { finalEvent: '', error: '' });
-    return job;
+    if (this.isRedis) await this.getJobStore().deleteJob(id);
+    return createJob.call(this, id, ...rest);
   };
   jobs.abortJob = async function (id) {
     const result = await abortJob.call(this, id);
@@ -35,18 +35,42 @@ function keep(jobs) {
     return result;
   };
   jobs.subscribe = async function (id, onChunk, onDone, onError) {
-    const job = this.isRedis && (await this.getJobStore().getJob(id));
-    if (!job || job.status === 'running') return subscribe.call(this, id, onChunk, onDone, onError);
-    setImmediate(() => (job.finalEvent ? onDone(JSON.parse(job.finalEvent)) : onError(job.error || 'The answer has ended.')));
-    return { unsubscribe() {} };
+    const store = this.getJobStore();
+    const job = this.isRedis && (await store.getJob(id));
+    const last = (job) => (job.finalEvent ? onDone(JSON.parse(job.finalEvent)) : onError(job.error || 'The answer has ended.'));
+    if (!job || (job.status === 'running' && asked.getStore() !== 'from the begin')) return subscribe.call(this, id, onChunk, onDone, onError);
+    if (job.status !== 'running') {
+      setImmediate(last, job);
+      return { unsubscribe() {} };
+    }
+    // What comes meanwhile waits for what was sent before.
+    let live = [];
+    const queue = (to) => (value) => (live ? live.push([to, value]) : to(value));
+    const subscription = await subscribe.call(this, id, queue(onChunk), queue(onDone), queue(onError));
+    const now = (await store.getJob(id)) ?? job;
+    const early = (await store.getChunks(id)).map((chunk) => JSON.stringify(chunk));
+    const both = live.map(([, { event, data } = {}]) => JSON.stringify({ event, data }));
+    const waiting = live;
+    live = null;
+    const twice = both.filter((text) => early.includes(text)).length;
+    if (now.userMessage && !waiting.some(([, value]) => value?.created)) {
+      onChunk({ created: true, message: { ...now.userMessage, isCreatedByUser: true, sender: 'User' }, streamId: id });
+    }
+    const before = waiting.findIndex(([, value]) => value?.created);
+    if (before >= 0) waiting.splice(before, 1).forEach(([to, value]) => to(value));
+    for (const text of early.slice(0, early.length - twice)) onChunk(JSON.parse(text));
+    for (const [to, value] of waiting) to(value);
+    if (now.status !== 'running' && !waiting.some(([to]) => to !== onChunk)) last(now);
+    return subscription;
   };
 }
 
-// The reader is never in the process that generates, so that what was sent
-// before it came is in Redis only, and LibreChat sends that to those who resume.
+// The reader is never in the process that generates: what was sent before it came
+// is in Redis only, and LibreChat sends that to readers that resume.
+const asked = new AsyncLocalStorage();
 const stream = /^\/api\/agents\/chat\/stream\/[^/?]+$/;
 const { emit } = http.Server.prototype;
 http.Server.prototype.emit = function (name, req, ...rest) {
-  if (name === 'request' && req.method === 'GET' && stream.test(req.url)) req.url += '?resume=true';
-  return emit.call(this, name, req, ...rest);
+  if (name !== 'request' || req.method !== 'GET' || !stream.test(req.url)) return emit.call(this, name, req, ...rest);
+  return asked.run('from the begin', () => emit.call(this, name, req, ...rest));
 };

@@ -54,6 +54,7 @@ const (
 type Chat struct {
 	cfg    Config
 	config []byte
+	env    map[string]string // all that LibreChat sees, once App has made it
 
 	mu     sync.Mutex
 	stores *stores.Stores
@@ -117,13 +118,14 @@ func (c *Chat) App(ctx context.Context, viewerURL string) (rehearse.App, error) 
 		}
 	}
 	env := c.environment(viewerURL, secrets)
+	c.env = env
 	if err := c.cfg.Release.Check(env); err != nil {
 		return rehearse.App{}, err
 	}
 	if err := c.upload(env, secrets); err != nil {
 		return rehearse.App{}, err
 	}
-	if err := c.firstBoot(ctx, env); err != nil {
+	if err := c.firstBoot(ctx); err != nil {
 		return rehearse.App{}, err
 	}
 	return c.app(c.function(viewerURL, env), secrets)

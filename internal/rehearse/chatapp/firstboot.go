@@ -37,26 +37,26 @@ const (
 	bootIndexes = 3 * time.Second
 )
 
-// firstBoot starts the boot; requests need not wait for its end.
-func (c *Chat) firstBoot(ctx context.Context, env map[string]string) error {
+// process is a LibreChat outside of the rehearsed path, with variables of its own
+// on top of the rehearsal's. It is ended by the end of ctx.
+func (c *Chat) process(ctx context.Context, own map[string]string) (cmd *exec.Cmd, base string, err error) {
 	port, err := freePort()
 	if err != nil {
-		return err
+		return nil, "", err
 	}
 	config, err := c.configFile()
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	env = maps.Clone(env)
+	env := maps.Clone(c.env)
 	maps.Copy(env, map[string]string{
-		"MONGO_AUTO_INDEX": "true", "MONGO_AUTO_CREATE": "true", "PORT": strconv.Itoa(port), "CONFIG_PATH": config,
-		"PATH": c.cfg.Path, "LIBRECHAT_LOG_DIR": c.cfg.Stores.Dir,
+		"PORT": strconv.Itoa(port), "CONFIG_PATH": config, "PATH": c.cfg.Path, "LIBRECHAT_LOG_DIR": c.cfg.Stores.Dir,
 		// An AWS client without credentials only warns; with these it stays silent.
 		"AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "rehearsal",
 	})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bootLimit)
+	maps.Copy(env, own)
 	command := c.cfg.Release.Command()
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd = exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = c.cfg.Release.WorkDir()
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		cmd.Env = append(cmd.Env, name+"="+env[name])
@@ -64,7 +64,17 @@ func (c *Chat) firstBoot(ctx context.Context, env map[string]string) error {
 	ownGroup(cmd)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Start(); err != nil {
+	return cmd, "http://127.0.0.1:" + strconv.Itoa(port), nil
+}
+
+// firstBoot starts the boot; requests need not wait for its end.
+func (c *Chat) firstBoot(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bootLimit)
+	cmd, base, err := c.process(ctx, map[string]string{"MONGO_AUTO_INDEX": "true", "MONGO_AUTO_CREATE": "true"})
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		cancel()
 		return fmt.Errorf("start LibreChat to make its indexes: %w", err)
 	}
@@ -78,7 +88,6 @@ func (c *Chat) firstBoot(ctx context.Context, env map[string]string) error {
 	c.boot.done.Go(func() {
 		defer close(c.boot.over)
 		defer cancel()
-		base := "http://127.0.0.1:" + strconv.Itoa(port)
 		awaitHealth(ctx, base+librechat.ReadyPath)
 		sleep(ctx, bootIndexes)
 		if err := register(ctx, base); err != nil {
