@@ -17,7 +17,6 @@ import (
 	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/rehearse"
-	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -59,23 +58,9 @@ func standInWorld(t *testing.T, d librechat.Design, change func(*rehearse.Config
 	})
 }
 
-// remembering gives a rehearsal a record that forgets nothing of a long test, and a
-// distribution that does not keep errors: by default CloudFront answers everybody
-// with one reader's 502 for 10 s, and 12 s are all that a page here waits.
-// https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/custom-error-pages-expiration.html
-func remembering(t testing.TB) func(*rehearse.Config) {
-	return func(cfg *rehearse.Config) {
-		cfg.Concurrency = 16
-		cfg.Recorder = timeline.NewRecorder(1 << 20)
-		s, err := stack.Default()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, code := range []int{500, 502, 503, 504} {
-			s.Distribution.CustomErrorResponses = append(s.Distribution.CustomErrorResponses, stack.CustomErrorResponse{ErrorCode: code})
-		}
-		cfg.Stack = s
-	}
+// remembering gives a rehearsal a record that forgets nothing of a long test.
+func remembering(cfg *rehearse.Config) {
+	cfg.Recorder, cfg.Concurrency = timeline.NewRecorder(1<<20), 16
 }
 
 func TestChaosStandIn(t *testing.T) {
@@ -86,7 +71,7 @@ func TestChaosStandIn(t *testing.T) {
 			if testing.Short() {
 				c.chats = min(c.chats, 20)
 			}
-			c.run(t, standInWorld(t, d, remembering(t)))
+			c.run(t, standInWorld(t, d, remembering))
 		})
 	}
 }
@@ -95,7 +80,7 @@ func TestChaosStandIn(t *testing.T) {
 func TestChaosBuilt(t *testing.T) {
 	eachBuilt(t, func(t *testing.T, r librechat.Release) {
 		c := chaos{chats: *chaosChats, readers: 3, patience: time.Minute, every: 4 * time.Second, limit: 25 * time.Minute}
-		c.run(t, start(t, r, nil, remembering(t)))
+		c.run(t, start(t, r, nil, remembering))
 	})
 }
 
@@ -121,8 +106,7 @@ func (c *chaos) run(t *testing.T, w *world) {
 	// being generated: what Docker's LibreChat survives, so do environments.
 	for quarter := range 4 {
 		c.chat(ctx, quarter, c.chats/4)
-		c.leave()
-		w.rest(t)
+		w.rest(t, c.leave)
 		if err := w.chat.Stores().Redis.Restart(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -209,10 +193,11 @@ func (c *chaos) leave() {
 	}
 }
 
-// rest waits until no environment is at work.
-func (w *world) rest(t testing.TB) {
+// rest waits until no environment is at work, and calls meanwhile now and then.
+func (w *world) rest(t testing.TB, meanwhile func()) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		meanwhile()
 		var working []string
 		for _, e := range w.Lambda.Environments() {
 			if e.State != timeline.Frozen {

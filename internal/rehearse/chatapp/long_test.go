@@ -30,7 +30,7 @@ func TestLongGeneration(t *testing.T) {
 		if !q.final {
 			t.Errorf("the page did not see the end: %v\n%s", q.err, w.story(q.request))
 		}
-		w.rest(t)
+		w.rest(t, func() {})
 		r, title := w.answers()["chat-long"], w.answers()["title chat-long"]
 		if r.Outcome != llm.Finished || title.Outcome != llm.Finished {
 			t.Errorf("the model's answer is %s after %d of %d words, its title %q", r.Outcome, r.Sent, n, title.Outcome)
@@ -45,19 +45,14 @@ func TestLongGeneration(t *testing.T) {
 			t.Errorf("killed: %v; froze %v after the model's last word, want within a second", done.killed, late)
 		}
 	}
-	limits := func(t *testing.T) func(*rehearse.Config) {
-		return func(cfg *rehearse.Config) {
-			remembering(t)(cfg)
-			cfg.Concurrency, cfg.Timeout = 4, (*longGeneration * 15 / 14).Round(time.Second)
-			if least := *longGeneration + 10*time.Second; cfg.Timeout < least {
-				cfg.Timeout = least
-			}
-		}
+	limits := func(cfg *rehearse.Config) {
+		remembering(cfg)
+		cfg.Concurrency, cfg.Timeout = 4, max((*longGeneration*15/14).Round(time.Second), *longGeneration+10*time.Second)
 	}
 	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
-		t.Run(d.String(), func(t *testing.T) { t.Parallel(); run(t, standInWorld(t, d, limits(t))) })
+		t.Run(d.String(), func(t *testing.T) { t.Parallel(); run(t, standInWorld(t, d, limits)) })
 	}
 	t.Run("built", func(t *testing.T) {
-		eachBuilt(t, func(t *testing.T, r librechat.Release) { t.Parallel(); run(t, start(t, r, nil, limits(t))) })
+		eachBuilt(t, func(t *testing.T, r librechat.Release) { t.Parallel(); run(t, start(t, r, nil, limits)) })
 	})
 }
