@@ -25,6 +25,7 @@ type appOptions struct {
 	readyPath string
 	env       []string
 	envFiles  []string
+	scratch   []string
 }
 
 func (o *appOptions) addFlags(f *pflag.FlagSet) {
@@ -32,6 +33,7 @@ func (o *appOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.command, "command", "", "the app's `COMMAND` line (default: a node start script of package.json)")
 	f.IntVar(&o.port, "app-port", 0, "port that the app listens on whatever PORT says; there is one environment then (default: a free one for each, as PORT)")
 	f.StringVar(&o.readyPath, "ready-path", "", "`PATH` that answers 2xx or 3xx once the app is ready (default: /health of the demo, / of another app)")
+	f.StringArrayVar(&o.scratch, "scratch", nil, "`DIR` that the app writes to, led into /tmp as a link in its image would be; below --app DIR or absolute; may be repeated")
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` for the function's environment; may be repeated")
 	f.StringArrayVar(&o.envFiles, "env-file", nil, "`FILE` with lines NAME=VALUE for the function's environment; may be repeated")
 }
@@ -69,8 +71,8 @@ func (o appOptions) resolve(a *app) (rehearse.Config, error) {
 
 // demo is the app in this executable, with its site.
 func (o appOptions) demo(a *app) (rehearse.Config, error) {
-	if o.command != "" {
-		return rehearse.Config{}, &usageError{errors.New("--command goes with --app DIR: the demo app has its own")}
+	if o.command != "" || len(o.scratch) > 0 {
+		return rehearse.Config{}, &usageError{errors.New("--command and --scratch go with --app DIR: the demo app has its own command and writes nothing")}
 	}
 	executable, err := a.Executable()
 	if err != nil {
@@ -106,10 +108,31 @@ func (o appOptions) directory(a *app) (rehearse.Config, error) {
 	if err != nil {
 		return rehearse.Config{}, err
 	}
+	scratch, err := o.scratchDirs(dir)
+	if err != nil {
+		return rehearse.Config{}, err
+	}
 	return rehearse.Config{App: rehearse.App{
-		Name: filepath.Base(dir), Command: command, Dir: dir, ReadyPath: "/",
+		Name: filepath.Base(dir), Command: command, Dir: dir, ReadyPath: "/", Scratch: scratch,
 		Env: map[string]string{}, ImageEnv: []string{"PATH=" + a.Getenv("PATH"), "NODE_ENV=production"},
 	}}, nil
+}
+
+// scratchDirs are --scratch as absolute paths of directories that are there.
+func (o appOptions) scratchDirs(app string) ([]string, error) {
+	var dirs []string
+	for _, dir := range o.scratch {
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(app, dir)
+		}
+		if info, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("--scratch: %w (hint: make the directory first: what is written there stays in each environment's /tmp)", err)
+		} else if !info.IsDir() {
+			return nil, fmt.Errorf("--scratch %s is a file (hint: name the directory that it is in)", dir)
+		}
+		dirs = append(dirs, dir)
+	}
+	return dirs, nil
 }
 
 // commandLine splits --command as a shell would, without its substitutions, or

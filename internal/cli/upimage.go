@@ -27,8 +27,8 @@ func (o *imageSource) addFlags(f *pflag.FlagSet) {
 
 // resolve unpacks the image. The closer removes what was unpacked.
 func (o imageSource) resolve(ctx context.Context, app appOptions) (rehearse.Config, io.Closer, error) {
-	if app.command != "" || app.app != "demo" {
-		return rehearse.Config{}, nil, &usageError{errors.New("--image goes without --app and --command: the image has its own")}
+	if app.command != "" || app.app != "demo" || len(app.scratch) > 0 {
+		return rehearse.Config{}, nil, &usageError{errors.New("--image goes without --app, --command and --scratch: the image has its own")}
 	}
 	env, err := app.environment()
 	if err != nil {
