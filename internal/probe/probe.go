@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"net/url"
 	"time"
 )
@@ -112,6 +113,9 @@ func Run(ctx context.Context, baseURL string, d Description, o Options) (Report,
 	}
 	s := newSession(base, d, o.withDefaults())
 	defer s.client.CloseIdleConnections()
+	if err := s.reach(ctx); err != nil {
+		return Report{}, fmt.Errorf("verify %s: %w (hint: is it running, and is the address right?)", baseURL, err)
+	}
 	report := Report{BaseURL: base.String(), App: d.App, Started: time.Now().UTC()}
 	for _, c := range checks {
 		if err := ctx.Err(); err != nil {
@@ -121,6 +125,22 @@ func Run(ctx context.Context, baseURL string, d Description, o Options) (Report,
 	}
 	report.Duration = time.Since(report.Started)
 	return report, nil
+}
+
+// reach finds out that somebody listens, so that nobody is told once and not by
+// every check. Whatever else is wrong is a check's to say.
+func (s *session) reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	port := s.base.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[s.base.Scheme]
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(s.base.Hostname(), port))
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 func (s *session) runCheck(ctx context.Context, c check) Result {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -338,15 +339,6 @@ func TestRunRefusesWhatItCannotCheck(t *testing.T) {
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
-	s := httptest.NewServer(http.NotFoundHandler())
-	s.Close()
-	r := verify(t, s.URL, probe.Demo(), short())
-	if x := result(t, r, "site"); x.Status != probe.Fail || !strings.Contains(x.Detail, "refused") || x.Hint == "" {
-		t.Errorf("%+v", x)
-	}
-}
-
 func TestReportForPeopleAndMachines(t *testing.T) {
 	r := probe.Report{BaseURL: "http://x", App: "demo", Duration: 1500 * time.Millisecond, Results: []probe.Result{
 		{Name: "site", Status: probe.Pass, Detail: "fine", Duration: 12 * time.Millisecond},
@@ -382,5 +374,17 @@ func TestReportForPeopleAndMachines(t *testing.T) {
 	}
 	if back.OK || back.DurationMs != 1500 || back.Counts["fail"] != 1 || back.Results[1].DurationMs != 1200 || back.Results[1].Numbers["events"] != 3 {
 		t.Errorf("%s", data)
+	}
+}
+
+func TestNobodyThereIsToldOnce(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	report, err := probe.Run(t.Context(), "http://"+listener.Addr().String(), probe.Demo(), probe.Options{Quick: true})
+	if err == nil || !strings.Contains(err.Error(), "connection refused") || !strings.Contains(err.Error(), "is it running") || len(report.Results) != 0 {
+		t.Errorf("%d results and %v", len(report.Results), err)
 	}
 }
