@@ -267,7 +267,7 @@ func (c *chaos) has(t *testing.T, q question, r llm.Request) bool {
 			break
 		}
 	}
-	if err != nil {
+	if err != nil && !strings.Contains(err.Error(), ": 404 ") { // a conversation that was killed before it was saved
 		t.Errorf("%.12s: %v", q.text, err)
 	}
 	return strings.Contains(text, strings.TrimSpace(r.Answer))
