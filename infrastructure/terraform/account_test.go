@@ -87,13 +87,23 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// emulated returns the one emulated account of this run, or skips.
+// separate returns an emulated account of the test's own, for one that leaves
+// things behind, or skips.
+func separate(t *testing.T) *account {
+	t.Helper()
+	needTofu(t)
+	a, err := newAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.stop)
+	return a
+}
+
+// emulated returns the one emulated account that tests share, or skips.
 func emulated(t *testing.T) *account {
 	t.Helper()
 	needTofu(t)
-	if _, err := exec.LookPath("moto_server"); err != nil {
-		t.Skipf("no moto_server; %s", howToRun)
-	}
 	shared.Do(func() { shared.account, shared.err = newAccount() })
 	if shared.err != nil {
 		t.Fatal(shared.err)
@@ -106,8 +116,10 @@ func needTofu(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a real tofu takes minutes: run without -short")
 	}
-	if _, err := exec.LookPath("tofu"); err != nil {
-		t.Skipf("no tofu; %s", howToRun)
+	for _, program := range []string{"tofu", "moto_server"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("no %s; %s", program, howToRun)
+		}
 	}
 	if registry := moduleRegistry(); !reachable(registry) {
 		t.Skipf("no module registry answers at %q, which TF_CLI_CONFIG_FILE names; %s", registry, howToRun)

@@ -43,7 +43,7 @@ import (
 // rehearsal of the plan that was applied. moto also does not join the stand-in
 // registry with its ECR: an image deleted there stays here until the test ends.
 func TestDeployEndToEnd(t *testing.T) {
-	a := emulated(t)
+	a := separate(t) // moto forgets to forget a few things that an interrupted apply has made
 	p := newProgram(t, a)
 
 	out := p.must(t, "plan", "--dir", p.dev)

@@ -97,10 +97,13 @@ func Run(ctx context.Context, cfg Config) error {
 	return s.shutdown(hs)
 }
 
+// lastWords is the time that streams get, after the grace, to tell of their end.
+const lastWords = 500 * time.Millisecond
+
 func (s *Server) shutdown(hs *http.Server) error {
 	s.cfg.Log.Info("demo app stops", "grace", s.cfg.Grace)
 	time.AfterFunc(s.cfg.Grace, func() { s.stopWork(errStopping) }) // ends streams, so that Shutdown can end
-	limit, cancel := context.WithTimeout(context.Background(), 2*s.cfg.Grace)
+	limit, cancel := context.WithTimeout(context.Background(), s.cfg.Grace+lastWords)
 	defer cancel()
 	err := hs.Shutdown(limit)
 	s.Close()
