@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,8 +24,14 @@ type embedded struct {
 	next atomic.Int32 // request ids of the shim's own commands
 }
 
+// opening keeps two databases from being opened at once: FerretDB notes in a
+// variable of its package that it is embedded.
+var opening sync.Mutex
+
 // openEmbedded starts FerretDB on the SQLite files of dir.
 func openEmbedded(dir string) (*embedded, error) {
+	opening.Lock()
+	defer opening.Unlock()
 	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(dir) + "/"}
 	db, err := ferretdb.New(&ferretdb.Config{
 		Listener:  ferretdb.ListenerConfig{TCP: "127.0.0.1:0"},
