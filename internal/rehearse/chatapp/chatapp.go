@@ -202,9 +202,10 @@ func (c *Chat) upload(env, secrets map[string]string) error {
 	)
 }
 
-// quote writes a value of a dotenv file so that it is read as it is.
+// quote writes a value of a dotenv file so that the bootstrap reads it as it is:
+// of backslashes it knows \\, \", \n, \r and \t, and it expands no $.
 func quote(value string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "$", `\$`).Replace(value) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`).Replace(value) + `"`
 }
 
 // app is what the rehearsal starts.
