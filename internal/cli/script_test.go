@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -156,7 +156,8 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 // no-process checks that nothing runs whose environment or command names the
 // script's directory.
 func noProcess(ts *testscript.TestScript, neg bool, args []string) {
-	work := []byte(ts.Getenv("WORK"))
+	// script-up must not find what script-upimage runs beside it.
+	work := regexp.MustCompile(regexp.QuoteMeta(ts.Getenv("WORK")) + `(/|\x00|$)`)
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {
 		if file == fmt.Sprintf("/proc/%d/environ", os.Getpid()) {
@@ -166,7 +167,7 @@ func noProcess(ts *testscript.TestScript, neg bool, args []string) {
 		if err != nil {
 			continue
 		}
-		if bytes.Contains(environ, work) {
+		if work.Match(environ) {
 			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
 			ts.Fatalf("%s still runs: %q", filepath.Dir(file), command)
 		}
