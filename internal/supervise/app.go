@@ -161,16 +161,18 @@ func (a *App) environment(ctx context.Context) ([]string, error) {
 // runOnce runs one process to its end and says whether it ever was ready.
 func (a *App) runOnce(ctx context.Context, env []string) (ready bool, err error) {
 	state := a.begin()
+	steps := newSteps(a.cfg.Logger)
 	p, err := start(&a.cfg, env, a.tail)
 	if err != nil {
 		err = fmt.Errorf("%w: start %q: %w", ErrStart, a.cfg.Command, err)
 		a.finish(state, err)
 		return false, err
 	}
+	steps.done("spawn")
 	probed := make(chan error, 1)
 	probeCtx, cancel := context.WithCancel(ctx)
 	var probing sync.WaitGroup
-	probing.Go(func() { probed <- a.probe(probeCtx, p.readyLine) })
+	probing.Go(func() { probed <- a.probe(probeCtx, p.readyLine, steps) })
 	defer func() { cancel(); p.stop(a.cfg.StopGrace); probing.Wait() }()
 
 	for {

@@ -12,18 +12,14 @@ import (
 const portWatch = 10 * time.Millisecond
 
 // probe returns nil once the app is ready, or why it is not after all attempts.
-func (a *App) probe(ctx context.Context, logged <-chan struct{}) error {
+func (a *App) probe(ctx context.Context, logged <-chan struct{}, steps *steps) error {
 	client := probeClient(max(a.cfg.Interval, time.Second))
 	defer client.CloseIdleConnections()
 	var last error
 	for range a.cfg.Attempts {
 		next := time.Now().Add(a.cfg.Interval)
-		if !a.awaitPort(ctx, next) {
-			last = fmt.Errorf("nothing listens at %s", a.cfg.Address)
-		} else if last = a.ask(ctx, client); last == nil {
-			last = waitLine(ctx, logged, next)
-		}
-		if last == nil {
+		if last = a.attempt(ctx, client, logged, next, steps); last == nil {
+			steps.done("ready")
 			return nil
 		}
 		if !sleep(ctx, time.Until(next)) {
@@ -31,6 +27,18 @@ func (a *App) probe(ctx context.Context, logged <-chan struct{}) error {
 		}
 	}
 	return fmt.Errorf("not ready after %d probes of %s every %v: %w", a.cfg.Attempts, a.cfg.ReadyPath, a.cfg.Interval, last)
+}
+
+// attempt is one probe, which ends at next.
+func (a *App) attempt(ctx context.Context, client *http.Client, logged <-chan struct{}, next time.Time, steps *steps) error {
+	if !a.awaitPort(ctx, next) {
+		return fmt.Errorf("nothing listens at %s", a.cfg.Address)
+	}
+	steps.done("listen")
+	if err := a.ask(ctx, client); err != nil {
+		return err
+	}
+	return waitLine(ctx, logged, next)
 }
 
 // probeClient follows no redirect, for a redirect is a sign of life, and keeps no connection.
