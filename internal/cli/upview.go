@@ -41,19 +41,20 @@ type upEvent struct {
 	Email    string   `json:"email,omitempty"`   // of the rehearsal's user
 	Password string   `json:"password,omitempty"`
 
-	Method      string  `json:"method,omitempty"`
-	Path        string  `json:"path,omitempty"`
-	Status      int     `json:"status,omitempty"`
-	Served      string  `json:"served,omitempty"`
-	Environment string  `json:"environment,omitempty"`
-	State       string  `json:"state,omitempty"`
-	FirstByte   float64 `json:"firstByteMs,omitempty"`
-	Total       float64 `json:"totalMs,omitempty"`
-	Cold        float64 `json:"coldStartMs,omitempty"`
-	Bytes       int64   `json:"bytes,omitempty"`
-	Chunks      int     `json:"chunks,omitempty"`
-	Error       string  `json:"error,omitempty"`
-	Note        string  `json:"note,omitempty"`
+	Method      string   `json:"method,omitempty"`
+	Path        string   `json:"path,omitempty"`
+	Status      int      `json:"status,omitempty"`
+	Served      string   `json:"served,omitempty"`
+	Environment string   `json:"environment,omitempty"`
+	State       string   `json:"state,omitempty"`
+	FirstByte   float64  `json:"firstByteMs,omitempty"`
+	Total       float64  `json:"totalMs,omitempty"`
+	Cold        float64  `json:"coldStartMs,omitempty"`
+	Steps       []upStep `json:"steps,omitempty"` // of the cold start
+	Bytes       int64    `json:"bytes,omitempty"`
+	Chunks      int      `json:"chunks,omitempty"`
+	Error       string   `json:"error,omitempty"`
+	Note        string   `json:"note,omitempty"`
 }
 
 func (v *upView) emit(e upEvent) {
@@ -154,7 +155,7 @@ func (v *upView) show(e timeline.Event) {
 func requestEvent(r timeline.Request) upEvent {
 	return upEvent{
 		Time: r.Start.Add(r.Total), Event: "request", Method: r.Method, Path: r.Path, Status: r.Status, Served: served(r),
-		Environment: r.Environment, FirstByte: milliseconds(r.FirstByte), Total: milliseconds(r.Total), Cold: milliseconds(r.Cold),
+		Environment: r.Environment, FirstByte: milliseconds(r.FirstByte), Total: milliseconds(r.Total), Cold: milliseconds(r.Cold), Steps: upSteps(r),
 		Bytes: r.Bytes, Chunks: r.Chunks, Note: r.Note, Error: r.Error,
 	}
 }
@@ -194,7 +195,7 @@ func (v *upView) requestLine(r timeline.Request) string {
 		line += fmt.Sprintf(" in %d chunks", r.Chunks)
 	}
 	if r.Cold > 0 {
-		line += t.Paint(ui.Yellow, "  cold start "+ui.Duration(r.Cold))
+		line += t.Paint(ui.Yellow, "  cold start "+ui.Duration(r.Cold)+stepsOf(r))
 	}
 	if r.Error != "" {
 		line += t.Paint(ui.Red, "  "+ui.Clean(r.Error))

@@ -185,7 +185,7 @@ func (w *World) startLambda() error {
 		NoFreeze:    w.cfg.NoFreeze,
 		Limits:      lambda.Limits{Init: w.faster(initLimit)},
 		Dir:         environments,
-		Record:      w.Recorder.Record,
+		Record:      withSteps(w.Recorder.Record),
 		Log:         w.cfg.Log,
 	})
 	if err != nil {

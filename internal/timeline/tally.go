@@ -21,10 +21,18 @@ type Request struct {
 	// Cold is how long it waited for an environment that was started for it; 0 is
 	// a warm one, or none.
 	Cold  time.Duration
+	Steps []Step // of that start, as far as they were told
 	Note  string // of the first hop, e.g. "Hit from cloudfront"
 	Error string
 
-	reached time.Time // Lambda
+	reached time.Time    // Lambda
+	started *environment // for it
+}
+
+// Step is a part of an environment's start.
+type Step struct {
+	Name string
+	Took time.Duration
 }
 
 // Tally follows events and keeps count. The zero value is ready. One goroutine
@@ -46,6 +54,8 @@ type environment struct {
 	since time.Time
 	ready time.Time // zero while in its first init
 	used  bool
+	steps []Step
+	step  time.Time // end of the last one, or begin of the init
 }
 
 // Add takes the next event. Where it ends a request, that is returned.
@@ -66,6 +76,10 @@ func (t *Tally) Add(e Event) (Request, bool) {
 		return t.end(e)
 	case EnvironmentState:
 		t.move(e)
+	case EnvironmentStep:
+		if env := t.environments[e.Environment]; env != nil {
+			env.stepDone(e)
+		}
 	}
 	return Request{}, false
 }
@@ -111,7 +125,7 @@ func (t *Tally) invoke(e Event) {
 	}
 	env.used = true
 	if !r.reached.IsZero() && (env.ready.IsZero() || env.ready.After(r.reached)) {
-		r.Cold = e.Time.Sub(r.reached)
+		r.Cold, r.started = e.Time.Sub(r.reached), env
 		t.ColdStarts++
 		t.ColdTime += r.Cold
 	}
@@ -126,6 +140,9 @@ func (t *Tally) end(e Event) (Request, bool) {
 	t.InFlight--
 	r.Total = e.Time.Sub(r.Start)
 	r.Note, r.Error = e.Note, e.Error
+	if r.started != nil {
+		r.Steps = r.started.steps
+	}
 	if e.Status != 0 {
 		r.Status = e.Status
 	}
@@ -149,10 +166,21 @@ func (t *Tally) move(e Event) {
 	if e.State != Init && env.ready.IsZero() {
 		env.ready = e.Time
 	}
+	if e.State == Init {
+		env.steps, env.step = nil, e.Time
+	}
 	env.state, env.since = e.State, e.Time
 	if e.State == Killed {
 		delete(t.environments, e.Environment)
 	}
+}
+
+func (env *environment) stepDone(e Event) {
+	took := e.Took
+	if took == 0 {
+		took = e.Time.Sub(env.step)
+	}
+	env.steps, env.step = append(env.steps, Step{e.Note, took}), e.Time
 }
 
 // billed tells the states that Lambda charges for; the init phase is one of them

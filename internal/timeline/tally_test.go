@@ -18,6 +18,10 @@ func TestTally(t *testing.T) {
 		{Time: at(1), Kind: RequestStart, Request: "a", Hop: APIGateway},
 		{Time: at(2), Kind: RequestStart, Request: "a", Hop: Lambda},
 		{Time: at(2), Kind: EnvironmentState, Environment: "env-1", State: Init},
+		{Time: at(40), Kind: EnvironmentStep, Environment: "env-1", Note: "secrets", Took: 30 * time.Millisecond},
+		{Time: at(42), Kind: EnvironmentStep, Environment: "env-1", Note: "configuration", Took: 32 * time.Millisecond},
+		{Time: at(45), Kind: EnvironmentStep, Environment: "env-1", Note: "spawn"},
+		{Time: at(700), Kind: EnvironmentStep, Environment: "env-1", Note: "listen"},
 		{Time: at(802), Kind: EnvironmentState, Environment: "env-1", State: Busy},
 		{Time: at(802), Kind: Invoke, Request: "a", Environment: "env-1", Invocation: "i-1"},
 		{Time: at(810), Kind: RequestFirstByte, Request: "a", Hop: Lambda, Status: 200},
@@ -43,7 +47,8 @@ func TestTally(t *testing.T) {
 	ms := time.Millisecond
 	want := []Request{
 		{ID: "a", Method: "POST", Path: "/api/chat", Start: at(0), First: CloudFront, Last: Lambda, Environment: "env-1", Invocation: "i-1",
-			Status: 200, FirstByte: 811 * ms, Total: 914 * ms, Bytes: 42, Chunks: 2, Cold: 800 * ms, Note: "Miss from cloudfront"},
+			Status: 200, FirstByte: 811 * ms, Total: 914 * ms, Bytes: 42, Chunks: 2, Cold: 800 * ms,
+			Steps: []Step{{"secrets", 30 * ms}, {"configuration", 32 * ms}, {"spawn", 3 * ms}, {"listen", 655 * ms}}, Note: "Miss from cloudfront"},
 		{ID: "b", Method: "GET", Path: "/api/x", Start: at(2000), First: CloudFront, Last: Lambda, Environment: "env-1", Invocation: "i-2",
 			Status: 502, Total: 10 * ms, Error: "cut"},
 	}

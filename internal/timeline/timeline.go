@@ -28,6 +28,7 @@ const (
 	RequestEnd       Kind = "request.end"        // Request Hop Status Bytes(total) Error Note(e.g. "Hit from cloudfront")
 	Invoke           Kind = "invoke"             // Request Environment Invocation: an environment took the request
 	EnvironmentState Kind = "environment.state"  // Environment State Note(reason)
+	EnvironmentStep  Kind = "environment.step"   // Environment Note(name) Took: a step of its start is done
 	Log              Kind = "log"                // Environment Note(line)
 	Limit            Kind = "limit"              // Request Environment Hop Note: a limit was hit or enforced
 	Store            Kind = "store"              // Note: what a store (Mongo, Redis, …) reports
@@ -51,6 +52,9 @@ type Event struct {
 	Seq  uint64    `json:"seq"` // set by the Recorder, rising by 1
 	Time time.Time `json:"time"`
 	Kind Kind      `json:"kind"`
+	// Took is 0 for a step that began where the one before it ended; those that
+	// have it may have run side by side.
+	Took time.Duration `json:"took,omitempty"` // nanoseconds
 
 	// Request is the X-Amz-Cf-Id that CloudFront gave the request; a hop that was
 	// reached without CloudFront uses an id of its own.

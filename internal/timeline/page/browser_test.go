@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,9 @@ func TestPageDrawsARehearsal(t *testing.T) {
 			do(t, ctx, chromedp.MouseClickXY(60, 142), chromedp.WaitVisible("#details"))
 			if text := evaluate[string](t, ctx, `document.querySelector("#details h3").textContent`); !strings.HasPrefix(text, "env-") {
 				t.Errorf("a click on the first lane opened %q", text)
+			}
+			if text := evaluate[string](t, ctx, `document.querySelector("#details .say").textContent`); !regexp.MustCompile(`Steps: secrets 30 ms, listen [\d.]+ m?s\.$`).MatchString(text) {
+				t.Errorf("of its start it says %q", text)
 			}
 			picture(t, ctx, test.name+"-environment")
 			do(t, ctx, chromedp.Click(chromedp.CSS("#stores")))

@@ -39,6 +39,10 @@ func (e *environment) state(state timeline.State, note string) {
 	e.recorder.Record(timeline.Event{Time: e.at, Kind: timeline.EnvironmentState, Environment: e.id, State: state, Note: note})
 }
 
+func (e *environment) step(name string, took time.Duration) {
+	e.recorder.Record(timeline.Event{Time: e.at, Kind: timeline.EnvironmentStep, Environment: e.id, Note: name, Took: took})
+}
+
 func (e *environment) log(line string) {
 	e.recorder.Record(timeline.Event{Time: e.at, Kind: timeline.Log, Environment: e.id, Note: line})
 }
@@ -72,7 +76,10 @@ func (e *environment) serve(c call) {
 	if c.init > 0 {
 		e.state(timeline.Init, "")
 		e.log("listening on 127.0.0.1:3080")
-		e.at = e.at.Add(c.init)
+		e.at = e.at.Add(40 * time.Millisecond)
+		e.step("secrets", 30*time.Millisecond)
+		e.at = e.at.Add(c.init - 40*time.Millisecond)
+		e.step("listen", 0)
 	}
 	ev := event(timeline.Invoke, "")
 	ev.Environment, ev.Invocation = e.id, "8c6d6b3e-0000-4000-8000-"+id[3:7]

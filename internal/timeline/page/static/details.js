@@ -58,7 +58,7 @@ function statements(r, env, now) {
   const out = [];
   if (r.error) out.push(say("killed", `Broken off: ${r.error}`));
   for (const limit of r.limits) out.push(say("killed", `${TITLES[limit.hop] ?? "Limit"}: ${limit.note}`));
-  if (r.cold) out.push(say("init", `Cold start: it waited ${duration(r.cold.cost)} for ${r.environment} to start (init took ${duration(r.cold.init)}).`));
+  if (r.cold) out.push(say("init", `Cold start: it waited ${duration(r.cold.cost)} for ${r.environment} to start (init took ${duration(r.cold.init)}).${startSteps(env)}`));
   const outer = r.hops[r.first];
   const pauses = outer && gaps(outer.chunks);
   if (pauses) out.push(say("busy", `${outer.chunks.length} chunks, ${size(outer.bytes)}. Pauses between chunks: median ${duration(pauses.median)}, largest ${duration(pauses.largest)}.`));
@@ -66,6 +66,12 @@ function statements(r, env, now) {
   if (after > 0) out.push(say("draining", `${r.environment} stayed awake ${duration(after)} after the response, for work the app had not finished. It is billed.`));
   if (/hit/i.test(r.hops.cloudfront?.note ?? "")) out.push(say("cloudfront", "Answered from the edge's cache: no origin was asked."));
   return out;
+}
+
+// startSteps tells what an environment's start was spent on.
+function startSteps(env) {
+  const steps = (env?.steps ?? []).filter((s) => s.cost >= 1);
+  return steps.length ? ` Steps: ${steps.map((s) => `${s.name} ${duration(s.cost)}`).join(", ")}.` : "";
 }
 
 function hopTable(r) {
@@ -131,7 +137,7 @@ export function environmentDetails(env, { now, close, select, act, can }) {
       head([env.id], close),
       element("p", { class: "lede" }, `${state(env)}${last?.note ? ": " + last.note : ""} · started at ${clock(env.begin ?? 0, 100)}`),
       shares(states, spent),
-      env.cold && say("init", `Its first request waited ${duration(env.cold.cost)} for it to start.`),
+      env.cold && say("init", `Its first request waited ${duration(env.cold.cost)} for it to start.${startSteps(env)}`),
       element("div", { class: "actions" },
         can.recycle && element("button", { onclick: (e) => act("recycle", env, e.target), disabled: ended || undefined, title: "Shut it down once its work is done; the next request gets a new one" }, "Recycle"),
         can.kill && element("button", { class: "danger", onclick: (e) => act("kill", env, e.target), disabled: ended || undefined, title: "End it at once, in the middle of what it does" }, "Kill")),

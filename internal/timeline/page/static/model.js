@@ -149,8 +149,17 @@ const handlers = {
     const span = { state: e.state, from: e.t, to: e.state === "killed" ? e.t : null, note: e.note || "" };
     keep(env.spans, span, KEPT_PER_ENVIRONMENT);
     env.begin ??= e.t;
-    if (e.state === "init") env.init ??= span;
+    if (e.state === "init") {
+      env.init ??= span;
+      Object.assign(env, { steps: [], stepped: e.t });
+    }
     model.peak = Math.max(model.peak, alive(model));
+  },
+  "environment.step"(model, e) {
+    const env = model.environment(e.environment);
+    const cost = e.took ? e.took / 1e6 : e.t - (env.stepped ?? e.t);
+    keep((env.steps ||= []), { name: e.note || "", cost }, KEPT_LOGS);
+    env.stepped = e.t;
   },
   "log"(model, e) {
     keep(model.environment(e.environment).logs, { t: e.t, line: e.note || "" }, KEPT_LOGS);
