@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -172,6 +173,15 @@ func (c *runtimeClient) handle(e Event, h http.Header, body []byte) {
 		respond(`"slept"`)
 	case "stream", "stream-error", "stream-exit", "stream-hang":
 		c.stream(e)
+	case "connect": // to the address in Text, from before the response until the next event
+		conn, err := net.Dial("tcp", e.Text)
+		if err != nil {
+			respond(fmt.Sprintf("%q", err))
+			return
+		}
+		time.Sleep(time.Duration(e.Millis) * time.Millisecond)
+		respond("null")
+		time.AfterFunc(time.Duration(e.After)*time.Millisecond, func() { conn.Close() })
 	case "big": // a buffered answer of N bytes
 		respond(strings.Repeat("x", e.N))
 	case "error":
