@@ -33,8 +33,9 @@ type environment struct {
 
 	responded atomic.Int64 // when the invocation at hand was answered, Unix ns; else 0
 
+	current atomic.Pointer[invocation] // nil between invocations; set by run
+
 	// Owned by run.
-	current  *invocation   // nil between invocations
 	session  *session      // nil when no runtime is there
 	initTime time.Duration // of the last good init that has not been reported yet
 	oom      bool
@@ -235,8 +236,8 @@ func (e *environment) log(line string) {
 // hit tells the timeline of a limit that the environment ran into.
 func (e *environment) hit(format string, args ...any) {
 	event := timeline.Event{Kind: timeline.Limit, Hop: timeline.Lambda, Environment: e.id, Note: fmt.Sprintf(format, args...)}
-	if e.current != nil {
-		event.Request, event.Invocation = e.current.request, e.current.id
+	if v := e.current.Load(); v != nil {
+		event.Request, event.Invocation = v.request, v.id
 	}
 	e.em.cfg.Record.Emit(event)
 }

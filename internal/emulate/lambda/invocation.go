@@ -25,6 +25,9 @@ type invocation struct {
 	read  *io.PipeReader
 	write *io.PipeWriter
 
+	asked        sync.Once // method and path are read from the event
+	method, path string
+
 	once      sync.Once
 	responded chan struct{} // closed when the runtime has ended its answer
 	truncated bool          // the answer broke off; valid once responded is closed

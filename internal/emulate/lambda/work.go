@@ -13,8 +13,9 @@ func (e *environment) invoke(v *invocation) {
 	defer v.cancel()
 	begin := time.Now()
 	v.deadline = begin.Add(e.em.cfg.Function.Timeout)
-	v.answered, e.current = &e.responded, v
-	defer func() { e.current = nil }()
+	v.answered = &e.responded
+	e.current.Store(v)
+	defer e.current.Store(nil)
 	e.mu.Lock()
 	e.invocations++
 	e.tail = v.tail

@@ -7,7 +7,8 @@
 //   - the wire protocol's OP_MSG and OP_QUERY messages, one connection to the
 //     database for each connection of a client;
 //   - DocumentDB's refusals, with [Config.Strict] as errors of the command and
-//     without it as a [Finding] only;
+//     without it as a [Finding] only, with what the client was about where
+//     [Config.Caller] tells;
 //   - for the embedded database, what applications on Mongoose need and
 //     FerretDB lacks: the `fields` of findAndModify, options of indexes, and
 //     aggregations with $lookup, $filter and $arrayElemAt;

@@ -34,15 +34,42 @@ type Finding struct {
 	Why        string // one sentence
 	Page       string // AWS's page
 	Count      int    // commands of this client that had it, as of this value
+	// Callers are those whose work had it, in order of first sight; a finding
+	// keeps the first [maxCallers]. It is empty where Config.Caller is not set.
+	Callers []Caller
 }
+
+// Caller is what an app did when it sent a command.
+type Caller struct {
+	What        string // "POST /api/convos/update", "the app's start"
+	Environment string // of the timeline; may be empty
+	Request     string // of the timeline; may be empty
+}
+
+// maxCallers bounds how often one feature of one command is reported.
+const maxCallers = 5
 
 func (f Finding) key() string {
 	return strings.Join([]string{f.Client, f.Database, f.Collection, f.Command, f.Feature}, "\x00")
 }
 
 func (f Finding) String() string {
-	return fmt.Sprintf("%s on %s.%s by %s: %s %s by DocumentDB 5.0 (%s)",
-		f.Command, f.Database, f.Collection, f.Client, f.Feature, f.Effect, f.Why)
+	from := ""
+	if n := len(f.Callers); n > 0 {
+		from = " from " + f.Callers[n-1].What
+	}
+	return fmt.Sprintf("%s on %s.%s by %s%s: %s %s by DocumentDB 5.0 (%s)",
+		f.Command, f.Database, f.Collection, f.Client, from, f.Feature, f.Effect, f.Why)
+}
+
+// add notes who had the finding once more, and reports whether that is news.
+func (f *Finding) add(c Caller) bool {
+	f.Count++
+	if c.What == "" || len(f.Callers) >= maxCallers || slices.ContainsFunc(f.Callers, func(o Caller) bool { return o.What == c.What }) {
+		return f.Count == 1
+	}
+	f.Callers = append(f.Callers, c)
+	return true
 }
 
 // guard remembers findings. It is safe for concurrent use.
@@ -59,13 +86,18 @@ func newGuard(report func(Finding)) *guard {
 }
 
 // check records what DocumentDB would make of cmd, and returns the first
-// finding that it would refuse.
-func (g *guard) check(client, remote string, cmd command) *Finding {
+// finding that it would refuse. caller is asked only if there is one.
+func (g *guard) check(client, remote string, cmd command, caller func() Caller) *Finding {
 	var refused *Finding
-	for _, f := range inspect(cmd) {
+	found := inspect(cmd)
+	if len(found) == 0 {
+		return nil
+	}
+	who := caller()
+	for _, f := range found {
 		f.Client, f.Remote = client, remote
 		f.Database, f.Collection, f.Command = cmd.database, cmd.collection, cmd.name
-		g.record(f)
+		g.record(f, who)
 		if f.Effect == Refused && refused == nil {
 			refused = &f
 		}
@@ -73,26 +105,36 @@ func (g *guard) check(client, remote string, cmd command) *Finding {
 	return refused
 }
 
-func (g *guard) record(f Finding) {
+// record keeps a finding, and reports it where it or its caller is new.
+func (g *guard) record(f Finding, who Caller) {
 	g.mu.Lock()
 	i, known := g.seen[f.key()]
-	if known {
-		g.found[i].Count++
-	} else {
-		f.Count = 1
-		g.seen[f.key()] = len(g.found)
+	if !known {
+		i = len(g.found)
+		g.seen[f.key()] = i
 		g.found = append(g.found, f)
 	}
+	news := g.found[i].add(who)
+	f = g.found[i].clone()
 	g.mu.Unlock()
-	if !known && g.report != nil {
+	if news && g.report != nil {
 		g.report(f)
 	}
+}
+
+func (f Finding) clone() Finding {
+	f.Callers = slices.Clone(f.Callers)
+	return f
 }
 
 func (g *guard) all() []Finding {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.Clone(g.found)
+	var all []Finding
+	for _, f := range g.found {
+		all = append(all, f.clone())
+	}
+	return all
 }
 
 // refusal is DocumentDB's answer to a command that it does not support. Code

@@ -26,9 +26,13 @@ type Config struct {
 	Upstream string
 	// Strict answers what DocumentDB 5.0 refuses with an error.
 	Strict bool
-	// Finding, if not nil, is called once for each new finding, from the
-	// goroutine of the connection that caused it.
+	// Finding, if not nil, is called for each new finding and for each new
+	// caller of one, who is its last, from the goroutine of the connection.
 	Finding func(Finding)
+	// Caller, if not nil, is asked with a client's app name and address, at the
+	// first finding of a connection, for a function that tells at each finding
+	// what the client is about. Commands of the connection wait for both.
+	Caller func(app string, remote net.Addr) func() Caller
 	// Logger receives the server's own news; nil discards them.
 	Logger *slog.Logger
 }

@@ -18,6 +18,8 @@ type session struct {
 	db       *embedded // nil in front of a real server
 	upstream net.Conn
 
+	caller func() Caller // once a finding has asked for it; owned by requests
+
 	writing sync.Mutex // orders writes to client
 
 	mu      sync.Mutex // guards what follows
@@ -165,7 +167,7 @@ func (c *session) command(m message) error {
 		m.body = p.encode()
 		return m.write(c.upstream)
 	}
-	refused := c.server.guard.check(c.clientName(), c.client.RemoteAddr().String(), cmd)
+	refused := c.server.guard.check(c.clientName(), c.client.RemoteAddr().String(), cmd, c.about)
 	if refused != nil && c.server.cfg.Strict {
 		return c.answer(m, p, refusal(*refused))
 	}
@@ -173,6 +175,17 @@ func (c *session) command(m message) error {
 		return m.write(c.upstream)
 	}
 	return c.adapt(m, p, cmd)
+}
+
+// about tells what the client does now.
+func (c *session) about() Caller {
+	if c.server.cfg.Caller == nil {
+		return Caller{}
+	}
+	if c.caller == nil {
+		c.caller = c.server.cfg.Caller(c.clientName(), c.client.RemoteAddr())
+	}
+	return c.caller()
 }
 
 // adapt passes a command on in the form that FerretDB knows.

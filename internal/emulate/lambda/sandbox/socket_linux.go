@@ -1,0 +1,93 @@
+package sandbox
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// holds finds the socket in the kernel's tables, then looks for it among the
+// open files of the group's processes. Groups have no network of their own, so
+// that the tables are this machine's.
+// https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
+func (g *Group) holds(local netip.AddrPort) (bool, error) {
+	inode, err := inodeOf(local)
+	if err != nil || inode == "" {
+		return false, err
+	}
+	link := "socket:[" + inode + "]"
+	for _, pid := range g.pids() {
+		if hasOpen(pid, link) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// inodeOf names the socket with a local address, or is empty where there is none.
+func inodeOf(local netip.AddrPort) (string, error) {
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		f, err := os.Open(table)
+		if os.IsNotExist(err) {
+			continue // a kernel without IPv6
+		}
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", ErrUnknownOwner, err)
+		}
+		inode, err := findInode(f, local)
+		f.Close()
+		if inode != "" || err != nil {
+			return inode, err
+		}
+	}
+	return "", nil
+}
+
+// findInode reads a table: the second field is the local address, the tenth the
+// inode. A connection that is being closed has inode 0.
+func findInode(table io.Reader, local netip.AddrPort) (string, error) {
+	lines := bufio.NewScanner(table)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 10 || fields[9] == "0" {
+			continue
+		}
+		if a, ok := tableAddr(fields[1]); ok && a == netip.AddrPortFrom(local.Addr().Unmap(), local.Port()) {
+			return fields[9], nil
+		}
+	}
+	return "", lines.Err()
+}
+
+// tableAddr reads an address such as 0100007F:1F90: words of 32 bits as this
+// machine holds them, then the port.
+func tableAddr(text string) (netip.AddrPort, bool) {
+	host, port, ok := strings.Cut(text, ":")
+	raw, err := hex.DecodeString(host)
+	n, portErr := strconv.ParseUint(port, 16, 16)
+	if !ok || err != nil || portErr != nil || len(raw)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(raw); i += 4 {
+		binary.NativeEndian.PutUint32(raw[i:], binary.BigEndian.Uint32(raw[i:]))
+	}
+	addr, ok := netip.AddrFromSlice(raw)
+	return netip.AddrPortFrom(addr.Unmap(), uint16(n)), ok
+}
+
+func hasOpen(pid int, link string) bool {
+	dir := "/proc/" + strconv.Itoa(pid) + "/fd"
+	files, _ := os.ReadDir(dir) // none of a process that has ended
+	for _, f := range files {
+		if to, err := os.Readlink(dir + "/" + f.Name()); err == nil && to == link {
+			return true
+		}
+	}
+	return false
+}
