@@ -46,6 +46,8 @@ type Config struct {
 	Model llm.Config
 	// Secure returns the secrets in SSM by name, once the other stores are up.
 	Secure func(*Stores) map[string]string
+	// Wrote, if not nil, is told of each write to the database.
+	Wrote func(mongo.Write)
 
 	Record timeline.Record
 	Log    *slog.Logger
@@ -93,7 +95,7 @@ func (s *Stores) RedisURI() string { return s.redisURI }
 
 func (s *Stores) startMongo(ctx context.Context, cfg Config) (err error) {
 	s.Mongo, err = mongo.Start(ctx, mongo.Config{
-		Dir: filepath.Join(cfg.Dir, "mongo"), Upstream: cfg.Mongo, Strict: cfg.Strict, Logger: cfg.Log,
+		Dir: filepath.Join(cfg.Dir, "mongo"), Upstream: cfg.Mongo, Strict: cfg.Strict, Logger: cfg.Log, Wrote: cfg.Wrote,
 		Finding: func(f mongo.Finding) {
 			cfg.Record.Emit(timeline.Event{Kind: timeline.Store, Note: "DocumentDB: " + f.String()})
 		},

@@ -26,6 +26,7 @@ type session struct {
 	closed  bool
 	app     string
 	pending map[int32]func(bson.Raw) (bson.Raw, error) // edits of replies, by request
+	writes  map[int32]Write                            // not yet answered, by request
 }
 
 // run serves the connection until either side ends it.
@@ -167,6 +168,7 @@ func (c *session) command(m message) error {
 		m.body = p.encode()
 		return m.write(c.upstream)
 	}
+	c.await(m, cmd)
 	refused := c.server.guard.check(c.clientName(), c.client.RemoteAddr().String(), cmd, c.about)
 	if refused != nil && c.server.cfg.Strict {
 		return c.answer(m, p, refusal(*refused))
@@ -237,7 +239,11 @@ func (c *session) replies() error {
 func (c *session) deliver(m message) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	return m.write(c.client)
+	if err := m.write(c.client); err != nil {
+		return err
+	}
+	c.answered(m.responseTo)
+	return nil
 }
 
 // edited applies the edit that the request asked for.

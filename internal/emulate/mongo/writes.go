@@ -1,0 +1,37 @@
+package mongo
+
+import "slices"
+
+// Write is a command that changes documents, once its answer is on its way to
+// the client.
+type Write struct {
+	App        string // of the client's URI
+	Collection string
+	Command    []byte // as the client sent it: the body of an OP_MSG, with its documents in BSON
+}
+
+var writeCommands = []string{"insert", "update", "delete", "findAndModify", "findandmodify"}
+
+// await remembers a write until it is answered.
+func (c *session) await(m message, cmd command) {
+	if c.server.cfg.Wrote == nil || !slices.Contains(writeCommands, cmd.name) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writes == nil {
+		c.writes = map[int32]Write{}
+	}
+	c.writes[m.requestID] = Write{App: c.app, Collection: cmd.collection, Command: m.body}
+}
+
+// answered tells of the write that a message was the answer to, if it was.
+func (c *session) answered(request int32) {
+	c.mu.Lock()
+	w, ok := c.writes[request]
+	delete(c.writes, request)
+	c.mu.Unlock()
+	if ok {
+		c.server.cfg.Wrote(w)
+	}
+}
