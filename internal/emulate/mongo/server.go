@@ -29,8 +29,8 @@ type Config struct {
 	// Finding, if not nil, is called for each new finding and for each new
 	// caller of one, who is its last, from the goroutine of the connection.
 	Finding func(Finding)
-	// Wrote, if not nil, is called after each write, failed ones too, from the
-	// goroutine of its connection.
+	// Wrote, if not nil, is called after each write, failed ones too, and before
+	// its client hears of it. Calls come from the goroutines of connections.
 	Wrote func(Write)
 	// Caller, if not nil, is asked with a client's app name and address, at the
 	// first finding of a connection, for a function that tells at each finding

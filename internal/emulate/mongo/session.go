@@ -239,11 +239,8 @@ func (c *session) replies() error {
 func (c *session) deliver(m message) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := m.write(c.client); err != nil {
-		return err
-	}
-	c.answered(m.responseTo)
-	return nil
+	c.answers(m.responseTo)
+	return m.write(c.client)
 }
 
 // edited applies the edit that the request asked for.

@@ -2,8 +2,8 @@ package mongo
 
 import "slices"
 
-// Write is a command that changes documents, once its answer is on its way to
-// the client.
+// Write is a command that changes documents, when it is done and its client is
+// about to hear of it.
 type Write struct {
 	App        string // of the client's URI
 	Collection string
@@ -25,8 +25,8 @@ func (c *session) await(m message, cmd command) {
 	c.writes[m.requestID] = Write{App: c.app, Collection: cmd.collection, Command: m.body}
 }
 
-// answered tells of the write that a message was the answer to, if it was.
-func (c *session) answered(request int32) {
+// answers tells of the write that a message answers, if it does.
+func (c *session) answers(request int32) {
 	c.mu.Lock()
 	w, ok := c.writes[request]
 	delete(c.writes, request)
