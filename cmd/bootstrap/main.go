@@ -35,22 +35,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "bootstrap: %v\n", err)
 		return 2
 	}
-	set, err := settings.Read(os.LookupEnv)
-	var cold coldstart.Settings
-	if err == nil {
-		cold, err = coldstart.Read(os.LookupEnv)
-	}
+	told, err := read(os.Environ())
 	if err != nil {
 		err = errors.Join(err, bootstrap.Refuse(ctx, os.Getenv("AWS_LAMBDA_RUNTIME_API"), err))
 		fmt.Fprintf(stderr, "bootstrap: %v\n", err)
 		return 2
 	}
-	logger := newLogger(stderr, set.Debug)
-	cold.Log = logger
-	preparer := coldstart.NewPreparer(cold)
+	logger := newLogger(stderr, told.settings.Debug)
+	if len(told.byRules) > 0 {
+		logger.Info("the app's files tell its release, which adds to the environment", "variables", told.byRules)
+	}
+	told.cold.Log = logger
+	preparer := coldstart.NewPreparer(told.cold)
 	defer preparer.Close()
 	err = bootstrap.Run(ctx, bootstrap.Config{
-		Settings: set, Command: command, Environ: os.Environ(), Prepare: preparer.Prepare, LateSecret: brings(cold, "SLUICE_ORIGIN_SECRET"),
+		Settings: told.settings, Command: command, Environ: told.environ, Prepare: preparer.Prepare, LateSecret: brings(told.cold, "SLUICE_ORIGIN_SECRET"),
 		Stdout: stdout, Stderr: stderr, Logger: logger,
 	})
 	if err != nil {
@@ -58,6 +57,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// instructions are all that the environment says.
+type instructions struct {
+	environ  []string // that the app inherits
+	byRules  []string // names that the image's rules have added to it
+	settings settings.Settings
+	cold     coldstart.Settings
+}
+
+func read(environ []string) (told instructions, err error) {
+	if told.environ, told.byRules, err = settings.Extend(environ, os.ReadFile); err != nil {
+		return told, err
+	}
+	lookup := settings.Lookup(told.environ)
+	if told.settings, err = settings.Read(lookup); err != nil {
+		return told, err
+	}
+	told.cold, err = coldstart.Read(lookup)
+	return told, err
 }
 
 // brings tells whether the cold start fetches the variable.

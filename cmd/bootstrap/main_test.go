@@ -131,3 +131,27 @@ func TestASettingThatIsWrongIsAnInitError(t *testing.T) {
 		t.Errorf("Lambda heard %s", first)
 	}
 }
+
+func TestRulesOfTheImageAddToTheEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	seen, rules := filepath.Join(dir, "environment"), filepath.Join(dir, "rules.json")
+	for file, text := range map[string]string{
+		filepath.Join(dir, "routes.js"): "/stream/:id",
+		rules:                           `[{"file":"` + filepath.Join(dir, "routes.js") + `","contains":"/stream/","environment":{"MODE":"s3cr3t-mode","SLUICE_HEARTBEAT":"soon"}}]`,
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A setting of a rule is read as one of the function's: this one cannot be.
+	if first, _ := start(t, "TEST_BE_APP=/dev/null", "SLUICE_RULES="+rules); !strings.Contains(first, "SLUICE_HEARTBEAT") {
+		t.Errorf("Lambda heard %s", first)
+	}
+	if first, log := start(t, "TEST_BE_APP="+seen, "SLUICE_RULES="+rules, "SLUICE_HEARTBEAT=1s"); first != "invocation/next" {
+		t.Fatalf("Lambda heard %s\n%s", first, log)
+	}
+	environment, err := os.ReadFile(seen)
+	if err != nil || !strings.Contains(string(environment), "MODE=s3cr3t-mode\n") {
+		t.Errorf("%v in\n%s", err, environment)
+	}
+}

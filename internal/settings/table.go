@@ -77,6 +77,8 @@ var table = []variable{
 	{Setting{"SLUICE_BUSY_PATH", "", "path of the app that answers 2xx when it is idle and 503 while work is left"},
 		func(s *Settings, v string) error { return optionalPath(&s.BusyPath, v) }},
 
+	{Setting{RulesVariable, "", "JSON file of rules by which files of the app add to the environment, for what its releases need; `sluice image` puts one into the image"},
+		func(*Settings, string) error { return nil }}, // Extend has read it, before all others
 	{Setting{"SLUICE_LOG_LEVEL", "info", "info or debug; debug logs each request"},
 		func(s *Settings, v string) error { return oneOf(&s.Debug, v, "info", "debug") }},
 }
