@@ -54,9 +54,9 @@ func additions(base *baseImage, o Options) ([]mutate.Addendum, error) {
 		}})
 		return nil
 	}
-	if len(o.Links) > 0 {
-		layer, err := linkLayer(mediaType, o.Links)
-		if err := add("links of writable paths", layer, err); err != nil {
+	if len(o.Links)+len(o.Files) > 0 {
+		layer, err := appLayer(mediaType, o.Links, o.Files)
+		if err := add("links of writable paths, files for the app", layer, err); err != nil {
 			return nil, err
 		}
 	}

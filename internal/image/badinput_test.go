@@ -54,6 +54,9 @@ func TestBadBase(t *testing.T) {
 			}
 			return o.To
 		}, nil, "holds the bootstrap already"},
+		{"file elsewhere", plain, func(o *Options) { o.Files = map[string][]byte{"/etc/passwd": nil} }, "/etc/passwd"},
+		{"file in a bootstrap's place", plain, func(o *Options) { o.Files = map[string][]byte{BootstrapPath: nil} }, BootstrapPath},
+		{"file above", plain, func(o *Options) { o.Files = map[string][]byte{Directory + "/../x": nil} }, "/../x"},
 		{"bootstrap for another machine", plain, func(o *Options) { o.Bootstrap = program("arm64") }, "EM_AARCH64"},
 		{"bootstrap is a script", plain, func(o *Options) { o.Bootstrap = []byte("#!/bin/sh") }, "no Linux executable"},
 		{"no bootstrap", plain, func(o *Options) { o.Bootstrap = nil }, "no bootstrap"},

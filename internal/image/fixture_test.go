@@ -130,6 +130,7 @@ func options(base string) Options {
 	return Options{
 		Base: base, Bootstrap: program("amd64"),
 		Links:  []Link{{"/app/api/logs", "/tmp/app/logs"}, {"/app/uploads", "/tmp/app/uploads"}},
+		Files:  map[string][]byte{"/opt/sluice/rules.json": []byte("[]\n"), "/opt/sluice/more.mjs": []byte("// more\n")},
 		Env:    map[string]string{"NODE_ENV": "production", "LD_PRELOAD": ""},
 		Labels: map[string]string{"app": "chat"},
 		Expect: []string{"/app/api/index.js", "/app/client/dist/index.html"},

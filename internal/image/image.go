@@ -67,6 +67,9 @@ type Options struct {
 	// Links replace directories of the base. Their order has no meaning. The
 	// bootstrap finds them in SLUICE_WRITABLE and makes their targets.
 	Links []Link
+	// Files are added below Directory by their absolute paths, for all to read.
+	// Name them in Env.
+	Files map[string][]byte
 	// CABundle is PEM for CABundlePath. Nothing refers to it by itself: name
 	// it in Env as the app wants it.
 	CABundle []byte
@@ -237,6 +240,9 @@ func (o Options) validate() error {
 		return err
 	}
 	if err := checkPEM(o.CABundle); err != nil {
+		return err
+	}
+	if err := checkFiles(o.Files); err != nil {
 		return err
 	}
 	return checkLinks(o.Links)

@@ -27,8 +27,8 @@ func TestGoldenDigests(t *testing.T) {
 		kind types.MediaType
 		want string
 	}{
-		{"docker", types.DockerManifestSchema2, "sha256:7c31e4ab7dbfb878464e399e3ccb988157ea53f448945b250d1e7ccd0f69e24b"},
-		{"oci", types.OCIManifestSchema1, "sha256:470e43f4d3b6cbe0a6f9c69a856f58b8d15ca85c1d89f682a57c1f5c55caca28"},
+		{"docker", types.DockerManifestSchema2, "sha256:c2597d16689d9f9a6cb4be462db347d305c1eff9cbf2d33838dd1920f11ad134"},
+		{"oci", types.OCIManifestSchema1, "sha256:270dea01e3e1f59ea07d23a048774174d26735302c5a717829dad45bf5c2278b"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			img, err := Compute(t.Context(), options(stored(t, app(t, test.kind, "amd64"))))
@@ -83,7 +83,7 @@ func TestAddedLayersListParentsFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]string{
-		{"app/", "app/api/", "app/api/logs -> /tmp/app/logs", "app/uploads -> /tmp/app/uploads"},
+		{"app/", "app/api/", "app/api/logs -> /tmp/app/logs", "app/uploads -> /tmp/app/uploads", "opt/", "opt/sluice/", "opt/sluice/more.mjs", "opt/sluice/rules.json"},
 		{"opt/", "opt/sluice/", "opt/sluice/bootstrap"},
 	}
 	for n, layer := range layers[2:] {

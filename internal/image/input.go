@@ -7,7 +7,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -47,6 +49,15 @@ func checkPEM(content []byte) error {
 	}
 	if count == 0 {
 		return errors.New("the CA bundle holds no PEM certificate")
+	}
+	return nil
+}
+
+func checkFiles(files map[string][]byte) error {
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		if path.Dir(file) != Directory || path.Clean(file) != file || file == BootstrapPath || file == CABundlePath {
+			return fmt.Errorf("file %q: give another file of %s itself", file, Directory)
+		}
 	}
 	return nil
 }

@@ -75,14 +75,20 @@ func withParents(entries []tar.Header) []tar.Header {
 	return all
 }
 
-func linkLayer(mediaType types.MediaType, links []Link) (v1.Layer, error) {
+// appLayer holds what is added for the app. Files are for all to read.
+func appLayer(mediaType types.MediaType, links []Link, files map[string][]byte) (v1.Layer, error) {
 	var entries []tar.Header
 	for _, link := range links {
 		entries = append(entries, tar.Header{
 			Typeflag: tar.TypeSymlink, Name: inTar(link.Path), Linkname: link.Target, Mode: 0o777,
 		})
 	}
-	return layerOf(mediaType, entries, nil)
+	content := map[string][]byte{}
+	for file, text := range files {
+		content[inTar(file)] = text
+		entries = append(entries, tar.Header{Typeflag: tar.TypeReg, Name: inTar(file), Mode: 0o644})
+	}
+	return layerOf(mediaType, entries, content)
 }
 
 func fileLayer(mediaType types.MediaType, file string, mode int64, content []byte) (v1.Layer, error) {
