@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 
@@ -34,9 +35,9 @@ func newImage(a *app) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "image --base REF --to REF",
 		Short: "Add the bootstrap to an app's image and push it, without Docker",
-		Long: `Image takes an app's image, adds the bootstrap as its entry point and links that
-lead the paths the app writes to into /tmp, and pushes the result to a registry or
-writes it to a directory. The base's layers are neither unpacked nor sent where
+		Long: `Image takes an app's image, adds the bootstrap as its entry point, links that
+lead the paths the app writes to into /tmp, and what LibreChat's releases need, and
+pushes the result to a registry or writes it to a directory. The base's layers are neither unpacked nor sent where
 the registry has them; the same inputs give the same digest on any machine.
 
 A reference is REPOSITORY:TAG, REPOSITORY@DIGEST, oci:DIR (an OCI layout) or, for
@@ -81,10 +82,12 @@ func (o imageOptions) options(ctx context.Context, progress func(image.Event)) (
 	if len(o.links) == 0 && len(o.expect) == 0 { // with links of its own it is another app's
 		options.Expect = librechat.ImageFiles()
 	}
-	var err error
-	if options.Env, err = assignments("--env", o.env); err != nil {
+	given, err := assignments("--env", o.env)
+	if err != nil {
 		return options, err
 	}
+	options.Files, options.Env = librechat.ImageAdditions()
+	maps.Copy(options.Env, given)
 	if options.Links, err = o.imageLinks(); err != nil {
 		return options, err
 	}

@@ -1,6 +1,9 @@
 package librechat
 
-import "path"
+import (
+	_ "embed"
+	"path"
+)
 
 // Where the official image has the app, and the built front end below it.
 const (
@@ -23,4 +26,24 @@ func ImageLinks() map[string]string {
 // of the built front end.
 func ImageFiles() []string {
 	return []string{Release{Dir: ImageRoot}.Command()[1], path.Join(ImageSite, "index.html")}
+}
+
+// Files that the image gets for LibreChat, beside the bootstrap.
+const (
+	imageRules   = "/opt/sluice/librechat-rules.json"
+	imageStreams = "/opt/sluice/librechat-streams.mjs"
+)
+
+// rules tell the bootstrap what a release in ImageRoot wants in its environment:
+// what Detect, Env and Bootstrap say where the release's directory is at hand.
+//
+//go:embed rules.json
+var rules []byte
+
+// ImageAdditions are files, by their absolute paths, and variables that the image
+// brings, so that the function's environment is the same for all releases: rules by
+// which the bootstrap tells the release from its files, and the script that one of
+// them loads. In another app's image no rule holds.
+func ImageAdditions() (files map[string][]byte, environment map[string]string) {
+	return map[string][]byte{imageRules: rules, imageStreams: streamsScript}, map[string]string{"SLUICE_RULES": imageRules}
 }

@@ -3,11 +3,14 @@ package provider
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/image"
@@ -46,8 +49,10 @@ func dockerfile(t *testing.T) []instruction {
 
 // The Dockerfile and sluice_image with its defaults make the same of LibreChat.
 func TestDockerfileMakesTheSame(t *testing.T) {
-	made := configuration(t)
-	seen := map[string]bool{}
+	options := defaults(t)
+	made := configuration(t, options)
+	seen, set := map[string]bool{}, []string{}
+	copied := map[string][]byte{}
 	for _, have := range dockerfile(t) {
 		if !have.last {
 			continue
@@ -63,12 +68,11 @@ func TestDockerfileMakesTheSame(t *testing.T) {
 		case "CMD":
 			compare(t, have, made.Cmd)
 		case "ENV":
-			if !strings.Contains(strings.Join(made.Env, "\n"), have.rest) || len(made.Env) != 1 {
-				t.Errorf("ENV %s, made %q", have.rest, made.Env)
-			}
+			set = append(set, have.rest)
 		case "COPY":
 			if have.rest != "--from=bootstrap --chmod=0755 /bootstrap "+image.BootstrapPath {
-				t.Errorf("COPY %s", have.rest)
+				path, content := addition(t, have.rest)
+				copied[path] = content
 			}
 		case "RUN":
 			if diff := cmp.Diff(librechat.ImageLinks(), linked(have.rest)); diff != "" {
@@ -81,6 +85,27 @@ func TestDockerfileMakesTheSame(t *testing.T) {
 	if len(seen) != 6 {
 		t.Errorf("has only %v", seen)
 	}
+	slices.Sort(set)
+	if diff := cmp.Diff(made.Env, set); diff != "" {
+		t.Errorf("ENV: %s", diff)
+	}
+	if diff := cmp.Diff(options.Files, copied); diff != "" {
+		t.Errorf("COPY: %s", diff)
+	}
+}
+
+// addition reads a COPY of a file of the repository.
+func addition(t *testing.T, rest string) (path string, content []byte) {
+	t.Helper()
+	words := strings.Fields(rest)
+	if len(words) != 3 || words[0] != "--chmod=0644" {
+		t.Fatalf("COPY %s", rest)
+	}
+	content, err := os.ReadFile("../../" + words[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return words[2], content
 }
 
 func TestDockerfileCompilesTheSame(t *testing.T) {
@@ -96,11 +121,24 @@ func TestDockerfileCompilesTheSame(t *testing.T) {
 	t.Error("compiles nothing")
 }
 
-// configuration is that of an image from a base like LibreChat's.
-func configuration(t *testing.T) v1.Config {
+// defaults are those of sluice_image for a base like LibreChat's.
+func defaults(t *testing.T) image.Options {
 	t.Helper()
-	o := image.Options{Base: base(t), Bootstrap: programBytes(t), Links: image.Links(librechat.ImageLinks()), Expect: librechat.ImageFiles()}
-	img, err := image.Compute(t.Context(), o)
+	file := filepath.Join(t.TempDir(), "bootstrap")
+	program(t, file, "")
+	none := types.MapNull(types.StringType)
+	options, err := (&imageResource{session: &session{}}).options(t.Context(), &imageModel{
+		Base: types.StringValue(base(t)), Bootstrap: types.StringValue(file), Links: defaultLinks(), Environment: none, Labels: none,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return options
+}
+
+func configuration(t *testing.T, options image.Options) v1.Config {
+	t.Helper()
+	img, err := image.Compute(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/aproorg/sluice/internal/awsx"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/librechat"
 )
 
 // imageResource is sluice_image: one image in one repository.
@@ -206,8 +208,10 @@ func (i *imageResource) options(ctx context.Context, plan *imageModel) (image.Op
 	options := image.Options{
 		Base: plan.Base.ValueString(), Arch: goArch(plan.Architecture.ValueString()),
 		CABundle: []byte(plan.CABundle.ValueString()), CacheDir: i.session.cacheDir,
-		Env: texts(plan.Environment), Labels: texts(plan.Labels), Expect: list(plan.Expect), Links: image.Links(texts(plan.Links)),
+		Labels: texts(plan.Labels), Expect: list(plan.Expect), Links: image.Links(texts(plan.Links)),
 	}
+	options.Files, options.Env = librechat.ImageAdditions()
+	maps.Copy(options.Env, texts(plan.Environment))
 	if !plan.Repository.IsUnknown() {
 		options.To = plan.Repository.ValueString()
 		if tag := plan.Tag.ValueString(); tag != "" {

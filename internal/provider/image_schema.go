@@ -59,7 +59,7 @@ func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, r *res
 		return schema.StringAttribute{Optional: true, MarkdownDescription: text}
 	}
 	r.Schema = schema.Schema{
-		MarkdownDescription: "The app's image with Sluice's bootstrap in front, in a registry that Lambda reads. " +
+		MarkdownDescription: "The app's image with Sluice's bootstrap in front and what LibreChat's releases need, in a registry that Lambda reads. " +
 			"It is made without Docker, is the same bytes on every machine, and its digest is known when planning. " +
 			"Destroying the resource removes every image that it pushed.",
 		Attributes: map[string]schema.Attribute{
@@ -78,7 +78,7 @@ func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, r *res
 				PlanModifiers:       []planmodifier.List{defaultExpect{}},
 				MarkdownDescription: "Files that the base must hold, or nothing is pushed. By default two of LibreChat's, or none where `links` are given."},
 			"ca_bundle":   optional("Certificates in PEM for `/opt/sluice/ca.pem`, such as DocumentDB's. `environment` names that file as the app wants it."),
-			"environment": schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Environment added to the base's. The function's own goes over it. No secrets."},
+			"environment": schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Environment added to the base's. The function's own goes over it. `SLUICE_RULES`, which tells LibreChat's releases apart, is there by itself. No secrets."},
 			"labels":      schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Labels added to the base's."},
 			"bootstrap":   optional("File of a bootstrap to use in place of sluice's own."),
 
