@@ -26,8 +26,32 @@ func (r *reader) restAPI(res *resource) RestAPI {
 	} else {
 		a.fail("has %d stages: a stack has one", len(stages))
 	}
+	api.Throttling = r.throttling()
 	api.Resources = r.apiResources(res)
 	return api
+}
+
+// throttling reads the limits of the whole stage, within the account's. -1, Terraform's default, sets none.
+func (r *reader) throttling() Throttling {
+	t := AccountThrottling
+	for _, res := range r.all("aws_api_gateway_method_settings") {
+		a := r.attributes(res)
+		settings := a.block("settings")
+		rate, burst := settings.float("throttling_rate_limit", -1), settings.number("throttling_burst_limit", -1)
+		if rate < 0 && burst < 0 {
+			continue
+		}
+		if path := a.str("method_path"); path != "*/*" {
+			a.fail("throttles method_path %q: only */*, the whole stage, is understood", path)
+		}
+		if rate >= 0 {
+			t.RateLimit = min(rate, t.RateLimit)
+		}
+		if burst >= 0 {
+			t.BurstLimit = min(burst, t.BurstLimit)
+		}
+	}
+	return t
 }
 
 // apiResources returns the resources with methods, the root among them, by path.

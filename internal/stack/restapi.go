@@ -10,8 +10,20 @@ type RestAPI struct {
 	BinaryMediaTypes []string // e.g. */*
 	StageName        string
 	AccessLogFormat  string
+	Throttling       Throttling
 	Resources        []Resource
 }
+
+// Throttling is what the stage admits (aws_api_gateway_method_settings for */*).
+// The account's quotas hold where it says nothing
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html).
+type Throttling struct {
+	RateLimit  float64 // requests a second in the long run
+	BurstLimit int     // requests at once
+}
+
+// AccountThrottling are an account's quotas in a region until they are raised.
+var AccountThrottling = Throttling{RateLimit: 10_000, BurstLimit: 5_000}
 
 // Resource is an aws_api_gateway_resource with its methods.
 type Resource struct {

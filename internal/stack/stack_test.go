@@ -63,6 +63,38 @@ func TestParseNamesWhatItDoesNotUnderstand(t *testing.T) {
 	}
 }
 
+func TestThrottlingIsWithinTheAccounts(t *testing.T) {
+	for name, c := range map[string]struct {
+		path, rate, burst string
+		want              Throttling
+		err               string
+	}{
+		"nothing":      {"*/*", "-1", "-1", AccountThrottling, ""},
+		"both":         {"*/*", "12.5", "30", Throttling{12.5, 30}, ""},
+		"over":         {"*/*", "20000", "5", Throttling{10_000, 5}, ""},
+		"other method": {"api/GET", "1", "1", Throttling{}, `aws_api_gateway_method_settings.all: throttles method_path "api/GET"`},
+		"mistyped":     {"*/*", `"fast"`, "1", Throttling{}, "throttling_rate_limit is string, not a number"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings := `{"address": "aws_api_gateway_method_settings.all", "mode": "managed", "type": "aws_api_gateway_method_settings", "name": "all",
+				"values": {"method_path": "` + c.path + `", "settings": [{"throttling_rate_limit": ` + c.rate + `, "throttling_burst_limit": ` + c.burst + `}]}}`
+			s, err := Parse([]byte(strings.Replace(string(defaultPlan), `"resources": [`, `"resources": [`+settings+`,`, 1)))
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Errorf("error is %v, want one with %q", err, c.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.RestAPI.Throttling != c.want {
+				t.Errorf("throttling is %+v, want %+v", s.RestAPI.Throttling, c.want)
+			}
+		})
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(defaultPlan)
 	f.Add([]byte(`{"format_version":"1.2","values":{"root_module":{"resources":[]}}}`))

@@ -65,6 +65,22 @@ func (a attributes) number(name string, otherwise int) int {
 	return otherwise
 }
 
+// float reads a number; absent reads as otherwise.
+func (a attributes) float(name string, otherwise float64) float64 {
+	switch v := a.values[name].(type) {
+	case nil:
+		return otherwise
+	case float64:
+		return v
+	case json.Number:
+		if n, err := v.Float64(); err == nil {
+			return n
+		}
+	}
+	a.mistyped(name, "a number")
+	return otherwise
+}
+
 func (a attributes) duration(name string, unit time.Duration, otherwise time.Duration) time.Duration {
 	n := a.number(name, -1)
 	if n < 0 {

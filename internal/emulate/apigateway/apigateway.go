@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -43,6 +45,7 @@ type Gateway struct {
 	cfg       Config
 	apiID     string
 	routes    *node
+	throttle  *rate.Limiter
 	transport http.RoundTripper
 	owned     *http.Transport // what Close has to close
 	log       *slog.Logger
@@ -61,7 +64,8 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{cfg: cfg, apiID: shortID(cfg.API.Address), routes: routes, transport: cfg.Transport, log: cfg.Log}
+	g := &Gateway{cfg: cfg, apiID: shortID(cfg.API.Address), routes: routes, transport: cfg.Transport, log: cfg.Log,
+		throttle: newThrottle(cfg.API.Throttling)}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
@@ -74,6 +78,14 @@ func New(cfg Config) (*Gateway, error) {
 		g.transport = g.owned
 	}
 	return g, nil
+}
+
+// newThrottle is the stage's token bucket. An API that says nothing has the account's.
+func newThrottle(t stack.Throttling) *rate.Limiter {
+	if t == (stack.Throttling{}) {
+		t = stack.AccountThrottling
+	}
+	return rate.NewLimiter(rate.Limit(t.RateLimit), t.BurstLimit)
 }
 
 // Close closes idle connections to Lambda. Requests under way go on.
@@ -116,6 +128,11 @@ func (g *Gateway) serve(x *exchange) error {
 	method, ok := route.method(x.method)
 	if !ok {
 		return x.fail(missingToken, nil)
+	}
+	if !g.throttle.Allow() {
+		x.limit(fmt.Sprintf("the stage admits %v requests a second and %d at once", float64(g.throttle.Limit()), g.throttle.Burst()))
+		x.drain()
+		return x.fail(tooManyRequests, nil)
 	}
 	body, err := io.ReadAll(io.LimitReader(x.r.Body, maxBody+1))
 	if err != nil {

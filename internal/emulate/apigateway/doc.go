@@ -6,8 +6,8 @@
 // event, payload version 1.0; binary media types; the 10 MB and 10,240 byte
 // request limits; integration timeout (29 s by default, 15 min with STREAM) and
 // the idle timeout of a stream; 2 MB/s after the first 10 MB; the streaming
-// metadata within its 16 KB; header remapping; gateway responses in their
-// default form. A failure after the response has begun cuts the connection.
+// metadata within its 16 KB; header remapping; throttling of the stage by rate and
+// burst; gateway responses in their default form. A failure after the response has begun cuts the connection.
 //
 // It refuses, at New and with the Terraform address: mapping templates with
 // references or directives, integration types other than AWS_PROXY and MOCK,
@@ -17,7 +17,7 @@
 //
 // It leaves out: authorizers, API keys and usage plans, WAF, custom domain
 // names, canaries, caching, request validation, customised gateway responses,
-// access logs, minimum compression, throttling by the gateway itself.
+// access logs, minimum compression, throttling by method or usage plan.
 //
 // It cannot know: how API Gateway looks to a client when a stream fails half
 // way, the text of some rarely seen errors (431, 400), the spelling of header

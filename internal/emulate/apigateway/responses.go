@@ -26,6 +26,7 @@ var (
 	missingToken     = jsonResponse(403, "Missing Authentication Token", "MissingAuthenticationTokenException")
 	badRequest       = jsonResponse(400, "Bad Request", "BadRequestException")
 	headersTooLarge  = jsonResponse(431, "Request Header Fields Too Large", "BadRequestException")
+	tooManyRequests  = jsonResponse(429, "Too Many Requests", "TooManyRequestsException")
 	requestTooLong   = jsonResponse(413, "Request Too Long", "BadRequestException")
 	internalError    = jsonResponse(500, "Internal server error", "InternalServerErrorException")
 	badGateway       = jsonResponse(502, "Internal server error", "InternalServerErrorException")
