@@ -69,16 +69,16 @@ func (w *world) states(env string) []timeline.State {
 	return states
 }
 
-// eventually waits until ok, for at most five seconds.
+// eventually waits until ok, for at most 20 seconds, which machines at work may need.
 func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
-	for range 500 {
+	for range 2000 {
 		if ok() {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	w.t.Fatalf("not within 5 s: %s", what)
+	w.t.Fatalf("not within 20 s: %s", what)
 }
 
 func (w *world) frozen() {

@@ -45,7 +45,8 @@ func TestShutdownInternal(t *testing.T) {
 	w.eventually("gone", func() bool { return len(w.em.Environments()) == 0 })
 	took := time.Since(begin)
 	ticks, _ := os.ReadFile(file)
-	if n := bytes.Count(ticks, []byte("\n")); took < 450*time.Millisecond || took > 900*time.Millisecond || n < 20 {
+	// The upper bound is far from 500 ms for machines at work; an app that was not killed would tick on for ever.
+	if n := bytes.Count(ticks, []byte("\n")); took < 450*time.Millisecond || took > 4*time.Second || n < 20 {
 		t.Errorf("ended in %s, %d ticks after SIGTERM; want 500 ms of them", took, n)
 	}
 	want := []timeline.State{timeline.Shutdown, timeline.Killed}
@@ -106,8 +107,13 @@ func TestKill(t *testing.T) {
 	if _, err := os.Stat("/proc/" + strconv.Itoa(pid)); err == nil {
 		t.Errorf("process %d lives", pid)
 	}
-	go func() { time.Sleep(300 * time.Millisecond); w.em.KillAll() }()
-	if _, failure := w.invoke(event{Do: "sleep", Millis: 3000}); !strings.Contains(failure, "signal: killed") {
+	go func() {
+		for !slices.Contains(w.states("env-2"), timeline.Busy) && t.Context().Err() == nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		w.em.KillAll()
+	}()
+	if _, failure := w.invoke(event{Do: "sleep", Millis: 20_000}); !strings.Contains(failure, "signal: killed") {
 		t.Errorf("failure %s", failure)
 	}
 	w.eventually("gone", func() bool { return len(w.em.Environments()) == 0 })
