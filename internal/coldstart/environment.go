@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/aproorg/sluice/internal/dotenv"
 )
 
 const maxEnvObject = 1 << 20
@@ -40,7 +42,7 @@ func (st *start) envObject(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	vars, err := parseDotenv(string(data))
+	vars, err := dotenv.Parse(string(data))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", st.EnvS3, err)
 	}
@@ -53,7 +55,7 @@ func (st *start) envParameter(ctx context.Context) (map[string]string, error) {
 	if !ok {
 		return nil, fmt.Errorf("parameter %s: %w", st.EnvParameter, got.faults[st.EnvParameter])
 	}
-	vars, err := parseDotenv(v.Reveal())
+	vars, err := dotenv.Parse(v.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("parameter %s: %w", st.EnvParameter, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aproorg/sluice/internal/dotenv"
 	"github.com/aproorg/sluice/internal/settings"
 )
 
@@ -202,4 +203,11 @@ func absolute(v string) (string, error) {
 		return "", fmt.Errorf("%q is not an absolute path", v)
 	}
 	return filepath.Clean(v), nil
+}
+
+func variableName(v string) (string, error) {
+	if !dotenv.IsName(v) {
+		return "", fmt.Errorf("%q is not the name of a variable", v)
+	}
+	return v, nil
 }

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"unicode"
 
+	"github.com/aproorg/sluice/internal/dotenv"
 	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/stores"
@@ -187,25 +188,19 @@ func (c *Chat) upload(env, secrets map[string]string) error {
 	for _, bucket := range []string{configBucket, envBucket, c.bucket()} {
 		store.Bucket(bucket)
 	}
-	var dotenv strings.Builder
+	var file strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		_, secret := secrets[name]
 		_, planned := c.cfg.Function[name]
 		// Lambda sets AWS_REGION, and no deployment can set another.
 		if !secret && !planned && name != "AWS_REGION" {
-			fmt.Fprintf(&dotenv, "%s=%s\n", name, quote(env[name]))
+			fmt.Fprintf(&file, "%s=%s\n", name, dotenv.Quote(env[name]))
 		}
 	}
 	return errors.Join(
 		store.Put(configBucket, configKey, bytes.NewReader(c.config), nil),
-		store.Put(envBucket, envKey, strings.NewReader(dotenv.String()), nil),
+		store.Put(envBucket, envKey, strings.NewReader(file.String()), nil),
 	)
-}
-
-// quote writes a value of a dotenv file so that the bootstrap reads it as it is:
-// of backslashes it knows \\, \", \n, \r and \t, and it expands no $.
-func quote(value string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`).Replace(value) + `"`
 }
 
 // app is what the rehearsal starts.

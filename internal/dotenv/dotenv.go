@@ -1,4 +1,9 @@
-package coldstart
+// Package dotenv reads and writes files of environment variables, NAME=value, as the dotenv packages do
+// (https://github.com/motdotla/dotenv#what-rules-does-the-parsing-engine-follow). The bootstrap and the command line share
+// it, so that one file means the same to both.
+//
+// It expands no variables in values, and opens no files.
+package dotenv
 
 import (
 	"errors"
@@ -9,18 +14,13 @@ import (
 
 var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-func variableName(v string) (string, error) {
-	if !namePattern.MatchString(v) {
-		return "", fmt.Errorf("%q is not the name of a variable", v)
-	}
-	return v, nil
-}
+// IsName tells whether a variable can have the name: letters, digits and _, and no digit first.
+func IsName(name string) bool { return namePattern.MatchString(name) }
 
-// parseDotenv reads variables as the dotenv packages do (https://github.com/motdotla/dotenv#what-rules-does-the-parsing-engine-follow):
-// NAME=value, "export" before it allowed, comments from # on; white space around a value goes, quotes keep it, and
-// within quotes a value may go over lines. Double quotes know \n, \r, \t, \\ and \"; other backslashes stay. Variables are not
-// expanded. The last of two lines for one name counts. Errors give the line and no value.
-func parseDotenv(text string) (map[string]string, error) {
+// Parse reads variables. "export" may stand before a name, comments begin with #; white space around a value goes, quotes
+// ("…", '…' or `…`) keep it, and within quotes a value may go over lines. Double quotes know \n, \r, \t, \\, \" and \$; other
+// backslashes stay. The last of two lines for one name counts. Errors give the line and no value, for it may be a secret.
+func Parse(text string) (map[string]string, error) {
 	vars := map[string]string{}
 	text = strings.ReplaceAll(strings.TrimPrefix(text, "\uFEFF"), "\r\n", "\n")
 	if strings.ContainsRune(text, 0) {
@@ -42,6 +42,14 @@ func parseDotenv(text string) (map[string]string, error) {
 	}
 	return vars, nil
 }
+
+// Quote writes a value so that Parse reads it back. It must hold no NUL byte.
+func Quote(value string) string { return `"` + quoter.Replace(value) + `"` }
+
+var (
+	quoter  = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`)
+	escapes = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r", `\t`, "\t", `\"`, `"`, `\$`, `$`)
+)
 
 // skipBlank passes over white space and comments, and counts their lines.
 func skipBlank(text string) (rest string, lines int) {
@@ -68,17 +76,17 @@ func assignment(text string) (name, value, after string, err error) {
 	}
 	text = text[len(name)+1:]
 	name = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(name), "export "))
-	if !namePattern.MatchString(name) {
+	if !IsName(name) {
 		return "", "", "", errors.New("what stands before = is not the name of a variable: letters, digits and _, and no digit first")
 	}
-	value, after, err = dotenvValue(text)
+	value, after, err = valueOf(text)
 	if err != nil {
 		return "", "", "", fmt.Errorf("%s: %w", name, err)
 	}
 	return name, value, after, nil
 }
 
-func dotenvValue(text string) (value, after string, err error) {
+func valueOf(text string) (value, after string, err error) {
 	text = strings.TrimLeft(text, " \t")
 	if text == "" || !strings.ContainsRune("\"'`", rune(text[0])) {
 		line, after, _ := strings.Cut(text, "\n")
@@ -102,8 +110,6 @@ func dotenvValue(text string) (value, after string, err error) {
 	}
 	return value, after, nil
 }
-
-var escapes = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r", `\t`, "\t", `\"`, `"`)
 
 // closing finds the quote that ends a value; in double quotes a backslash hides one.
 func closing(text string, quote byte) int {
