@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +73,7 @@ func TestWhatTheAppIsTold(t *testing.T) {
 	w := start(t, goApp("bin"), "SLUICE_ORIGIN_SECRET=s3cret")
 	header := map[string]string{
 		"X-Origin-Verify": "s3cret", "X-Forwarded-For": "6.6.6.6, 198.51.100.1, 203.0.113.9", "X-Forwarded-Host": "evil.example",
-		"User-Agent": "Mozilla/5.0", "Connection": "X-Gone", "X-Gone": "1",
+		"Lambda-Runtime-Deadline-Ms": "1", "User-Agent": "Mozilla/5.0", "Connection": "X-Gone", "X-Gone": "1",
 	}
 	got := w.do(request{path: "/headers", header: header}.event())
 	var told struct{ Headers map[string][]string }
@@ -87,6 +88,10 @@ func TestWhatTheAppIsTold(t *testing.T) {
 		if g := strings.Join(told.Headers[name], "|"); g != want {
 			t.Errorf("%s is %q, want %q", name, g, want)
 		}
+	}
+	deadline, err := strconv.ParseInt(strings.Join(told.Headers["Lambda-Runtime-Deadline-Ms"], "|"), 10, 64)
+	if left := time.Until(time.UnixMilli(deadline)); err != nil || left <= 0 || left > time.Hour {
+		t.Errorf("Lambda-Runtime-Deadline-Ms is %q, want a time to come", told.Headers["Lambda-Runtime-Deadline-Ms"])
 	}
 	for _, secret := range []string{"", "s3cre", "s3cret2"} {
 		if got := w.do(request{path: "/headers", header: map[string]string{"X-Origin-Verify": secret}}.event()); got.status != 403 {

@@ -20,14 +20,23 @@ Module._load = function (request, ...rest) {
 };
 
 function keep(jobs) {
-  const { configure, createJob, abortJob, subscribe } = jobs;
+  const { configure, createJob, completeJob, abortJob, subscribe } = jobs;
   jobs.configure = function (services) {
     return configure.call(this, { ...services, cleanupOnComplete: services.isRedis ? false : services.cleanupOnComplete });
   };
   // A conversation's next answer has the same name as its last one, of which nothing may be left.
   jobs.createJob = async function (id, ...rest) {
     if (this.isRedis) await this.getJobStore().deleteJob(id);
-    return createJob.call(this, id, ...rest);
+    const job = await createJob.call(this, id, ...rest);
+    endInTime(this, id, job.abortController.signal);
+    return job;
+  };
+  // What this process remembers of a job that has ended, such as its first events for
+  // a reader who never came here, would be told to a reader of the next one.
+  jobs.completeJob = function (id, ...rest) {
+    const done = completeJob.call(this, id, ...rest);
+    this.runtimeState.delete(id);
+    return done;
   };
   jobs.abortJob = async function (id) {
     const result = await abortJob.call(this, id);
@@ -38,7 +47,7 @@ function keep(jobs) {
     const store = this.getJobStore();
     const job = this.isRedis && (await store.getJob(id));
     const last = (job) => (job.finalEvent ? onDone(JSON.parse(job.finalEvent)) : onError(job.error || 'The answer has ended.'));
-    if (!job || (job.status === 'running' && asked.getStore() !== 'from the begin')) return subscribe.call(this, id, onChunk, onDone, onError);
+    if (!job || (job.status === 'running' && !asked.getStore()?.reads)) return subscribe.call(this, id, onChunk, onDone, onError);
     if (job.status !== 'running') {
       setImmediate(last, job);
       return { unsubscribe() {} };
@@ -65,12 +74,22 @@ function keep(jobs) {
   };
 }
 
+// An answer that takes longer than its environment may live is ended as if its reader
+// had stopped it: what there is of it is saved and shown, and nobody waits for more.
+function endInTime(jobs, id, ended) {
+  const left = asked.getStore()?.deadline - Date.now();
+  if (!(left > 0)) return;
+  const timer = setTimeout(() => jobs.abortJob(id).catch(console.error), left - Math.min(5000, left / 4));
+  ended.addEventListener('abort', () => clearTimeout(timer), { once: true });
+}
+
 // The reader is never in the process that generates: what was sent before it came
 // is in Redis only, and LibreChat sends that to readers that resume.
 const asked = new AsyncLocalStorage();
 const stream = /^\/api\/agents\/chat\/stream\/[^/?]+$/;
 const { emit } = http.Server.prototype;
 http.Server.prototype.emit = function (name, req, ...rest) {
-  if (name !== 'request' || req.method !== 'GET' || !stream.test(req.url)) return emit.call(this, name, req, ...rest);
-  return asked.run('from the begin', () => emit.call(this, name, req, ...rest));
+  if (name !== 'request') return emit.call(this, name, req, ...rest);
+  const request = { reads: req.method === 'GET' && stream.test(req.url), deadline: Number(req.headers['lambda-runtime-deadline-ms']) };
+  return asked.run(request, () => emit.call(this, name, req, ...rest));
 };

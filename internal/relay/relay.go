@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/aproorg/sluice/internal/proxyevent"
@@ -123,10 +124,12 @@ func (inv *invocation) serveTrusted(ctx context.Context, secret string) error {
 	return inv.serveHTTP(ctx)
 }
 
-// identify hands the ids on, so that the app's logs can be matched with Lambda's and the gateway's.
+// identify hands the ids on, so that the app's logs can be matched with Lambda's and the gateway's, and the time at which
+// Lambda kills, so that an app can end its work before that.
 func (inv *invocation) identify() {
 	h := inv.req.Header
 	h["Lambda-Runtime-Aws-Request-Id"] = []string{inv.ID}
+	h["Lambda-Runtime-Deadline-Ms"] = []string{strconv.FormatInt(inv.Deadline.UnixMilli(), 10)}
 	if inv.TraceID != "" {
 		h["X-Amzn-Trace-Id"] = []string{inv.TraceID}
 	}

@@ -53,10 +53,12 @@ async function chatInPost(req, res, user, b) {
   res.end();
 }
 
-// chatAfterPost answers at once and generates then.
+// chatAfterPost answers at once and generates then, until the environment must end.
 async function chatAfterPost(req, res, user, b) {
   const id = b.conversationId || randomUUID();
   const signal = await jobs.start(id, user);
+  const left = Number(req.headers['lambda-runtime-deadline-ms']) - Date.now();
+  const timer = left > 0 && setTimeout(() => jobs.abort(id), left - Math.min(5000, left / 4));
   const emit = jobs.emitter(id);
   json(res, 200, { streamId: id, conversationId: id, status: 'started' });
   try {
@@ -65,6 +67,8 @@ async function chatAfterPost(req, res, user, b) {
   } catch (err) {
     await emit({ error: String(err.message) });
     await jobs.finish(id, user, 'error');
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -104,6 +108,10 @@ const routes = [
   }, true],
   ['GET', /^\/api\/user$/, async (req, res, { user }) => json(res, 200, { email: user })],
   ['GET', /^\/api\/convos$/, async (req, res, { user }) => json(res, 200, { conversations: await store.list('conversations', (c) => c.user === user) })],
+  ['GET', /^\/api\/convos\/([^/]+)$/, async (req, res, { user, args }) => {
+    const c = await store.get('conversations', args[0]);
+    return c && c.user === user ? json(res, 200, c) : json(res, 404, { message: 'Conversation not found' });
+  }],
   ['GET', /^\/api\/messages\/([^/]+)$/, async (req, res, { args }) => json(res, 200, await store.list('messages', (m) => m.conversationId === args[0]))],
   ['GET', /^\/api\/convos\/gen_title\/([^/]+)$/, async (req, res, { args }) => {
     const c = await store.get('conversations', args[0]);
