@@ -20,6 +20,8 @@ import (
 
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/timeline"
 )
 
 // tab is a page of LibreChat in a real browser.
@@ -49,6 +51,24 @@ func browse(t *testing.T, w *world, limit time.Duration) *tab {
 	ctx, cancelLimit := context.WithTimeout(first, limit)
 	t.Cleanup(cancelLimit)
 	return &tab{t: t, ctx: ctx, w: w}
+}
+
+// refused are the requests that were not answered as a page wants it, for the
+// reader of a failure.
+func (w *world) refused() string {
+	events, _ := w.Recorder.Since(0)
+	path, told := map[string]string{}, []string{}
+	for _, e := range events {
+		switch {
+		case e.Kind == timeline.RequestStart && e.Hop == timeline.CloudFront:
+			path[e.Request] = e.Method + " " + e.Path
+		case e.Kind == timeline.RequestEnd && e.Hop == timeline.CloudFront && (e.Status >= 400 || e.Error != ""):
+			told = append(told, fmt.Sprintf("%s %d %s %s", e.Time.Format("05.000"), e.Status, path[e.Request], e.Error))
+		case e.Kind == timeline.Limit:
+			told = append(told, fmt.Sprintf("%s %s %s: %s", e.Time.Format("05.000"), e.Environment, path[e.Request], e.Note))
+		}
+	}
+	return strings.Join(told[max(0, len(told)-40):], "\n")
 }
 
 // another is a second tab of the same browser.
@@ -98,7 +118,7 @@ func (p *tab) within(limit time.Duration, what, expression string) {
 		}
 	}
 	p.picture()
-	p.t.Fatalf("%s: not within %v; the page: %.1500s", what, limit, p.text("document.body"))
+	p.t.Fatalf("%s: not within %v; the page: %.1500s\nrefused: %s", what, limit, p.text("document.body"), p.w.refused())
 }
 
 var screenshots = flag.String("screenshots", "", "write pictures of pages on which a test failed to this directory")
@@ -118,10 +138,13 @@ const (
 	stop   = `document.querySelector('button[aria-label="Stop generating"]')`
 )
 
-// open is long: a page's first calls are cold starts, all at once.
+// opening is long: a page's first calls are cold starts, all at once. A page asks
+// about 20 at a time; of fewer environments Lambda refuses some, and a page that is
+// refused what it needs stays empty.
 const (
-	opening = 90 * time.Second
-	soon    = 20 * time.Second
+	everyday = 24
+	opening  = 4 * time.Minute
+	soon     = 20 * time.Second
 )
 
 func (p *tab) login() {
@@ -182,8 +205,8 @@ func (w *world) asked(t *testing.T, question string) llm.Request {
 // TestBuiltChatInBrowser is a person's day with a real release.
 func TestBuiltChatInBrowser(t *testing.T) {
 	eachBuilt(t, func(t *testing.T, r librechat.Release) {
-		w := start(t, r, nil, nil)
-		p := browse(t, w, 8*time.Minute)
+		w := start(t, r, nil, func(cfg *rehearse.Config) { cfg.Concurrency = everyday })
+		p := browse(t, w, 20*time.Minute)
 		p.register("ann@example.com")
 		for _, step := range []struct {
 			name string
