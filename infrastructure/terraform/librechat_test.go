@@ -7,25 +7,64 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/librechat/librechattest"
 )
 
 // TestLibreChat: internal/librechat is the one place that knows the application;
-// what the HCL sets by default is what that says.
+// what the HCL sets by default, with what the image adds for the release in it, is
+// what that says, for both designs: a user changes the image and nothing else.
 func TestLibreChat(t *testing.T) {
-	release := librechat.Release{Dir: "/app", Version: "v0.8.2-rc1", Design: librechat.StreamsInPost}
-	want := release.Env(librechat.Stores{})
-	maps.Copy(want, release.Bootstrap())
-	delete(want, "REDIS_KEY_PREFIX")    // from the image's digest here
-	want["SLUICE_FORWARDED_HOPS"] = "1" // of this topology
 	all := modules(t)
-	if diff := cmp.Diff(want, stringMap(all["modules/backend"], "environment_defaults")); diff != "" {
-		t.Errorf("environment_defaults of the backend (-librechat +HCL):\n%s", diff)
+	set := stringMap(all["modules/backend"], "environment_defaults")
+	for _, design := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+		got := inImage(t, design, set)
+		if diff := cmp.Diff(needed(t, design), got); diff != "" {
+			t.Errorf("environment_defaults of the backend and the image of a release that %v (-librechat +HCL and image):\n%s", design, diff)
+		}
 	}
 	for dir, variable := range map[string]string{"modules/api-gateway": "paths", "environments/dev": "api_paths"} {
 		if diff := cmp.Diff(librechat.Routes(), stringList(all[dir], variable)); diff != "" {
 			t.Errorf("%s of %s (-librechat +HCL):\n%s", variable, dir, diff)
 		}
 	}
+}
+
+// needed is what a release in an image needs, less what depends on the deployment.
+func needed(t *testing.T, design librechat.Design) map[string]string {
+	t.Helper()
+	release := standIn(t, design)
+	release.Dir = librechat.ImageRoot
+	want := release.Env(librechat.Stores{})
+	maps.Copy(want, release.Bootstrap())
+	delete(want, "REDIS_KEY_PREFIX")    // from the image's digest here
+	want["SLUICE_FORWARDED_HOPS"] = "1" // of this topology
+	if want["NODE_OPTIONS"] != "" {     // a file there, a data URL where the image is not at hand
+		want["NODE_OPTIONS"] = "--import=/opt/sluice/librechat-streams.mjs"
+	}
+	return want
+}
+
+// inImage is the environment that function and image give together.
+func inImage(t *testing.T, design librechat.Design, function map[string]string) map[string]string {
+	t.Helper()
+	environment, err := librechattest.InImage(standIn(t, design).Dir, function)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return environment
+}
+
+func standIn(t *testing.T, design librechat.Design) librechat.Release {
+	t.Helper()
+	dir := t.TempDir()
+	if err := librechattest.Write(dir, design); err != nil {
+		t.Fatal(err)
+	}
+	release, err := librechat.Detect(dir)
+	if err != nil || release.Design != design {
+		t.Fatalf("%+v, %v", release, err)
+	}
+	return release
 }
 
 func stringMap(m *module, variable string) map[string]string {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/aproorg/sluice/internal/librechat"
 )
 
 // TestPlan plans environments/dev with the real provider and holds what the plan
@@ -28,6 +30,24 @@ func TestPlan(t *testing.T) {
 	t.Run("nothing open inward", func(t *testing.T) { closed(t, resources) })
 	t.Run("tags", func(t *testing.T) { tagged(t, resources) })
 	t.Run("known before apply", func(t *testing.T) { known(t, resources) })
+	t.Run("an image of either design", func(t *testing.T) { eitherDesign(t, environmentOf(t, resources)) })
+}
+
+// eitherDesign: with the image's own part, the planned function has what the
+// release in the image needs.
+func eitherDesign(t *testing.T, planned map[string]any) {
+	function := map[string]string{}
+	for name, value := range planned {
+		function[name] = fmt.Sprint(value)
+	}
+	for _, design := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+		got := inImage(t, design, function)
+		for name, want := range needed(t, design) {
+			if got[name] != want {
+				t.Errorf("a release that %v gets %s=%q, not %q", design, name, got[name], want)
+			}
+		}
+	}
 }
 
 // errorsStay holds that no error is replaced, and that none of one user is kept at

@@ -1,17 +1,15 @@
 package librechat_test
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/librechat/librechattest"
-	"github.com/aproorg/sluice/internal/settings"
 )
 
 // What an image's rules find in a release's files is what Detect finds: both
@@ -58,40 +56,26 @@ func sayTheSame(t *testing.T, dir string, said map[librechat.Design]map[string]s
 	if r.Env(librechat.Stores{})["NODE_OPTIONS"] != "" {
 		want["NODE_OPTIONS"] = "--import=/opt/sluice/librechat-streams.mjs"
 	}
-	got := byRules(t, dir)
+	got, err := librechattest.InImage(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s, %v (-Detect +rules):\n%s", dir, r.Design, diff)
 	}
 	said[r.Design] = got
 }
 
-// byRules applies the image's rules where /app is dir.
-func byRules(t *testing.T, dir string) map[string]string {
-	t.Helper()
+func TestImageHasTheFilesThatItsRulesName(t *testing.T) {
 	files, environment := librechat.ImageAdditions()
-	var environ []string
-	for name, value := range environment {
-		environ = append(environ, name+"="+value)
-	}
-	extended, _, err := settings.Extend(environ, func(file string) ([]byte, error) {
-		if text, ok := files[file]; ok {
-			return text, nil
-		}
-		return os.ReadFile(filepath.Join(dir, strings.TrimPrefix(file, librechat.ImageRoot)))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]string{}
-	for _, entry := range extended {
-		name, value, _ := strings.Cut(entry, "=")
-		got[name] = value
-	}
-	maps.DeleteFunc(got, func(name, _ string) bool { _, ok := environment[name]; return ok })
-	for name := range files {
-		if strings.Contains(got["NODE_OPTIONS"], ".mjs") && strings.HasSuffix(name, ".mjs") && !strings.HasSuffix(got["NODE_OPTIONS"], "="+name) {
-			t.Errorf("NODE_OPTIONS=%s names no file of the image", got["NODE_OPTIONS"])
+	text := string(files[environment["SLUICE_RULES"]])
+	named := regexp.MustCompile(`/opt/sluice/[^"]+`).FindAllString(text, -1)
+	for _, name := range named {
+		if len(files[name]) == 0 {
+			t.Errorf("%s is not in the image", name)
 		}
 	}
-	return got
+	if len(named) == 0 {
+		t.Errorf("rules: %s", text)
+	}
 }

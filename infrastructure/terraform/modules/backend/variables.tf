@@ -111,7 +111,7 @@ variable "config" {
 }
 
 variable "environment_defaults" {
-  description = "What LibreChat v0.8.2-rc1 and the bootstrap in front of it need on Lambda; internal/librechat says why, and a test keeps both equal. environment goes over it."
+  description = "What LibreChat and the bootstrap in front of it need on Lambda, whatever the release; internal/librechat says why, and a test keeps both equal. What a release needs besides comes with the image. environment goes over both."
   type        = map(string)
   default = {
     NODE_ENV               = "production"
@@ -131,7 +131,6 @@ variable "environment_defaults" {
     SLUICE_WRITABLE        = "/app/api/logs,/app/api/data,/app/uploads,/app/client/public/images,/tmp/librechat/logs"
     SLUICE_CREDENTIALS     = "endpoint"
     SLUICE_CONFIG_VARIABLE = "CONFIG_PATH"
-    SLUICE_DEADLINE_EVENT  = "{\"text\":\"The time limit of this request has been reached before the answer was complete.\",\"error\":true}"
   }
   nullable = false
 }
