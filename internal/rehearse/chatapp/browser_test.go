@@ -32,7 +32,7 @@ type tab struct {
 }
 
 // browse starts a Chromium that ends with the test. limit bounds all that is done in it.
-func browse(t *testing.T, w *world, limit time.Duration) *tab {
+func browse(t *testing.T, w *world, limit time.Duration, more ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {
 		t.Skip("no Chromium here; to run this test: apt-get install chromium")
@@ -41,6 +41,7 @@ func browse(t *testing.T, w *world, limit time.Duration) *tab {
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1300, 900),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("lang", "en-US"), chromedp.UserDataDir(t.TempDir()))
+	options = append(options, more...)
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	first, cancelTab := chromedp.NewContext(allocator)
