@@ -163,6 +163,7 @@ func runUp(ctx context.Context, a *app, o upOptions) (err error) {
 	}
 	view.follow(ctx, world.Recorder)
 	if chat != nil {
+		view.findings(chat.Stores().Mongo.Findings())
 		view.note(chat.Budget(len(world.Lambda.Environments())).For(config.Concurrency))
 	}
 	view.ending()

@@ -33,7 +33,7 @@ func newUpView(a *app) *upView {
 // upEvent is one JSON line. Times are milliseconds.
 type upEvent struct {
 	Time  time.Time `json:"time"`
-	Event string    `json:"event"` // ready, user, request, environment, log, limit, store, warning, note, end
+	Event string    `json:"event"` // ready, user, request, environment, log, limit, store, warning, note, finding, end
 
 	Viewer   string   `json:"viewer,omitempty"`
 	Timeline string   `json:"timeline,omitempty"`
@@ -55,6 +55,8 @@ type upEvent struct {
 	Chunks      int      `json:"chunks,omitempty"`
 	Error       string   `json:"error,omitempty"`
 	Note        string   `json:"note,omitempty"`
+
+	Finding *upFinding `json:"finding,omitempty"`
 }
 
 func (v *upView) emit(e upEvent) {

@@ -86,6 +86,8 @@ type App struct {
 	// Scratch are directories that the app writes to and that in its image are
 	// links into /tmp.
 	Scratch []string
+	// Started, if set, is called with the World before its first request.
+	Started func(*World)
 	// State, if set, names the variable that tells the app a directory that all
 	// environments share, as a database would be.
 	State string
@@ -173,6 +175,9 @@ func (w *World) start(ctx context.Context) error {
 	distribution, err := w.path(ctx)
 	if err != nil {
 		return err
+	}
+	if w.cfg.App.Started != nil {
+		w.cfg.App.Started(w)
 	}
 	w.servers.start(viewer, distribution, w.cfg.Log)
 	w.servers.start(timelinePage, w.page(), w.cfg.Log)

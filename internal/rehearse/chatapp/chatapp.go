@@ -60,6 +60,7 @@ type Chat struct {
 	mu     sync.Mutex
 	stores *stores.Stores
 	boot   *boot
+	world  *rehearse.World // once it takes requests
 }
 
 // New reads what the user gave before anything is started.
@@ -136,6 +137,7 @@ func (c *Chat) App(ctx context.Context, viewerURL string) (rehearse.App, error) 
 // into Parameter Store, as a deployment has them.
 func (c *Chat) withSecrets(secrets map[string]string) stores.Config {
 	cfg := c.cfg.Stores
+	cfg.Caller = c.caller
 	cfg.Secure = func(s *stores.Stores) map[string]string {
 		secrets["MONGO_URI"] = s.Mongo.URI(database, "LibreChat")
 		secrets["REDIS_URI"] = s.RedisURI()
@@ -227,6 +229,6 @@ func (c *Chat) app(env, secrets map[string]string) (rehearse.App, error) {
 	return rehearse.App{
 		Name: "LibreChat " + r.Version, Command: r.Command(), Dir: r.WorkDir(),
 		Env: env, ImageEnv: []string{"PATH=" + c.cfg.Path}, Scratch: scratch,
-		ReadyPath: librechat.ReadyPath,
+		ReadyPath: librechat.ReadyPath, Started: c.started,
 	}, nil
 }

@@ -70,7 +70,9 @@ func (c *Chat) process(ctx context.Context, own map[string]string) (cmd *exec.Cm
 // firstBoot starts the boot; requests need not wait for its end.
 func (c *Chat) firstBoot(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bootLimit)
-	cmd, base, err := c.process(ctx, map[string]string{"MONGO_AUTO_INDEX": "true", "MONGO_AUTO_CREATE": "true"})
+	cmd, base, err := c.process(ctx, map[string]string{
+		"MONGO_AUTO_INDEX": "true", "MONGO_AUTO_CREATE": "true", "MONGO_URI": c.stores.Mongo.URI(database, firstBootName),
+	})
 	if err == nil {
 		err = cmd.Start()
 	}
