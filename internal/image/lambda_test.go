@@ -34,7 +34,7 @@ import (
 func TestImageRunsOnLambda(t *testing.T) {
 	for name, base := range map[string]func(*testing.T) v1.Image{"a static program": goApp, "Debian's Node": nodeApp} {
 		t.Run(name, func(t *testing.T) {
-			root, config := unpacked(t, base(t))
+			root, config := unpacked(t, base(t), image.Options{})
 			if answer := invoke(t, root, config); !strings.Contains(answer, "hello from /app/api") {
 				t.Errorf("answered %s", answer)
 			}
@@ -45,7 +45,8 @@ func TestImageRunsOnLambda(t *testing.T) {
 	}
 }
 
-func unpacked(t *testing.T, base v1.Image) (string, v1.Config) {
+// unpacked is what sluice image makes of base, with further options.
+func unpacked(t *testing.T, base v1.Image, o image.Options) (string, v1.Config) {
 	t.Helper()
 	dir := t.TempDir()
 	if _, err := layout.Write(dir, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: base})); err != nil {
@@ -56,8 +57,8 @@ func unpacked(t *testing.T, base v1.Image) (string, v1.Config) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	o := image.Options{Base: "oci:" + dir, To: "oci:" + out, Bootstrap: bootstrap,
-		Links: []image.Link{{Path: "/app/api/logs", Target: "/tmp/logs"}}}
+	o.Base, o.To, o.Bootstrap = "oci:"+dir, "oci:"+out, bootstrap
+	o.Links = []image.Link{{Path: "/app/api/logs", Target: "/tmp/logs"}}
 	result, err := image.Build(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +136,17 @@ func main() {
 }
 
 func nodeApp(t *testing.T) v1.Image {
+	script := filepath.Join(t.TempDir(), "server.js")
+	if err := os.WriteFile(script, []byte(`require('fs').writeFileSync('logs/started', '')
+require('http').createServer((q, s) => s.end('hello from ' + process.cwd())).listen(process.env.PORT, '127.0.0.1')`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return appImage(t, []string{"node", "/app/api/server.js"}, nodeLayer(t), files(t, map[string]string{"app/api/server.js": script}))
+}
+
+// nodeLayer is this machine's Node with its libraries.
+func nodeLayer(t *testing.T) v1.Layer {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("Node is not here: make deps")
@@ -149,12 +161,7 @@ func nodeApp(t *testing.T) v1.Image {
 			system[strings.TrimPrefix(word, "/")] = word
 		}
 	}
-	script := filepath.Join(t.TempDir(), "server.js")
-	if err := os.WriteFile(script, []byte(`require('fs').writeFileSync('logs/started', '')
-require('http').createServer((q, s) => s.end('hello from ' + process.cwd())).listen(process.env.PORT, '127.0.0.1')`), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return appImage(t, []string{"node", "/app/api/server.js"}, files(t, system), files(t, map[string]string{"app/api/server.js": script}))
+	return files(t, system)
 }
 
 func appImage(t *testing.T, command []string, layers ...v1.Layer) v1.Image {
