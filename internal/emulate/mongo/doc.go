@@ -10,8 +10,9 @@
 //     without it as a [Finding] only, with what the client was about where
 //     [Config.Caller] tells;
 //   - for the embedded database, what applications on Mongoose need and
-//     FerretDB lacks: the `fields` of findAndModify, options of indexes, and
-//     aggregations with $lookup, $filter and $arrayElemAt;
+//     FerretDB lacks: the `fields` of findAndModify, options of indexes, updates
+//     with the positional operator $, and aggregations with $lookup, $filter and
+//     $arrayElemAt;
 //   - a restart of the server on the same address, and clients' connections,
 //     counted by the appName of their URI.
 //
@@ -25,7 +26,8 @@
 // indexes, the order of results without a sort, and failovers. The embedded
 // database has no TTL indexes (documents stay), no partial indexes, no replica
 // set (so drivers do not try retryable writes, which DocumentDB refuses: the
-// URI of a real deployment needs retryWrites=false) and no transactions.
+// URI of a real deployment needs retryWrites=false) and no transactions, which
+// it refuses as a server outside of a replica set does.
 //
 // What DocumentDB 5.0 supports is read from
 // https://docs.aws.amazon.com/documentdb/latest/developerguide/mongo-apis.html

@@ -18,7 +18,12 @@ type adapted struct {
 
 // adapt turns a command into what FerretDB 1.24 knows.
 func (e *embedded) adapt(cmd command) (adapted, error) {
+	if transacts(cmd) {
+		return adapted{reply: noTransactions}, nil
+	}
 	switch cmd.name {
+	case "update":
+		return e.adaptUpdate(cmd)
 	case "findAndModify", "findandmodify":
 		return adaptFindAndModify(cmd)
 	case "createIndexes":

@@ -1,0 +1,143 @@
+package mongo
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// adaptUpdate gives FerretDB, which does not know the positional operator $, an
+// update of each document by its _id with the position in the operator's place.
+// https://docs.aws.amazon.com/documentdb/latest/developerguide/mongo-apis.html
+// lists the operator as known to DocumentDB.
+func (e *embedded) adaptUpdate(cmd command) (adapted, error) {
+	updates := cmd.documents("updates")
+	var out bson.A
+	changed := false
+	for _, u := range updates {
+		field := positional(u.Lookup("u"))
+		if field == "" {
+			out = append(out, u)
+			continue
+		}
+		changed = true
+		each, err := e.positioned(cmd, u, field)
+		if err != nil {
+			return adapted{}, err
+		}
+		out = append(out, each...)
+	}
+	if !changed {
+		return adapted{}, nil
+	}
+	if len(out) == 0 {
+		return adapted{reply: must(bson.Marshal(bson.D{{Key: "n", Value: int32(0)}, {Key: "nModified", Value: int32(0)}, {Key: "ok", Value: 1.0}}))}, nil
+	}
+	doc, err := with(cmd.doc, "updates", out)
+	return adapted{doc: doc}, err
+}
+
+// positional is the array that an update changes at the matched position, or empty.
+func positional(update bson.RawValue) string {
+	operators, _ := update.DocumentOK()
+	for _, operator := range elements(operators) {
+		fields, _ := operator.Value().DocumentOK()
+		for _, f := range elements(fields) {
+			if array, _, ok := strings.Cut(f.Key()+".", ".$."); ok {
+				return array
+			}
+		}
+	}
+	return ""
+}
+
+// positioned is one update for each document that a positional one matches.
+func (e *embedded) positioned(cmd command, update bson.Raw, field string) (bson.A, error) {
+	var spec struct{ Q, U bson.D }
+	if err := bson.Unmarshal(update, &spec); err != nil {
+		return nil, fmt.Errorf("decode update: %w", err)
+	}
+	conn, err := e.dial(context.Background())
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded database: %w", err)
+	}
+	defer conn.Close()
+	docs, err := e.matching(conn, cmd, spec.Q)
+	if err != nil {
+		return nil, err
+	}
+	if !truthy(update.Lookup("multi")) {
+		docs = docs[:min(1, len(docs))]
+	}
+	var out bson.A
+	for _, d := range docs {
+		at, err := position(d, spec.Q, field)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, bson.D{{Key: "q", Value: bson.D{{Key: "_id", Value: get(d, "_id")}}}, {Key: "u", Value: atPosition(spec.U, field, at)}})
+	}
+	return out, nil
+}
+
+func (e *embedded) matching(conn net.Conn, cmd command, query bson.D) ([]bson.D, error) {
+	if query == nil {
+		query = bson.D{}
+	}
+	return e.all(conn, bson.D{{Key: "find", Value: cmd.collection}, {Key: "filter", Value: query}, {Key: "$db", Value: cmd.database}})
+}
+
+// position is where in the array the first element is that the query asks for.
+func position(d, query bson.D, field string) (int, error) {
+	list, _ := get(d, field).(bson.A)
+	for _, q := range query {
+		if q.Key != field {
+			continue
+		}
+		for i, v := range list {
+			ok, err := meets(bson.D{{Key: field, Value: v}}, q)
+			if err != nil {
+				return 0, err
+			}
+			if ok {
+				return i, nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("the positional operator did not find the match needed from the query on %s", field)
+}
+
+// atPosition is an update with the position in the operator's place.
+func atPosition(update bson.D, field string, at int) bson.D {
+	var out bson.D
+	for _, operator := range update {
+		fields, ok := operator.Value.(bson.D)
+		if ok {
+			var placed bson.D
+			for _, f := range fields {
+				if rest, ok := strings.CutPrefix(f.Key, field+".$"); ok {
+					f.Key = field + "." + strconv.Itoa(at) + rest
+				}
+				placed = append(placed, f)
+			}
+			operator.Value = placed
+		}
+		out = append(out, operator)
+	}
+	return out
+}
+
+// noTransactions is a server's answer that is no member of a replica set. Without
+// it, FerretDB takes the first command of a transaction for any other, and an app
+// that asks by trial would think that it has them.
+var noTransactions = errorReply(20, "IllegalOperation", "Transaction numbers are only allowed on a replica set member or mongos")
+
+// transacts reports whether a command belongs to a transaction.
+func transacts(cmd command) bool {
+	autocommit, ok := cmd.doc.Lookup("autocommit").BooleanOK()
+	return ok && !autocommit
+}
