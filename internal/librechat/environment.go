@@ -136,12 +136,13 @@ const silenceLimit = "2m"
 const Break = "break"
 
 // DeadlineEvent is the data of the `event: error` that ends a stream which
-// Lambda's deadline cuts. rc1's client shows its text in place of the answer.
+// Lambda's deadline cuts. rc1's client shows its text in place of the answer, and
+// takes no further question before it is loaded again.
 // A client that can resume does so after a broken connection only: newer ones
 // show an error event with data as the end of the answer.
 func (r Release) DeadlineEvent() string {
 	if r.Design == GeneratesAfterPost {
 		return Break
 	}
-	return `{"text":"The time limit of this request has been reached before the answer was complete.","error":true}`
+	return `{"text":"The time limit of this request has been reached before the answer was complete. Reload the page to see what there is of it.","error":true}`
 }
