@@ -29,6 +29,7 @@ function keep(jobs) {
     if (this.isRedis) await this.getJobStore().deleteJob(id);
     const job = await createJob.call(this, id, ...rest);
     endInTime(this, id, job.abortController.signal);
+    if (this.isRedis) tellOfLife(this, id, job.abortController.signal);
     return job;
   };
   // What this process remembers of a job that has ended, such as its first events for
@@ -46,7 +47,7 @@ function keep(jobs) {
   jobs.subscribe = async function (id, onChunk, onDone, onError) {
     const store = this.getJobStore();
     const job = this.isRedis && (await store.getJob(id));
-    const last = (job) => (job.finalEvent ? onDone(JSON.parse(job.finalEvent)) : onError(job.error || 'The answer has ended.'));
+    const last = (job) => onDone(job.finalEvent ? JSON.parse(job.finalEvent) : failure(id, job));
     if (!job || (job.status === 'running' && !asked.getStore()?.reads)) return subscribe.call(this, id, onChunk, onDone, onError);
     if (job.status !== 'running') {
       setImmediate(last, job);
@@ -70,7 +71,7 @@ function keep(jobs) {
     for (const text of early.slice(0, early.length - twice)) onChunk(JSON.parse(text));
     for (const [to, value] of waiting) to(value);
     if (now.status !== 'running' && !waiting.some(([to]) => to !== onChunk)) last(now);
-    return subscription;
+    return watched(this, id, subscription);
   };
 }
 
@@ -81,6 +82,43 @@ function endInTime(jobs, id, ended) {
   if (!(left > 0)) return;
   const timer = setTimeout(() => jobs.abortJob(id).catch(console.error), left - Math.min(5000, left / 4));
   ended.addEventListener('abort', () => clearTimeout(timer), { once: true });
+}
+
+// A generation tells every 5 s that it lives. Where it does not any more, for its process
+// was killed, a reader ends it after half a minute, with what there is of the answer.
+const life = (id) => `stream:{${id}}:life`;
+
+function tellOfLife(jobs, id, ended) {
+  const tell = () => jobs.getJobStore().redis.set(life(id), '1', 'EX', 25).catch(() => {});
+  const timer = setInterval(tell, 5000);
+  ended.addEventListener('abort', () => clearInterval(timer), { once: true });
+  tell();
+}
+
+function watched(jobs, id, subscription) {
+  const store = jobs.getJobStore();
+  const look = async () => {
+    if (await store.redis.exists(life(id))) return;
+    if ((await store.getJob(id))?.status === 'running') await jobs.abortJob(id);
+  };
+  const timer = setInterval(() => look().catch(() => {}), 5000);
+  const unsubscribe = () => {
+    clearInterval(timer);
+    subscription.unsubscribe();
+  };
+  return { ...subscription, unsubscribe };
+}
+
+// failure is the last event of a job that has none: a page that is told of an error
+// event asks again and again.
+function failure(id, { userMessage, responseMessageId, sender, error }) {
+  const message = { conversationId: id, error: true, isCreatedByUser: false, sender: sender ?? 'AI', text: error || 'The answer has ended.' };
+  return {
+    final: true,
+    conversation: { conversationId: id },
+    requestMessage: userMessage ? { ...userMessage, isCreatedByUser: true, sender: 'User' } : null,
+    responseMessage: { ...message, messageId: responseMessageId ?? `${userMessage?.messageId}_`, parentMessageId: userMessage?.messageId },
+  };
 }
 
 // The reader is never in the process that generates: what was sent before it came

@@ -23,7 +23,7 @@ import (
 // TestBuiltChatInBrowser is a person's day with a real release.
 func TestBuiltChatInBrowser(t *testing.T) {
 	eachBuilt(t, func(t *testing.T, r librechat.Release) {
-		w := start(t, r, nil, func(cfg *rehearse.Config) { cfg.Concurrency = everyday })
+		w := start(t, r, nil, func(cfg *rehearse.Config) { remembering(cfg); cfg.Concurrency = everyday })
 		p := browse(t, w, 20*time.Minute)
 		p.register("ann@example.com")
 		p.steps(day{"words one by one", wordsOneByOne}, day{"reload in the middle", reloadInTheMiddle}, day{"stop", stopAnAnswer},
@@ -64,25 +64,35 @@ func (p *tab) register(email string) {
 	p.ready()
 }
 
-// wordsOneByOne looks at all answers together: a client of v0.8.2-rc2 was seen to
-// write the words of a second answer below the first until the second is whole.
+// wordsOneByOne sees the words of each answer in a place of its own, below its question.
 func wordsOneByOne(p *tab) {
 	p.ask("first [llm tokens=20 rate=20]") // environments start
 	p.answered(opening, p.asked("first"))
-	const written = `[...document.querySelectorAll(".agent-turn")].reduce((n, e) => n + e.innerText.length, 0)`
-	last := js[int](p, written) + 20 // the head of an answer
-	p.ask("second [llm tokens=150 rate=8]")
-	request := p.asked("second")
-	var seen []int
+	for _, question := range []string{"second", "another"} {
+		const turns = `document.querySelectorAll(".agent-turn").length`
+		before := js[int](p, turns)
+		p.ask(question + " [llm tokens=120 rate=8]")
+		request := p.asked(question)
+		p.within(opening, "a place for the answer", fmt.Sprintf(`%s === %d`, turns, before+1))
+		p.grows(request)
+		p.answered(opening, request)
+	}
+}
+
+// grows sees an answer come in steps.
+func (p *tab) grows(r llm.Request) {
+	p.t.Helper()
+	begin := strings.Join(strings.Fields(r.Answer)[:3], " ")
+	p.within(opening, "the first words", fmt.Sprintf(`%s.innerText.includes(%q)`, answer, begin))
+	const written = answer + `.innerText.length`
+	seen := []int{js[int](p, written)}
 	for len(seen) < 8 {
-		p.within(soon, "more words", fmt.Sprintf(`%s > %d`, written, last))
-		last = js[int](p, written)
-		seen = append(seen, last)
+		p.within(soon, "more words", fmt.Sprintf(`%s > %d`, written, seen[len(seen)-1]))
+		seen = append(seen, js[int](p, written))
 	}
-	if grown := seen[7] - seen[0]; grown > len(request.Answer)*3/4 {
-		p.t.Errorf("%d of %d characters came in 8 steps: %v", grown, len(request.Answer), seen)
+	if grown := seen[7] - seen[0]; grown > len(r.Answer)*3/4 {
+		p.t.Errorf("%d of %d characters came in 8 steps: %v", grown, len(r.Answer), seen)
 	}
-	p.answered(opening, request)
 }
 
 // reloadInTheMiddle sees the rest of an answer. A release whose POST is the stream

@@ -8,6 +8,7 @@ const prefix = `${process.env.REDIS_KEY_PREFIX || ''}::stream`;
 const key = (id, part) => `${prefix}:${id}:${part}`;
 const readers = new Map(); // channel -> functions
 const running = new Map(); // id -> AbortController, of this process
+const lives = new Map(); // id -> timer that says that its generation lives
 
 let redis;
 let subscriber;
@@ -23,6 +24,9 @@ async function start(id, user) {
   await redis.call('DEL', key(id, 'events'));
   await redis.call('SET', key(id, 'job'), JSON.stringify({ user, status: 'running' }), 'EX', 3600);
   const control = new AbortController();
+  const tell = () => redis.call('SET', key(id, 'life'), '1', 'EX', 5);
+  await tell();
+  lives.set(id, setInterval(tell, 1000));
   running.set(id, control);
   listen(key(id, 'abort'), () => control.abort());
   return control.signal;
@@ -40,6 +44,8 @@ function emitter(id) {
 
 async function finish(id, user, status) {
   running.delete(id);
+  clearInterval(lives.get(id));
+  lives.delete(id);
   silence(key(id, 'abort'));
   await redis.call('SET', key(id, 'job'), JSON.stringify({ user, status }), 'EX', 300);
   await redis.call('EXPIRE', key(id, 'events'), 300);
@@ -61,12 +67,29 @@ async function read(id, on) {
     if (on(event) === false) stop();
   };
   const f = (m) => (live ? take(m) : early.push(m));
-  const stop = () => silence(key(id, 'live'), f);
+  const watch = setInterval(() => bury(id), 1000);
+  const stop = () => {
+    clearInterval(watch);
+    silence(key(id, 'live'), f);
+  };
   listen(key(id, 'live'), f);
   for (const text of await redis.call('LRANGE', key(id, 'events'), 0, -1)) take(JSON.parse(text));
   live = true;
   early.forEach(take);
   return stop;
+}
+
+// bury ends a job whose process is gone, for all who read it.
+async function bury(id) {
+  if (await redis.call('GET', key(id, 'life'))) return;
+  const job = await get(id);
+  if (job?.status !== 'running') return;
+  await finish(id, job.user, 'aborted');
+  const events = await redis.call('LRANGE', key(id, 'events'), 0, -1);
+  const text = events.map((e) => JSON.parse(e).event.data?.delta.content[0].text ?? '').join('');
+  const last = JSON.stringify({ n: events.length, event: { final: true, conversation: { conversationId: id }, responseMessage: { text, unfinished: true } } });
+  await redis.call('RPUSH', key(id, 'events'), last);
+  await redis.call('PUBLISH', key(id, 'live'), last);
 }
 
 const abort = (id) => redis.call('PUBLISH', key(id, 'abort'), '{}');
