@@ -59,6 +59,9 @@ func (w *world) refused() string {
 			path[e.Request] = e.Method + " " + e.Path
 		case e.Kind == timeline.RequestEnd && e.Hop == timeline.CloudFront && (e.Status >= 400 || e.Error != ""):
 			told = append(told, fmt.Sprintf("%s %d %s %s", e.Time.Format("05.000"), e.Status, path[e.Request], e.Error))
+			if e.Status >= 500 {
+				told = append(told, w.story(e.Request))
+			}
 		case e.Kind == timeline.Limit:
 			told = append(told, fmt.Sprintf("%s %s %s: %s", e.Time.Format("05.000"), e.Environment, path[e.Request], e.Note))
 		}
