@@ -211,6 +211,23 @@ func TestNodeUnansweredSocketStopsCounting(t *testing.T) {
 	n.wantIdle("unanswered", "", held)
 }
 
+// undici replaces the connection of a request that was aborted by one that nothing is written to.
+func TestNodeSpareConnectionIsNoWork(t *testing.T) {
+	n := startNode(t)
+	for job, atLeast := range map[string]time.Duration{"stopped": 250 * time.Millisecond, "spare": 0} {
+		var held time.Duration
+		for range 3 { // the machine may be at work
+			if held, _ = n.get(job, "/slow"); held < 2*time.Second {
+				break
+			}
+		}
+		if held < atLeast || held > 2*time.Second {
+			t.Errorf("%s: held %v, want %v to 2 s", job, held, atLeast)
+		}
+	}
+	n.output.await(t, "done stopped")
+}
+
 func TestNodeLimit(t *testing.T) {
 	n := startNode(t)
 	resp, err := http.Get(n.base + "/fetch?url=" + n.web.URL + "/slow")

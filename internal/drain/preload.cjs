@@ -84,7 +84,7 @@ function watch(socketPath, timerLimit) {
   const { connect, _write, _writev } = proto;
   proto.connect = function (...args) {
     if (!this[state]) {
-      this[state] = { epoch, at: now(), read: 0, standing: false };
+      this[state] = { epoch, at: now(), read: 0, standing: false, spoken: false };
       if (sockets.size > 512) prune();
       sockets.add(this);
     }
@@ -100,6 +100,9 @@ function watch(socketPath, timerLimit) {
   };
 
   const quickAnswer = 500; // ms
+  // greeting is how long a connection to which nothing was written may wait for the other side's first words. Longer waits are
+  // those of a spare one, such as undici makes when a request is aborted.
+  const greeting = 250; // ms
 
   function wrote(socket, s) {
     const read = socket.bytesRead;
@@ -108,6 +111,12 @@ function watch(socketPath, timerLimit) {
     s.epoch = epoch;
     s.read = read;
     s.at = time;
+    s.spoken = true;
+  }
+
+  function waits(socket, s) {
+    if (socket.connecting || socket.secureConnecting) return true;
+    return socket.bytesRead === s.read && (s.spoken || now() - s.at < greeting);
   }
 
   function prune() {
@@ -194,7 +203,7 @@ function watch(socketPath, timerLimit) {
     for (const socket of sockets) {
       const s = socket[state];
       if (socket.destroyed) sockets.delete(socket);
-      else if (!s.standing && s.epoch === epoch && (socket.connecting || socket.bytesRead === s.read)) out.push(s);
+      else if (!s.standing && s.epoch === epoch && waits(socket, s)) out.push(s);
     }
     return out;
   }

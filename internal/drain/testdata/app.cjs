@@ -54,6 +54,13 @@ const work = {
   },
   async worker({ url }) { worker = worker || new Worker(__filename); worker.unref(); worker.postMessage(url); },
   async compute() { await turn(); const end = Date.now() + 300; while (Date.now() < end); done('compute'); },
+  async stopped({ url }) {
+    const stop = new AbortController();
+    const answer = await fetch(url, { method: 'POST', body: 'x', signal: stop.signal });
+    setTimeout(() => stop.abort(), 300);
+    await answer.text().catch(() => done('stopped'));
+  },
+  async spare({ port }) { net.connect(port, '127.0.0.1').unref(); },
   async unanswered({ port }) { query(port, 'never'); },
 };
 
