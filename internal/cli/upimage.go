@@ -12,6 +12,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/image"
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/tempdir"
 )
 
 // imageSource are the flags of up that name an image.
@@ -50,7 +51,7 @@ func (o imageSource) resolve(ctx context.Context, app appOptions) (rehearse.Conf
 	if len(config.Entrypoint) == 0 || config.Entrypoint[0] != image.BootstrapPath {
 		return rehearse.Config{}, nil, fmt.Errorf("image %s: its entry point is %q, not the bootstrap (hint: sluice image --base %s --to oci:out makes one that is)", o.ref, config.Entrypoint, o.ref)
 	}
-	dir, err := os.MkdirTemp("", "sluice-image-")
+	dir, err := tempdir.Make("image")
 	if err != nil {
 		return rehearse.Config{}, nil, fmt.Errorf("make a place to unpack the image: %w", err)
 	}

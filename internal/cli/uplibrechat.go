@@ -14,6 +14,7 @@ import (
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/chatapp"
 	"github.com/aproorg/sluice/internal/stores"
+	"github.com/aproorg/sluice/internal/tempdir"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -94,7 +95,7 @@ func (o librechatOptions) resolve(a *app, app appOptions, function map[string]st
 
 func (o librechatOptions) stateDir() (string, error) {
 	if o.state == "" {
-		return os.MkdirTemp("", "sluice-state-")
+		return tempdir.Make("state")
 	}
 	if err := os.MkdirAll(o.state, 0o700); err != nil {
 		return "", fmt.Errorf("make the state directory: %w", err)

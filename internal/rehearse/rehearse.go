@@ -21,6 +21,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/tempdir"
 	"github.com/aproorg/sluice/internal/timeline"
 	"github.com/aproorg/sluice/internal/timeline/page"
 )
@@ -160,7 +161,7 @@ func (w *World) start(ctx context.Context) error {
 	if w.Stack, err = w.cfg.stack(); err != nil {
 		return err
 	}
-	if w.dir, err = makeDir(); err != nil {
+	if w.dir, err = tempdir.Make("up"); err != nil {
 		return fmt.Errorf("make a directory for the rehearsal: %w", err)
 	}
 	if w.cfg.App.Port != 0 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
 	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/tempdir"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -108,7 +109,7 @@ func New(cfg Config) (*Emulator, error) {
 	}
 	em := &Emulator{cfg: cfg, envs: map[string]*environment{}, stop: make(chan struct{})}
 	if cfg.Dir == "" {
-		dir, err := os.MkdirTemp("", "sluice-lambda-")
+		dir, err := tempdir.Make("lambda")
 		if err != nil {
 			return nil, fmt.Errorf("make the environments' directory: %w", err)
 		}

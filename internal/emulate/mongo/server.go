@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/aproorg/sluice/internal/tempdir"
 )
 
 // Config says what a [Server] serves. Its zero value is an embedded database
@@ -91,7 +93,7 @@ func (s *Server) prepare() (err error) {
 	s.dir = s.cfg.Dir
 	if s.dir == "" {
 		s.ownsDir = true
-		if s.dir, err = os.MkdirTemp("", "sluice-mongo-"); err != nil {
+		if s.dir, err = tempdir.Make("mongo"); err != nil {
 			return fmt.Errorf("make a directory for the embedded database: %w", err)
 		}
 		return nil

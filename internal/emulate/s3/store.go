@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aproorg/sluice/internal/tempdir"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -51,7 +52,7 @@ func New(cfg Config) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.dir == "" {
-		dir, err := os.MkdirTemp("", "sluice-s3-")
+		dir, err := tempdir.Make("objects")
 		if err != nil {
 			return nil, fmt.Errorf("make object directory: %w", err)
 		}
