@@ -87,18 +87,20 @@ func TestChaosBuilt(t *testing.T) {
 // recycled and killed at random moments.
 type chaos struct {
 	chats, readers int
-	patience       time.Duration // of a page whose answer does not come
+	patience       time.Duration // of a page whose answer does not come, by the steady clock
 	every          time.Duration // between two ends of environments, in the mean
 	limit          time.Duration // of all
 
-	w    *world
-	p    *person
-	asks []question
+	w     *world
+	p     *person
+	asks  []question
+	saved []question // once they are judged
 }
 
 func (c *chaos) run(t *testing.T, w *world) {
 	t.Logf("seed %d; to repeat its choices: -run '%s' -seed %d", *chaosSeed, t.Name(), *chaosSeed)
 	c.w, c.p = w, newPerson(t, w.ViewerURL, w.release.Design)
+	c.p.patient = func(ctx context.Context) (context.Context, context.CancelFunc) { return w.clock.within(ctx, c.patience) }
 	ctx, cancel := context.WithTimeout(t.Context(), c.limit)
 	defer cancel()
 	// Stores are restarted between the quarters of the record, when no answer is
@@ -129,10 +131,8 @@ func (c *chaos) chat(ctx context.Context, quarter, n int) {
 		random := rand.New(rand.NewPCG(*chaosSeed, uint64(1000+10*quarter+reader)))
 		asking.Go(func() {
 			for i := reader; i < n && ctx.Err() == nil; i += c.readers {
-				patient, cancel := context.WithTimeout(ctx, c.patience)
-				q := c.p.ask(patient, fmt.Sprintf("chat-%d-%03d [llm tokens=%d every=%dms first=%dms]", quarter, i,
+				q := c.p.ask(ctx, fmt.Sprintf("chat-%d-%03d [llm tokens=%d every=%dms first=%dms]", quarter, i,
 					5+random.IntN(40), 5+random.IntN(20), 1+random.IntN(200)))
-				cancel()
 				mu.Lock()
 				c.asks = append(c.asks, q)
 				mu.Unlock()
@@ -192,64 +192,48 @@ func (c *chaos) leave() {
 	}
 }
 
-// rest waits until no environment is at work, and calls meanwhile now and then.
-func (w *world) rest(t testing.TB, meanwhile func()) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
-		meanwhile()
-		var working []string
-		for _, e := range w.Lambda.Environments() {
-			if e.State != timeline.Frozen {
-				working = append(working, e.ID+" "+string(e.State))
-			}
-		}
-		if len(working) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("environments are still at work: %v", working)
-		}
-	}
-}
-
 // judge holds each chat against the fate of the environment that took its POST.
 func (c *chaos) judge(t *testing.T) {
 	works := c.w.works()
 	model := c.w.answers()
-	var saved, lost, refused int
-	var late []time.Duration
+	chats := map[string]bool{}
+	var lost, refused int
+	var froze []time.Duration
 	for _, q := range c.asks {
+		key := strings.Fields(q.text)[0]
 		work, taken := works[q.request]
-		r, asked := model[strings.Fields(q.text)[0]]
+		chats[q.request] = true
+		r, asked := model[key]
 		switch has := c.has(t, q, r); {
 		case has:
-			saved++
+			c.saved = append(c.saved, q)
 		case work.killed:
 			lost++
 		case !taken && !asked:
 			refused++ // no environment took it, and the page says so
 		default:
-			t.Errorf("%.12s is lost, and nobody has killed %s, which had it; asked %v, the model %s; its page saw: %v\n%s", q.text, work.environment, asked, r.Outcome, q.err, c.w.story(q.request))
+			t.Errorf("%s is lost, and nobody has killed %s, which had it; asked %v, the model %s; its page saw: %v\n%s", key, work.environment, asked, r.Outcome, q.err, c.w.story(q.request))
 		}
-		if !q.final && !work.killed && taken && (c.p.design == librechat.GeneratesAfterPost || q.err == nil) {
-			t.Errorf("%.12s: its page never saw the end: %v\n%s", q.text, q.err, c.w.story(q.request))
+		if work.killed || !taken || !asked {
+			continue
 		}
-		if !work.killed && !work.rested.IsZero() && asked {
-			late = append(late, work.rested.Sub(later(r.Ended, model["title "+strings.Fields(q.text)[0]].Ended)))
+		if !q.final && (c.p.design == librechat.GeneratesAfterPost || q.err == nil) {
+			t.Errorf("%s: its page never saw the end: %v\n%s", key, q.err, c.w.story(q.request))
 		}
+		if title := c.p.conversation(t, q.conversation).Title; title == "" || title == "New Chat" {
+			t.Errorf("%s: its title is %q, though nobody has killed %s", key, title, work.environment)
+		}
+		froze = append(froze, c.w.froze(t, key, work, c.w.finished(t, c.p, q)))
 	}
 	c.countFinished(t, model)
-	slices.Sort(late)
-	if saved+lost+refused != len(c.asks) || len(late) == 0 {
-		t.Fatalf("%d chats: %d saved, %d lost to a kill, %d refused", len(c.asks), saved, lost, refused)
+	if len(c.saved)+lost+refused != len(c.asks) || len(froze) == 0 {
+		t.Fatalf("%d chats: %d saved, %d lost to a kill, %d refused", len(c.asks), len(c.saved), lost, refused)
 	}
-	t.Logf("%d chats: %d saved, %d lost to a kill in the middle of them, %d refused at once; from the model's last word to the freeze p50 %v, p90 %v, most %v",
-		len(c.asks), saved, lost, refused, late[len(late)/2].Round(time.Millisecond), late[len(late)*9/10].Round(time.Millisecond), late[len(late)-1].Round(time.Millisecond))
+	t.Logf("%d chats: %d saved, %d lost to a kill in the middle of them, %d refused at once", len(c.asks), len(c.saved), lost, refused)
+	tell(t, "froze after the last of answer, title and save", froze)
+	c.w.readersFroze(t, chats)
 	if lost == 0 && len(c.asks) >= 100 {
 		t.Error("no kill has hit a generation: the test has proved nothing about kills")
-	}
-	if half := late[len(late)/2]; half > time.Second {
-		t.Errorf("half of the environments froze later than %v after the model's last word, want within a second", half)
 	}
 }
 
@@ -260,12 +244,7 @@ func (c *chaos) has(t *testing.T, q question, r llm.Request) bool {
 		return false
 	}
 	var text string
-	var err error
-	for range 3 { // a request can meet an environment that is being restarted
-		if text, err = c.p.answer(t.Context(), q.conversation); err == nil {
-			break
-		}
-	}
+	err := c.p.again(t.Context(), func() (err error) { text, err = c.p.answer(t.Context(), q.conversation); return err })
 	if err != nil && !strings.Contains(err.Error(), ": 404 ") { // a conversation that was killed before it was saved
 		t.Errorf("%.12s: %v", q.text, err)
 	}
@@ -282,83 +261,4 @@ func (c *chaos) countFinished(t *testing.T, model map[string]llm.Request) {
 		}
 	}
 	t.Logf("the model's answers: %v", count)
-}
-
-// answers are the model's records by the first word of the question; "title " is
-// before those of titles.
-func (w *world) answers() map[string]llm.Request {
-	found := map[string]llm.Request{}
-	for _, r := range w.chat.Stores().Model.Requests() {
-		at := strings.Index(r.Question, "chat-")
-		if at < 0 {
-			continue
-		}
-		key := strings.Fields(r.Question[at:])[0]
-		if r.Title {
-			key = "title " + key
-		}
-		found[key] = r
-	}
-	return found
-}
-
-// work is an invocation's fate.
-type work struct {
-	environment string
-	killed      bool // with its work
-	rested      time.Time
-}
-
-// works reads the record: each request's invocation, from its taking to what came
-// next of its environment.
-func (w *world) works() map[string]work {
-	events, missed := w.Recorder.Since(0)
-	if missed > 0 {
-		panic(fmt.Sprintf("%d events are forgotten", missed))
-	}
-	works := map[string]work{}
-	at := map[string]string{} // request by environment
-	for _, e := range events {
-		switch request := at[e.Environment]; {
-		case e.Kind == timeline.Invoke:
-			if request != "" && works[request].rested.IsZero() { // from one to the next without a freeze
-				done := works[request]
-				done.rested = e.Time
-				works[request] = done
-			}
-			works[e.Request], at[e.Environment] = work{environment: e.Environment}, e.Request
-		case e.Kind == timeline.EnvironmentState && request != "":
-			done := works[request]
-			switch e.State {
-			case timeline.Frozen, timeline.Shutdown:
-				done.rested = e.Time
-			case timeline.Killed:
-				done.killed = done.rested.IsZero()
-			default:
-				continue
-			}
-			works[request] = done
-			delete(at, e.Environment)
-		}
-	}
-	return works
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// story is the log of the environment that took a request, for the reader of a failure.
-func (w *world) story(request string) string {
-	environment, lines := w.works()[request].environment, []string{}
-	events, _ := w.Recorder.Since(0)
-	for _, e := range events {
-		if e.Environment == environment && (e.Kind == timeline.Log || e.Kind == timeline.EnvironmentState) {
-			lines = append(lines, fmt.Sprintf("%s %s %s%.300s", e.Time.Format("05.000"), e.Environment, e.State, e.Note))
-		}
-	}
-	return strings.Join(lines[max(0, len(lines)-40):], "\n")
 }

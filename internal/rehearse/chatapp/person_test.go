@@ -22,6 +22,9 @@ type person struct {
 	base   string
 	design librechat.Design
 	token  string
+	// patient, if not nil, ends the reading of a stream where no more comes of a
+	// generation that was killed.
+	patient func(context.Context) (context.Context, context.CancelFunc)
 }
 
 // userAgent is a browser's: LibreChat refuses others.
@@ -104,16 +107,14 @@ type question struct {
 	conversation string
 	request      string // CloudFront's id of the POST
 	final        bool
-	err          error // of the last attempt to read
+	err          error   // of the last attempt to read
+	stream       *stream // where the POST is the stream and is still being read
 }
 
 // ask chats once. It gives up where a page would.
 func (p *person) ask(ctx context.Context, text string) (q question) {
 	q = question{text: text}
-	response, err := p.open(ctx, http.MethodPost, "/api/agents/chat/"+librechat.StubEndpoint, map[string]any{
-		"text": text, "sender": "User", "isCreatedByUser": true, "parentMessageId": "00000000-0000-0000-0000-000000000000",
-		"messageId": rand.Text(), "conversationId": nil, "endpoint": librechat.StubEndpoint, "endpointType": "custom",
-		"model": librechat.StubModel, "ephemeralAgent": map[string]any{}})
+	response, err := p.post(ctx, text)
 	if err != nil {
 		var refused *refusal
 		if errors.As(err, &refused) {
@@ -133,8 +134,21 @@ func (p *person) ask(ctx context.Context, text string) (q question) {
 		return q
 	}
 	q.conversation = started.StreamID
+	if p.patient != nil {
+		patient, cancel := p.patient(ctx)
+		defer cancel()
+		ctx = patient
+	}
 	p.follow(ctx, &q)
 	return q
+}
+
+// post asks a question in a new conversation, and returns the answer to the POST.
+func (p *person) post(ctx context.Context, text string) (*http.Response, error) {
+	return p.open(ctx, http.MethodPost, "/api/agents/chat/"+librechat.StubEndpoint, map[string]any{
+		"text": text, "sender": "User", "isCreatedByUser": true, "parentMessageId": "00000000-0000-0000-0000-000000000000",
+		"messageId": rand.Text(), "conversationId": nil, "endpoint": librechat.StubEndpoint, "endpointType": "custom",
+		"model": librechat.StubModel, "ephemeralAgent": map[string]any{}})
 }
 
 // follow reads the stream of a release that generates after the POST, and joins it
@@ -212,4 +226,36 @@ func (p *person) answer(ctx context.Context, conversation string) (string, error
 		}
 	}
 	return all.String(), nil
+}
+
+// conversation is what the list of a page has of one.
+type conversation struct {
+	Title     string
+	UpdatedAt time.Time // of it, or of a message of it
+}
+
+func (p *person) conversation(t testing.TB, id string) (c conversation) {
+	t.Helper()
+	var messages []conversation
+	err := p.again(t.Context(), func() error { return p.call(t.Context(), http.MethodGet, "/api/convos/"+id, nil, &c) })
+	if err == nil {
+		err = p.again(t.Context(), func() error { return p.call(t.Context(), http.MethodGet, "/api/messages/"+id, nil, &messages) })
+	}
+	if err != nil {
+		t.Errorf("conversation %s: %v", id, err)
+	}
+	for _, m := range messages {
+		c.UpdatedAt = latest(c.UpdatedAt, m.UpdatedAt)
+	}
+	return c
+}
+
+// again tries three times: a request can meet an environment that is being ended.
+func (p *person) again(ctx context.Context, call func() error) (err error) {
+	for range 3 {
+		if err = call(); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
 }

@@ -22,6 +22,8 @@ type world struct {
 	*rehearse.World
 	chat    *chatapp.Chat
 	release librechat.Release
+	saves   *saves
+	clock   *steady
 }
 
 // eachBuilt runs a test with each release of SLUICE_LIBRECHAT_DIR.
@@ -42,33 +44,42 @@ func eachBuilt(t *testing.T, run func(t *testing.T, r librechat.Release)) {
 // start rehearses a release until the test ends, and returns when its database is prepared.
 func start(t testing.TB, r librechat.Release, env map[string]string, change func(*rehearse.Config)) *world {
 	t.Helper()
+	return startWith(t, r, env, stores.Config{}, change)
+}
+
+// startWith is start with stores of which some settings are the caller's.
+func startWith(t testing.TB, r librechat.Release, env map[string]string, beside stores.Config, change func(*rehearse.Config)) *world {
+	t.Helper()
 	topology, err := stack.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
-	chat, err := chatapp.New(chatapp.Config{
+	w := &world{release: r, saves: &saves{}, clock: &steady{}}
+	w.clock.start(t)
+	beside.Dir, beside.Wrote = t.TempDir(), w.saves.note
+	beside.Model = llm.Config{Tokens: 30, Rate: 20, First: 200 * time.Millisecond}
+	w.chat, err = chatapp.New(chatapp.Config{
 		Release: r, Env: env, Path: os.Getenv("PATH"), Function: topology.Function.Environment,
-		Stores: stores.Config{Dir: t.TempDir(), Model: llm.Config{Tokens: 30, Rate: 20, First: 200 * time.Millisecond}},
+		Stores: beside,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := chat.Close(); err != nil {
+		if err := w.chat.Close(); err != nil {
 			t.Errorf("close the stores: %v", err)
 		}
 	})
 	cfg := rehearse.Config{
 		App:   rehearse.App{Name: "LibreChat", Env: map[string]string{}},
-		Stack: topology, Site: os.DirFS(r.SiteDir()), Routes: librechat.Routes(), AppAt: chat.App, Listen: "127.0.0.1:0", Concurrency: 8,
+		Stack: topology, Site: os.DirFS(r.SiteDir()), Routes: librechat.Routes(), AppAt: w.chat.App, Listen: "127.0.0.1:0", Concurrency: 8,
 	}
 	if change != nil {
 		change(&cfg)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	w, err := rehearse.Start(ctx, cfg)
-	if err != nil {
+	if w.World, err = rehearse.Start(ctx, cfg); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -76,10 +87,10 @@ func start(t testing.TB, r librechat.Release, env map[string]string, change func
 			t.Errorf("close the rehearsal: %v", err)
 		}
 	})
-	if err := chat.Prepared(ctx); err != nil {
+	if err := w.chat.Prepared(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return &world{World: w, chat: chat, release: r}
+	return w
 }
 
 // environments are those that serve, oldest first.

@@ -1,5 +1,6 @@
 'use strict';
 // The database: one JSON file per document below FIXTURE_STATE, replaced whole.
+// A document's updatedAt is when its file was written.
 const fs = require('fs/promises');
 const path = require('path');
 const { randomUUID } = require('crypto');
@@ -19,7 +20,13 @@ async function put(kind, id, doc) {
 
 async function get(kind, id) {
   try {
-    return JSON.parse(await fs.readFile(file(kind, id), 'utf8'));
+    const from = await fs.open(file(kind, id));
+    try {
+      const { mtime: updatedAt } = await from.stat();
+      return { ...JSON.parse(await from.readFile('utf8')), updatedAt };
+    } finally {
+      await from.close();
+    }
   } catch (err) {
     if (err.code === 'ENOENT') return null;
     throw err;
