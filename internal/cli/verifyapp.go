@@ -57,6 +57,19 @@ func (o verifyOptions) describer() (describe, error) {
 // the first of a cold environment.
 const askLimit = 2 * time.Minute
 
+// userLimit bounds the wait for the user of a rehearsal that has just begun.
+const userLimit = 15 * time.Second
+
+// pause waits a second and reports whether there is more time.
+func pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(time.Second):
+		return true
+	}
+}
+
 // describeLibreChat logs in to learn how the release streams. On this machine the
 // rehearsal's user is tried where no other is given.
 func describeLibreChat(ctx context.Context, a *app, o verifyOptions, vars map[string]string) (probe.Description, error) {
@@ -71,8 +84,11 @@ func describeLibreChat(ctx context.Context, a *app, o verifyOptions, vars map[st
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	remote, err := librechat.Ask(ctx, http.DefaultClient, o.url, vars["email"], vars["password"])
+	for begun := time.Now(); errors.Is(err, librechat.ErrLogin) && rehearsed && time.Since(begun) < userLimit && pause(ctx); {
+		remote, err = librechat.Ask(ctx, http.DefaultClient, o.url, vars["email"], vars["password"])
+	}
 	if errors.Is(err, librechat.ErrLogin) && rehearsed {
-		return probe.Description{}, fmt.Errorf("%w (hint: of a rehearsal just begun the user is made in its first seconds; for another give --var email=… --var password=…)", err)
+		return probe.Description{}, fmt.Errorf("%w (hint: the user of a rehearsal is made in its first seconds; for another give --var email=… --var password=…)", err)
 	}
 	if err != nil {
 		return probe.Description{}, err
