@@ -145,12 +145,14 @@ const (
 	soon     = 20 * time.Second
 )
 
-func (p *tab) login() {
+func (p *tab) login() { p.t.Helper(); p.loginAs(librechat.UserEmail, librechat.UserPassword) }
+
+func (p *tab) loginAs(email, password string) {
 	p.t.Helper()
 	p.do(chromedp.Navigate(p.w.ViewerURL + "/login"))
 	p.within(opening, "the form", `document.querySelector('input[name="email"]')`)
-	p.do(chromedp.SendKeys(chromedp.CSS(`input[name="email"]`), librechat.UserEmail),
-		chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), librechat.UserPassword+"\r"))
+	p.do(chromedp.SendKeys(chromedp.CSS(`input[name="email"]`), email),
+		chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), password+"\r"))
 	p.ready()
 }
 

@@ -80,6 +80,7 @@ func TestChaosBuilt(t *testing.T) {
 	eachBuilt(t, func(t *testing.T, r librechat.Release) {
 		c := chaos{chats: *chaosChats, readers: 3, patience: time.Minute, every: 4 * time.Second, limit: 25 * time.Minute}
 		c.run(t, start(t, r, nil, remembering))
+		t.Run("page", func(t *testing.T) { c.onThePage(t, 5) })
 	})
 }
 
@@ -100,7 +101,9 @@ type chaos struct {
 func (c *chaos) run(t *testing.T, w *world) {
 	t.Logf("seed %d; to repeat its choices: -run '%s' -seed %d", *chaosSeed, t.Name(), *chaosSeed)
 	c.w, c.p = w, newPerson(t, w.ViewerURL, w.release.Design)
-	c.p.patient = func(ctx context.Context) (context.Context, context.CancelFunc) { return w.clock.within(ctx, c.patience) }
+	c.p.patient = func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return w.clock.within(ctx, c.patience)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), c.limit)
 	defer cancel()
 	// Stores are restarted between the quarters of the record, when no answer is

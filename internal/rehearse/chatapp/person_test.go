@@ -30,10 +30,15 @@ type person struct {
 // userAgent is a browser's: LibreChat refuses others.
 const userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
 
+const (
+	personEmail    = "ann@example.com"
+	personPassword = "correct horse"
+)
+
 func newPerson(t testing.TB, base string, d librechat.Design) *person {
 	t.Helper()
 	p := &person{base: base, design: d}
-	user := map[string]string{"name": "Ann", "username": "ann", "email": "ann@example.com", "password": "correct horse", "confirm_password": "correct horse"}
+	user := map[string]string{"name": "Ann", "username": "ann", "email": personEmail, "password": personPassword, "confirm_password": personPassword}
 	// The first request is a cold start, which a machine at work can make longer than Lambda's init phase.
 	for range 5 {
 		err := p.call(t.Context(), http.MethodPost, librechat.RegisterPath, user, nil)
