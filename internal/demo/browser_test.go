@@ -3,16 +3,13 @@ package demo_test
 import (
 	"context"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/demo"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/aproorg/sluice/internal/chromiumtest"
+	"github.com/aproorg/sluice/internal/demo"
 )
 
 // tab is a browser tab in a test: each method fails the test with what it was about to do.
@@ -22,30 +19,10 @@ type tab struct {
 	url string
 }
 
-// openTab starts Chromium with a profile of its own, or skips. An exception that the page does not catch fails the test.
+// openTab starts Chromium, or skips.
 func openTab(t *testing.T, url string) tab {
 	t.Helper()
-	bin, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("no Chromium here: apt-get install chromium")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(bin), chromedp.UserDataDir(t.TempDir()),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true), chromedp.WindowSize(1280, 820))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	err = chromedp.Listen(ctx, func(e any) {
-		if thrown, ok := e.(*runtime.EventExceptionThrown); ok {
-			t.Errorf("the page threw: %s %+v", thrown.ExceptionDetails.Text, thrown.ExceptionDetails.Exception)
-		}
-	})
-	if err != nil {
-		t.Fatalf("start %s: %v", bin, err)
-	}
-	t.Cleanup(func() { chromedp.Cancel(ctx) })
-	return tab{t, ctx, url}
+	return tab{t, chromiumtest.Start(t, 5*time.Minute, chromedp.WindowSize(1280, 820)), url}
 }
 
 func (b tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
@@ -85,36 +62,10 @@ func (b tab) wait(expression string) {
 
 func eval[T any](b tab, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		b.t.Fatalf("evaluate %s: %v", expression, err)
-	}
-	return v
+	return chromiumtest.Evaluate[T](b.t, b.ctx, expression)
 }
 
-func (b tab) dark() {
-	b.t.Helper()
-	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// shot saves a picture where SLUICE_SHOTS names a directory, for a person to look at.
-func (b tab) shot(name string) {
-	dir := os.Getenv("SLUICE_SHOTS")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
-	}
-	if err != nil {
-		b.t.Errorf("picture %s: %v", name, err)
-	}
-}
+func (b tab) shot(name string) { chromiumtest.Picture(b.t, b.ctx, name) }
 
 // standalone serves the page and its API in this process.
 func standalone(t *testing.T, cfg demo.Config) string {

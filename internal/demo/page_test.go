@@ -5,8 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/demo"
 	"github.com/chromedp/chromedp"
+
+	"github.com/aproorg/sluice/internal/chromiumtest"
+	"github.com/aproorg/sluice/internal/demo"
 )
 
 const composer = chromedp.CSS(".composer textarea")
@@ -65,7 +67,7 @@ func TestPagesWorkOnAPhoneAndInTheDark(t *testing.T) {
 	b.open("/lab", ".cards")
 	b.do("twenty calls", chromedp.Click(chromedp.CSS(".card button")), chromedp.WaitVisible(chromedp.CSS(".card .result")))
 	b.shot("lab")
-	b.dark()
+	chromiumtest.Prefer(t, b.ctx, "dark")
 	b.do("become a phone", chromedp.EmulateViewport(390, 844))
 	for _, path := range []string{"/", "/about", "/lab", "/nowhere"} {
 		b.open(path, "main h1")

@@ -1,110 +1,55 @@
 package rehearse_test
 
 import (
-	"context"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/aproorg/sluice/internal/chromiumtest"
 )
-
-var screenshots = flag.String("screenshots", "", "write pictures of the pages to this directory")
-
-// browser starts a Chromium that ends with the test.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
-		t.Skip("no Chromium here; to run this test: apt-get install chromium")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1440, 900),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.UserDataDir(t.TempDir()))
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	tab, cancelTab := chromedp.NewContext(allocator)
-	t.Cleanup(cancelTab)
-	do(t, tab) // the first use starts the browser and may not have a timeout
-	ctx, cancelTimeout := context.WithTimeout(tab, 40*time.Second)
-	t.Cleanup(cancelTimeout)
-	return ctx
-}
-
-func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func evaluate[T any](t *testing.T, ctx context.Context, expression string) T {
-	t.Helper()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		t.Fatalf("evaluate %s: %v", expression, err)
-	}
-	return value
-}
-
-func picture(t *testing.T, ctx context.Context, name string) {
-	t.Helper()
-	if *screenshots == "" {
-		return
-	}
-	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err == nil {
-		err = os.WriteFile(filepath.Join(*screenshots, name+".png"), png, 0o644)
-	}
-	if err != nil {
-		t.Fatalf("picture %s: %v", name, err)
-	}
-}
 
 // A person opens the demo, logs in, chats and sees words come one by one; the
 // timeline page shows the chat's stream, chunk by chunk, in its environment.
 func TestChatIsSeenOnTheTimeline(t *testing.T) {
-	ctx := browser(t)
+	ctx := chromiumtest.Start(t, 40*time.Second)
 	w := start(t, demoConfig(t))
-	do(t, ctx, chromedp.Navigate(w.ViewerURL), chromedp.WaitVisible(chromedp.CSS("form.login input")),
+	chromiumtest.Do(t, ctx, chromedp.Navigate(w.ViewerURL), chromedp.WaitVisible(chromedp.CSS("form.login input")),
 		chromedp.SendKeys(chromedp.CSS("form.login input"), "Ada\r"), chromedp.WaitVisible(chromedp.CSS(".composer textarea")),
 		chromedp.SendKeys(chromedp.CSS(".composer textarea"), "How does streaming work?\r"),
 		chromedp.Poll[chromedp.Void](`document.querySelector(".answer .text")?.textContent.length > 20`))
-	early := evaluate[int](t, ctx, `document.querySelector(".answer .text").textContent.length`)
-	do(t, ctx, chromedp.WaitVisible(chromedp.CSS(".fate.good")))
-	if full := evaluate[int](t, ctx, `document.querySelector(".answer .text").textContent.length`); full <= early {
+	early := chromiumtest.Evaluate[int](t, ctx, `document.querySelector(".answer .text").textContent.length`)
+	chromiumtest.Do(t, ctx, chromedp.WaitVisible(chromedp.CSS(".fate.good")))
+	if full := chromiumtest.Evaluate[int](t, ctx, `document.querySelector(".answer .text").textContent.length`); full <= early {
 		t.Errorf("the answer had %d characters at once", early)
 	}
-	picture(t, ctx, "demo")
+	chromiumtest.Picture(t, ctx, "demo")
 
-	do(t, ctx, chromedp.Navigate(w.TimelineURL), chromedp.Poll[chromedp.Void](`timeline.model.total > 0`), chromedp.Sleep(500*time.Millisecond))
-	picture(t, ctx, "timeline")
+	chromiumtest.Do(t, ctx, chromedp.Navigate(w.TimelineURL), chromedp.Poll[chromedp.Void](`timeline.model.total > 0`), chromedp.Sleep(500*time.Millisecond))
+	chromiumtest.Picture(t, ctx, "timeline")
 	const chat = `[...timeline.model.requests.values()].find((r) => r.path === "/api/chat")`
-	if n := evaluate[int](t, ctx, chat+`.hops.cloudfront.chunks.length`); n < 10 {
+	if n := chromiumtest.Evaluate[int](t, ctx, chat+`.hops.cloudfront.chunks.length`); n < 10 {
 		t.Errorf("the timeline shows %d chunks of the chat", n)
 	}
 	for _, hop := range []string{"cloudfront", "apigateway", "lambda"} {
-		if !evaluate[bool](t, ctx, chat+`.hops.`+hop+`.firstByte !== null`) {
+		if !chromiumtest.Evaluate[bool](t, ctx, chat+`.hops.`+hop+`.firstByte !== null`) {
 			t.Errorf("the timeline shows no first byte at %s", hop)
 		}
 	}
-	if env := evaluate[string](t, ctx, chat+`.environment`); env == "" {
+	if env := chromiumtest.Evaluate[string](t, ctx, chat+`.environment`); env == "" {
 		t.Error("the timeline does not know which environment had the chat")
 	}
-	if text := evaluate[string](t, ctx, `document.querySelector("#alive").textContent`); text == "0" {
+	if text := chromiumtest.Evaluate[string](t, ctx, `document.querySelector("#alive").textContent`); text == "0" {
 		t.Error("the timeline's head counts no environment")
 	}
 
 	// The button ends the environment, and the page shows it.
-	do(t, ctx, chromedp.MouseClickXY(60, 145), chromedp.WaitVisible(chromedp.CSS("#details .actions .danger")))
-	picture(t, ctx, "timeline-environment")
-	do(t, ctx, chromedp.Click(chromedp.CSS("#details .actions .danger")),
+	chromiumtest.Do(t, ctx, chromedp.MouseClickXY(60, 145), chromedp.WaitVisible(chromedp.CSS("#details .actions .danger")))
+	chromiumtest.Picture(t, ctx, "timeline-environment")
+	chromiumtest.Do(t, ctx, chromedp.Click(chromedp.CSS("#details .actions .danger")),
 		chromedp.Poll[chromedp.Void](`[...timeline.model.environments.values()].some((e) => e.spans.at(-1).state === "killed")`))
 }
 
@@ -112,7 +57,7 @@ func TestChatIsSeenOnTheTimeline(t *testing.T) {
 // and has a lane for each environment.
 func TestBurstOfColdStartsIsSeen(t *testing.T) {
 	const calls = 16
-	ctx := browser(t)
+	ctx := chromiumtest.Start(t, 40*time.Second)
 	w := start(t, demoConfig(t))
 	c := visitor(t)
 	var wg sync.WaitGroup
@@ -128,10 +73,10 @@ func TestBurstOfColdStartsIsSeen(t *testing.T) {
 			}
 		})
 	}
-	do(t, ctx, chromedp.Navigate(w.TimelineURL), chromedp.Poll[chromedp.Void](fmt.Sprintf(`timeline.model.coldStarts === %d`, calls)))
-	do(t, ctx, chromedp.Sleep(time.Second))
-	picture(t, ctx, "burst")
-	if cost := evaluate[float64](t, ctx, `timeline.model.coldWorst`); cost <= 0 {
+	chromiumtest.Do(t, ctx, chromedp.Navigate(w.TimelineURL), chromedp.Poll[chromedp.Void](fmt.Sprintf(`timeline.model.coldStarts === %d`, calls)))
+	chromiumtest.Do(t, ctx, chromedp.Sleep(time.Second))
+	chromiumtest.Picture(t, ctx, "burst")
+	if cost := chromiumtest.Evaluate[float64](t, ctx, `timeline.model.coldWorst`); cost <= 0 {
 		t.Errorf("the worst cold start took %v ms", cost)
 	}
 	wg.Wait()

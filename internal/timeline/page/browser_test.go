@@ -1,93 +1,18 @@
 package page_test
 
 import (
-	"context"
-	"flag"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/aproorg/sluice/internal/chromiumtest"
 	"github.com/aproorg/sluice/internal/timeline"
 	"github.com/aproorg/sluice/internal/timeline/page"
 )
-
-var screenshots = flag.String("screenshots", "", "write pictures of the page to this directory")
-
-// browser starts a Chromium of its own that ends with the test.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
-		t.Skip("no Chromium here; to run this test: apt-get install chromium")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1440, 900),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.UserDataDir(t.TempDir()))
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	tab, cancelTab := chromedp.NewContext(allocator)
-	t.Cleanup(cancelTab)
-	// The first use starts the browser and may not have a timeout.
-	err := chromedp.Listen(tab, func(event any) {
-		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
-			t.Errorf("the page threw: %s %+v", thrown.ExceptionDetails.Text, thrown.ExceptionDetails.Exception)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancelTimeout := context.WithTimeout(tab, 25*time.Second)
-	t.Cleanup(cancelTimeout)
-	return ctx
-}
-
-func picture(t *testing.T, ctx context.Context, name string) {
-	t.Helper()
-	if *screenshots == "" {
-		return
-	}
-	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		t.Fatalf("picture %s: %v", name, err)
-	}
-	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), png, 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func evaluate[T any](t *testing.T, ctx context.Context, expression string) T {
-	t.Helper()
-	out, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-// scheme makes the browser prefer light or dark.
-func scheme(t *testing.T, ctx context.Context, name string) {
-	t.Helper()
-	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}
-	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func serve(t *testing.T, environments int) string {
 	t.Helper()
@@ -116,44 +41,44 @@ func TestPageDrawsARehearsal(t *testing.T) {
 		{"forty", 40, "dark"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			ctx := browser(t)
+			ctx := chromiumtest.Start(t, 25*time.Second)
 			url := serve(t, test.environments)
-			scheme(t, ctx, test.scheme)
-			do(t, ctx, chromedp.Navigate(url), chromedp.Poll[chromedp.Void](`timeline.model.total > 0`), chromedp.Sleep(600*time.Millisecond))
-			picture(t, ctx, test.name)
-			if n := evaluate[int](t, ctx, `timeline.model.environments.size`); n != test.environments+1 {
+			chromiumtest.Prefer(t, ctx, test.scheme)
+			chromiumtest.Do(t, ctx, chromedp.Navigate(url), chromedp.Poll[chromedp.Void](`timeline.model.total > 0`), chromedp.Sleep(600*time.Millisecond))
+			chromiumtest.Picture(t, ctx, test.name)
+			if n := chromiumtest.Evaluate[int](t, ctx, `timeline.model.environments.size`); n != test.environments+1 {
 				t.Errorf("the page knows %d environments, want %d", n, test.environments+1)
 			}
-			if n := evaluate[int](t, ctx, `timeline.model.coldStarts`); n != test.environments {
+			if n := chromiumtest.Evaluate[int](t, ctx, `timeline.model.coldStarts`); n != test.environments {
 				t.Errorf("the page counts %d cold starts, want %d", n, test.environments)
 			}
-			if text := evaluate[string](t, ctx, `document.querySelector("#cold-cost").textContent`); !strings.Contains(text, "worst") {
+			if text := chromiumtest.Evaluate[string](t, ctx, `document.querySelector("#cold-cost").textContent`); !strings.Contains(text, "worst") {
 				t.Errorf("cold starts cost %q", text)
 			}
 			// A click in a lane opens the details of what is under it.
-			do(t, ctx, chromedp.MouseClickXY(60, 142), chromedp.WaitVisible("#details"))
-			if text := evaluate[string](t, ctx, `document.querySelector("#details h3").textContent`); !strings.HasPrefix(text, "env-") {
+			chromiumtest.Do(t, ctx, chromedp.MouseClickXY(60, 142), chromedp.WaitVisible("#details"))
+			if text := chromiumtest.Evaluate[string](t, ctx, `document.querySelector("#details h3").textContent`); !strings.HasPrefix(text, "env-") {
 				t.Errorf("a click on the first lane opened %q", text)
 			}
-			if text := evaluate[string](t, ctx, `document.querySelector("#details .say").textContent`); !regexp.MustCompile(`Steps: secrets 30 ms, listen [\d.]+ m?s\.$`).MatchString(text) {
+			if text := chromiumtest.Evaluate[string](t, ctx, `document.querySelector("#details .say").textContent`); !regexp.MustCompile(`Steps: secrets 30 ms, listen [\d.]+ m?s\.$`).MatchString(text) {
 				t.Errorf("of its start it says %q", text)
 			}
-			picture(t, ctx, test.name+"-environment")
-			do(t, ctx, chromedp.Click(chromedp.CSS("#stores")))
-			if text := evaluate[string](t, ctx, `document.querySelector("#details pre").textContent`); !strings.Contains(text, "$lookup") {
+			chromiumtest.Picture(t, ctx, test.name+"-environment")
+			chromiumtest.Do(t, ctx, chromedp.Click(chromedp.CSS("#stores")))
+			if text := chromiumtest.Evaluate[string](t, ctx, `document.querySelector("#details pre").textContent`); !strings.Contains(text, "$lookup") {
 				t.Errorf("the stores' reports are %q", text)
 			}
-			do(t, ctx, chromedp.KeyEvent("\x1b"), chromedp.WaitNotVisible("#details"),
+			chromiumtest.Do(t, ctx, chromedp.KeyEvent("\x1b"), chromedp.WaitNotVisible("#details"),
 				chromedp.Click(`[data-filter="api"]`), chromedp.Evaluate[chromedp.Void](clickOn("/api/agents/chat")), chromedp.WaitVisible("#details table"))
-			if text := evaluate[string](t, ctx, `document.querySelector("#details").textContent`); !strings.Contains(text, "Pauses between chunks") {
+			if text := chromiumtest.Evaluate[string](t, ctx, `document.querySelector("#details").textContent`); !strings.Contains(text, "Pauses between chunks") {
 				t.Errorf("the details of a stream say %q", text)
 			}
-			picture(t, ctx, test.name+"-request")
-			do(t, ctx, chromedp.Click(`#details .actions button`), chromedp.Sleep(150*time.Millisecond))
-			if evaluate[bool](t, ctx, `timeline.view.live`) {
+			chromiumtest.Picture(t, ctx, test.name+"-request")
+			chromiumtest.Do(t, ctx, chromedp.Click(`#details .actions button`), chromedp.Sleep(150*time.Millisecond))
+			if chromiumtest.Evaluate[bool](t, ctx, `timeline.view.live`) {
 				t.Error("the page runs on after a zoom to a request")
 			}
-			picture(t, ctx, test.name+"-zoomed")
+			chromiumtest.Picture(t, ctx, test.name+"-zoomed")
 		})
 	}
 }
@@ -176,9 +101,9 @@ func clickOn(path string) string {
 
 // A page that has been open for long keeps a bounded part of what it saw.
 func TestModelIsBounded(t *testing.T) {
-	ctx := browser(t)
-	do(t, ctx, chromedp.Navigate(serve(t, 2)), chromedp.Poll[chromedp.Void](`timeline.model.total > 0`))
-	got := evaluate[[]int](t, ctx, `(() => {
+	ctx := chromiumtest.Start(t, 25*time.Second)
+	chromiumtest.Do(t, ctx, chromedp.Navigate(serve(t, 2)), chromedp.Poll[chromedp.Void](`timeline.model.total > 0`))
+	got := chromiumtest.Evaluate[[]int](t, ctx, `(() => {
 		const model = timeline.model;
 		const total = model.total;
 		for (let i = 0; i < 9000; i++) {
@@ -195,5 +120,5 @@ func TestModelIsBounded(t *testing.T) {
 	if got[0] != 9000 || got[1] > 4001 || got[2] > 501 || got[3] > 200 {
 		t.Errorf("9000 requests of 2250 environments: counted %d, kept %d requests, %d environments, %d lines", got[0], got[1], got[2], got[3])
 	}
-	picture(t, ctx, "bounded")
+	chromiumtest.Picture(t, ctx, "bounded")
 }
