@@ -61,7 +61,7 @@ type start struct {
 }
 
 // Run fetches everything side by side, within Settings.Limit, and returns all errors at once, none of which holds a
-// value. own is the environment that the app would have without it. After an error nothing is left running.
+// value; servers are told by host and port. own is the environment that the app would have without it. After an error nothing is left running.
 func Run(ctx context.Context, s Settings, own []string) (Result, error) {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
@@ -79,6 +79,9 @@ func Run(ctx context.Context, s Settings, own []string) (Result, error) {
 	defer st.aws.close()
 	steps, err := st.run(ctx)
 	result := st.result(steps)
+	if err == nil && len(s.Reach) > 0 {
+		err = st.reachServers(ctx, &result, own)
+	}
 	if err != nil {
 		result.Close()
 		return Result{Close: func() {}}, err
@@ -108,14 +111,35 @@ func (st *start) run(ctx context.Context) ([]Step, error) {
 		wg.Go(func() {
 			began := time.Now()
 			n, err := step.do(ctx)
-			steps[i], errs[i] = Step{step.name, n, time.Since(began)}, err
-			if err == nil {
-				st.Log.Info("cold start", "step", step.name, "count", n, "took", steps[i].Took.Round(time.Millisecond).String())
-			}
+			steps[i], errs[i] = st.told(Step{step.name, n, time.Since(began)}, err), err
 		})
 	}
 	wg.Wait()
 	return slices.DeleteFunc(steps, func(s Step) bool { return s.Name == "" }), errors.Join(errs...)
+}
+
+// reachServers is the last step, for the servers' addresses are among what was fetched.
+func (st *start) reachServers(ctx context.Context, r *Result, own []string) error {
+	began := time.Now()
+	env := r.Apply(own)
+	n, err := st.reach(ctx, func(name string) string {
+		for _, entry := range env {
+			if value, ok := strings.CutPrefix(entry, name+"="); ok {
+				return value
+			}
+		}
+		return ""
+	})
+	r.Steps = append(r.Steps, st.told(Step{"servers", n, time.Since(began)}, err))
+	return err
+}
+
+// told logs a step that has succeeded.
+func (st *start) told(s Step, err error) Step {
+	if err == nil {
+		st.Log.Info("cold start", "step", s.Name, "count", s.Count, "took", s.Took.Round(time.Millisecond).String())
+	}
+	return s
 }
 
 func (st *start) result(steps []Step) Result {

@@ -25,6 +25,8 @@ type Settings struct {
 	ConfigReplace  []Replacement
 	// Writable are directories to be made. A symbolic link stands for what it points at.
 	Writable []string
+	// Reach are variables of the app with URIs of servers that must answer before it is started.
+	Reach []string
 	// ServeCredentials keeps Lambda's keys from the app and serves them at an endpoint.
 	ServeCredentials bool
 	// Limit is the time that all of it may take.
@@ -81,6 +83,8 @@ var table = []variable{
 		func(s *Settings, v string) (err error) { s.ConfigReplace, err = parseReplacements(v); return err }},
 	{settings.Setting{Name: "SLUICE_WRITABLE", Meaning: "directories to make before the app starts, divided by commas; a symbolic link in the image stands for what it points at"},
 		func(s *Settings, v string) (err error) { s.Writable, err = parsePaths(v); return err }},
+	{settings.Setting{Name: "SLUICE_REACH", Meaning: "variables of the app with URIs of servers that it cannot start without, such as MONGO_URI,REDIS_URI: one that does not answer within 3 s is the error of the init phase"},
+		func(s *Settings, v string) (err error) { s.Reach, err = parseNames(v); return err }},
 	{settings.Setting{Name: "SLUICE_CREDENTIALS", Default: "endpoint", Meaning: "endpoint keeps Lambda's keys from the app and serves them at a loopback address; environment leaves them where they are"},
 		func(s *Settings, v string) error {
 			s.ServeCredentials = v == "endpoint"
@@ -196,6 +200,15 @@ func parsePaths(v string) ([]string, error) {
 		all = append(all, p)
 	}
 	return all, nil
+}
+
+func parseNames(v string) ([]string, error) {
+	for _, f := range fields(v) {
+		if _, err := variableName(f); err != nil {
+			return nil, err
+		}
+	}
+	return fields(v), nil
 }
 
 func absolute(v string) (string, error) {

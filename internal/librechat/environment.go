@@ -112,6 +112,7 @@ func Secrets() []string {
 func (r Release) Bootstrap() map[string]string {
 	s := map[string]string{
 		"SLUICE_READY_PATH":      ReadyPath,
+		"SLUICE_REACH":           "MONGO_URI,REDIS_URI",
 		"SLUICE_WRITABLE":        strings.Join(append(r.Writable(), "/tmp/librechat/logs"), ","),
 		"SLUICE_CREDENTIALS":     "endpoint",
 		"SLUICE_CONFIG_VARIABLE": "CONFIG_PATH",

@@ -128,6 +128,7 @@ variable "environment_defaults" {
     NODE_PATH              = "/app/api/node_modules:/app/node_modules"
     SLUICE_FORWARDED_HOPS  = "1" # CloudFront, between the viewer and the gateway
     SLUICE_READY_PATH      = "/health"
+    SLUICE_REACH           = "MONGO_URI,REDIS_URI" # without them LibreChat waits, longer than the init phase
     SLUICE_WRITABLE        = "/app/api/logs,/app/api/data,/app/uploads,/app/client/public/images,/tmp/librechat/logs"
     SLUICE_CREDENTIALS     = "endpoint"
     SLUICE_CONFIG_VARIABLE = "CONFIG_PATH"
