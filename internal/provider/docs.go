@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
 
-//go:generate go run ./gen ../../docs/provider.md
+//go:generate go run ../docgen provider ../../docs/provider.md
 
 // attribute is what the schemas of the provider and of its resources share.
 type attribute interface {

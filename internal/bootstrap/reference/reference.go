@@ -12,7 +12,7 @@ import (
 	"github.com/aproorg/sluice/internal/settings"
 )
 
-//go:generate go run ./gen ../../../docs/bootstrap.md
+//go:generate go run ../../docgen bootstrap ../../../docs/bootstrap.md
 
 //go:embed bootstrap.md
 var text string

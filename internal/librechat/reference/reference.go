@@ -11,7 +11,7 @@ import (
 	"github.com/aproorg/sluice/internal/librechat"
 )
 
-//go:generate go run ./gen ../../../docs/librechat.md
+//go:generate go run ../../docgen librechat ../../../docs/librechat.md
 
 //go:embed librechat.md
 var text string
