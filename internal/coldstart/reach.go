@@ -166,10 +166,10 @@ func (s server) ask(ctx context.Context, host string) error {
 	return nil
 }
 
-// greetings are Redis's PING as an inline command, and MongoDB's hello as an OP_MSG
+// greetings are Redis's PING as clients send it (stand-ins of Redis do not know inline commands), and MongoDB's hello as an OP_MSG
 // (https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/#op_msg). A refusal is an answer too.
 var greetings = map[string]string{
-	"redis": "PING\r\n", "rediss": "PING\r\n",
+	"redis": "*1\r\n$4\r\nPING\r\n", "rediss": "*1\r\n$4\r\nPING\r\n",
 	"mongodb": message("\x1f\x00\x00\x00" + "\x10hello\x00\x01\x00\x00\x00" + "\x02$db\x00\x06\x00\x00\x00admin\x00" + "\x00"),
 }
 
