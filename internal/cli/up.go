@@ -56,7 +56,14 @@ front of the app. Everything streams, and a timeline page shows it live.`,
   sluice up --concurrency 40 --memory 1024 --env-file .env --json`,
 		Args:        cobra.NoArgs,
 		Annotations: exitCodes("0  ended by Ctrl-C or SIGTERM, nothing is left running", "1  it could not start; standard error says why"),
-		RunE:        func(cmd *cobra.Command, _ []string) error { return runUp(cmd.Context(), a, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.app != librechatApp {
+				if err := o.librechat.without(cmd.Flags()); err != nil {
+					return err
+				}
+			}
+			return runUp(cmd.Context(), a, o)
+		},
 	}
 	f := command.Flags()
 	o.appOptions.addFlags(f)
@@ -86,7 +93,7 @@ func (o upOptions) check() error {
 	case o.speed <= 0 || o.speed > 1000:
 		return &usageError{fmt.Errorf("--speed %v: want a factor above 0, at most 1000", o.speed)}
 	}
-	return nil
+	return o.librechat.check()
 }
 
 // config turns flags into a rehearsal, and what is to be closed after it.

@@ -65,6 +65,7 @@ func (o librechatOptions) resolve(a *app, app appOptions, function map[string]st
 	if dir == "" {
 		return rehearse.Config{}, nil, &usageError{errors.New("--app librechat wants --librechat DIR, a built LibreChat (hint: git clone it, npm ci, npm run frontend)")}
 	}
+	o.leaveStores(a, env)
 	release, err := librechat.Detect(dir)
 	if errors.Is(err, librechat.ErrUnknownVersion) {
 		_, _ = fmt.Fprintln(a.Err, "warning:", err) // it may well work
@@ -85,7 +86,7 @@ func (o librechatOptions) resolve(a *app, app appOptions, function map[string]st
 		Temporary: o.state == "",
 	})
 	if err != nil {
-		return rehearse.Config{}, nil, err
+		return rehearse.Config{}, nil, errors.Join(err, o.removeState(state))
 	}
 	return rehearse.Config{
 		App:  rehearse.App{Name: "LibreChat " + release.Version, Env: map[string]string{}},
@@ -101,4 +102,47 @@ func (o librechatOptions) stateDir() (string, error) {
 		return "", fmt.Errorf("make the state directory: %w", err)
 	}
 	return o.state, nil
+}
+
+func (o librechatOptions) removeState(dir string) error {
+	if o.state != "" {
+		return nil
+	}
+	return os.RemoveAll(dir)
+}
+
+// leaveStores takes addresses of stores off the user's variables: a .env file of a
+// deployment must not have a rehearsal write into its database.
+func (o librechatOptions) leaveStores(a *app, env map[string]string) {
+	for name, flag := range map[string]string{"MONGO_URI": "--mongo", "REDIS_URI": "--redis"} {
+		if _, ok := env[name]; ok {
+			delete(env, name)
+			_, _ = fmt.Fprintf(a.Err, "warning: %s of --env or --env-file is left out: a rehearsal has stores of its own (hint: %s URI names a real one)\n", name, flag)
+		}
+	}
+}
+
+// librechatFlags are those that mean nothing to another app.
+var librechatFlags = []string{"librechat", "config", "mongo", "redis", "strict", "state-dir", "app-log", "llm-tokens", "llm-rate", "llm-first"}
+
+// without refuses flags that would be without effect.
+func (o librechatOptions) without(f *pflag.FlagSet) error {
+	for _, name := range librechatFlags {
+		if f.Changed(name) {
+			return &usageError{fmt.Errorf("--%s goes with --app librechat", name)}
+		}
+	}
+	return nil
+}
+
+func (o librechatOptions) check() error {
+	switch {
+	case o.tokens < 1:
+		return &usageError{fmt.Errorf("--llm-tokens %d: want at least 1", o.tokens)}
+	case o.rate <= 0:
+		return &usageError{fmt.Errorf("--llm-rate %v: want words a second, above 0", o.rate)}
+	case o.first < 0:
+		return &usageError{fmt.Errorf("--llm-first %s: want no time before now", o.first)}
+	}
+	return nil
 }

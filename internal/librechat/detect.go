@@ -11,7 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"syscall"
 )
 
 // ErrUnknownVersion is wrapped by Detect's error for a release that this
@@ -41,7 +43,7 @@ func Detect(dir string) (Release, error) {
 		return Release{}, err
 	}
 	if !known.MatchString(r.Version) {
-		return r, fmt.Errorf("LibreChat in %s is %q: %w (known are v0.8.x)", abs, r.Version, ErrUnknownVersion)
+		return r, fmt.Errorf("%s names %q: %w; known are v0.8.x, and by its files it is taken for one that %s", filepath.Join(abs, "package.json"), r.Version, ErrUnknownVersion, r.Design)
 	}
 	return r, nil
 }
@@ -50,15 +52,21 @@ func Detect(dir string) (Release, error) {
 func version(dir string) (string, error) {
 	const hint = "give the directory that holds LibreChat's api, client and packages"
 	data, err := readFile(filepath.Join(dir, "package.json"))
-	if errors.Is(err, fs.ErrNotExist) {
+	switch _, there := os.Stat(dir); {
+	case errors.Is(there, fs.ErrNotExist):
+		return "", fmt.Errorf("there is no LibreChat directory %s (hint: git clone https://github.com/danny-avila/LibreChat %s)", dir, dir)
+	case errors.Is(err, syscall.ENOTDIR):
+		return "", fmt.Errorf("%s is a file, not a LibreChat directory (hint: %s)", dir, hint)
+	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("%s is no LibreChat directory: it has no package.json (hint: %s)", dir, hint)
-	}
-	if err != nil {
+	case errors.Is(err, fs.ErrPermission):
+		return "", fmt.Errorf("LibreChat directory: %w (hint: chmod -R a+rX %s, or run as its owner)", err, dir)
+	case err != nil:
 		return "", fmt.Errorf("LibreChat directory: %w", err)
 	}
 	var p struct{ Name, Version string }
 	if err := json.Unmarshal(data, &p); err != nil {
-		return "", fmt.Errorf("%s is no LibreChat directory: its package.json cannot be read: %w", dir, err)
+		return "", fmt.Errorf("%s is no LibreChat directory: its package.json cannot be read: %w (hint: git checkout package.json)", dir, err)
 	}
 	if !strings.EqualFold(p.Name, "LibreChat") {
 		return "", fmt.Errorf("%s is no LibreChat directory: its package.json names %q (hint: %s)", dir, p.Name, hint)
@@ -67,28 +75,34 @@ func version(dir string) (string, error) {
 }
 
 // parts are files that a built release has, with what makes them.
-var parts = []struct{ path, hint string }{
-	{"api/server/index.js", "the checkout is not whole"},
-	{"node_modules", "run: npm ci"},
-	{"packages/data-provider/dist", "run: npm run frontend"},
-	{"packages/data-schemas/dist", "run: npm run frontend"},
-	{"packages/api/dist/index.js", "run: npm run frontend"},
-	{"client/dist/index.html", "run: npm run frontend"},
+var parts = []struct{ path, command string }{
+	{"api/server/index.js", "git checkout ."},
+	{"api/server/routes/agents/index.js", "git checkout ."},
+	{"node_modules", "npm ci"},
+	{"packages/data-provider/dist", "npm run frontend"},
+	{"packages/data-schemas/dist", "npm run frontend"},
+	{"packages/api/dist/index.js", "npm run frontend"},
+	{"client/dist/index.html", "npm run frontend"},
 }
 
-// built reports all parts that are missing at once.
+// built reports all parts that are missing at once, and the commands that make them.
 func built(dir string) error {
-	var missing []error
+	var missing, commands []string
 	for _, p := range parts {
 		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(p.path)))
-		if errors.Is(err, fs.ErrNotExist) {
-			missing = append(missing, fmt.Errorf("%s is missing (hint: %s)", p.path, p.hint))
-		} else if err != nil {
-			missing = append(missing, err)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("LibreChat in %s: %w", dir, err)
+		}
+		missing = append(missing, p.path)
+		if !slices.Contains(commands, p.command) {
+			commands = append(commands, p.command)
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("LibreChat in %s is not built: %w", dir, errors.Join(missing...))
+		return fmt.Errorf("LibreChat in %s is not built: %s missing (hint: cd %s && %s)", dir, strings.Join(missing, ", "), dir, strings.Join(commands, " && "))
 	}
 	return nil
 }

@@ -2,27 +2,114 @@ package stores
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
+	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// reachable connects to the server of a redis:// or rediss:// URI, so that a wrong
-// address is told before an app waits for it.
-func reachable(ctx context.Context, uri string) error {
+// reachLimit is the time for a real server to answer. Mongo's driver tells why it has found none after selectLimit.
+const (
+	reachLimit  = 5 * time.Second
+	selectLimit = 3 * time.Second
+)
+
+// reachable logs in to the real servers that were named, side by side: a wrong
+// address or password is told before an app waits for it. No error holds a
+// password.
+func (cfg Config) reachable(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, reachLimit)
+	defer cancel()
+	mongo := make(chan error, 1)
+	go func() { mongo <- reachMongo(ctx, cfg.Mongo) }()
+	err := reachRedis(ctx, cfg.Redis)
+	return errors.Join(<-mongo, err)
+}
+
+func reachRedis(ctx context.Context, uri string) error {
+	if uri == "" {
+		return nil
+	}
 	u, err := url.Parse(uri)
 	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" {
 		return fmt.Errorf("the URI of Redis: want redis://HOST:PORT or rediss://HOST:PORT (the one given may hold a password, so it is not shown)")
 	}
-	port := u.Port()
-	if port == "" {
-		port = "6379"
-	}
-	dialer := net.Dialer{Timeout: 5 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	const hint = "(hint: leave --redis out for the embedded one)"
+	config, err := redis.ParseURL(uri)
 	if err != nil {
-		return fmt.Errorf("reach Redis: %w (hint: leave --redis out for the embedded one)", err)
+		return fmt.Errorf("the URI of Redis at %s cannot be used %s", u.Host, hint)
 	}
-	return conn.Close()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", config.Addr) // the client would write its failures to standard error
+	if err != nil {
+		return fmt.Errorf("reach Redis at %s: %w %s", u.Host, within(ctx, err), hint)
+	}
+	conn.Close()
+	config.MaxRetries, config.ContextTimeoutEnabled = -1, true
+	client := redis.NewClient(config)
+	defer client.Close()
+	if err := client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("reach Redis at %s: %w %s", u.Host, within(ctx, err), hint)
+	}
+	return nil
+}
+
+func reachMongo(ctx context.Context, uri string) error {
+	if uri == "" {
+		return nil
+	}
+	hosts, err := mongoHosts(uri)
+	if err != nil {
+		return nil // the database's own start tells what is wrong with it
+	}
+	const hint = "(hint: leave --mongo out for the embedded one)"
+	client, err := driver.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(selectLimit))
+	if err != nil {
+		return fmt.Errorf("the URI of MongoDB at %s cannot be used: %w %s", hosts, err, hint)
+	}
+	defer client.Disconnect(context.WithoutCancel(ctx))
+	if err := client.Ping(ctx, nil); err != nil {
+		return fmt.Errorf("reach MongoDB at %s: %w %s", hosts, within(ctx, plain(err)), hint)
+	}
+	return nil
+}
+
+// mongoHosts is the part of a URI that may be shown.
+func mongoHosts(uri string) (string, error) {
+	rest, ok := strings.CutPrefix(uri, "mongodb://")
+	if !ok {
+		return "", errors.New("another scheme")
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	rest = rest[strings.LastIndex(rest, "@")+1:]
+	hosts, _, _ := strings.Cut(rest, "/")
+	if hosts == "" {
+		return "", errors.New("no host")
+	}
+	return hosts, nil
+}
+
+// lastError is what the driver says of a server, in the description of all of them.
+var lastError = regexp.MustCompile(`Last error: (.*?)\s*\}(?:,| \])`)
+
+// plain takes the cause out of the driver's description of a topology.
+func plain(err error) error {
+	if m := lastError.FindStringSubmatch(err.Error()); m != nil {
+		return errors.New(m[1])
+	}
+	return err
+}
+
+// within says why a call ended whose time was over.
+func within(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("no answer within %s", reachLimit)
+	}
+	return err
 }

@@ -69,6 +69,9 @@ type Stores struct {
 
 // Start brings the stores up, or none of them. ctx bounds the start.
 func Start(ctx context.Context, cfg Config) (*Stores, error) {
+	if err := cfg.reachable(ctx); err != nil {
+		return nil, err
+	}
 	s := &Stores{redisURI: cfg.Redis}
 	err := errors.Join(s.startMongo(ctx, cfg), s.startRedis(ctx, cfg), s.startModel(cfg), s.startS3(cfg))
 	if err == nil {
@@ -109,7 +112,7 @@ func (s *Stores) startMongo(ctx context.Context, cfg Config) (err error) {
 
 func (s *Stores) startRedis(ctx context.Context, cfg Config) (err error) {
 	if cfg.Redis != "" {
-		return reachable(ctx, cfg.Redis)
+		return nil
 	}
 	if s.Redis, err = redis.Start(redis.Config{}); err != nil {
 		return fmt.Errorf("start Redis: %w", err)

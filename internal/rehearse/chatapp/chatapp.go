@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
 
 	"github.com/aproorg/sluice/internal/dotenv"
 	"github.com/aproorg/sluice/internal/librechat"
@@ -71,7 +70,7 @@ func New(cfg Config) (*Chat, error) {
 	}
 	var err error
 	if c.config, err = os.ReadFile(cfg.ConfigFile); err != nil {
-		return nil, fmt.Errorf("read librechat.yaml: %w", err)
+		return nil, fmt.Errorf("read librechat.yaml: %w (hint: --config takes a file; without it a stub model answers)", err)
 	}
 	return c, nil
 }
@@ -103,6 +102,9 @@ func (c *Chat) Close() error {
 
 // App starts the stores and describes the app as it is seen at the viewer's URL.
 func (c *Chat) App(ctx context.Context, viewerURL string) (rehearse.App, error) {
+	if err := c.checkConfig(ctx); err != nil {
+		return rehearse.App{}, err
+	}
 	secrets, err := librechat.NewSecrets(rand.Reader)
 	if err != nil {
 		return rehearse.App{}, err
@@ -141,6 +143,7 @@ func (c *Chat) withSecrets(secrets map[string]string) stores.Config {
 	cfg.Secure = func(s *stores.Stores) map[string]string {
 		secrets["MONGO_URI"] = s.Mongo.URI(database, "LibreChat")
 		secrets["REDIS_URI"] = s.RedisURI()
+		c.given(secrets)
 		parameters := map[string]string{}
 		for name, value := range secrets {
 			parameters[c.parameter(name)] = value
@@ -148,16 +151,6 @@ func (c *Chat) withSecrets(secrets map[string]string) stores.Config {
 		return parameters
 	}
 	return cfg
-}
-
-// parameter is the name, in Parameter Store, of the secret for a variable.
-func (c *Chat) parameter(variable string) string {
-	for _, field := range strings.FieldsFunc(c.cfg.Function["SLUICE_SECRETS"], func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
-		if name, parameter, ok := strings.Cut(field, "="); ok && name == variable {
-			return parameter
-		}
-	}
-	return prefix + variable
 }
 
 // configObject is the bucket and key of librechat.yaml.
@@ -195,7 +188,7 @@ func (c *Chat) upload(env, secrets map[string]string) error {
 		_, secret := secrets[name]
 		_, planned := c.cfg.Function[name]
 		// Lambda sets AWS_REGION, and no deployment can set another.
-		if !secret && !planned && name != "AWS_REGION" {
+		if !secret && !planned && name != "AWS_REGION" && !strings.HasPrefix(name, setting) {
 			fmt.Fprintf(&file, "%s=%s\n", name, dotenv.Quote(env[name]))
 		}
 	}
@@ -208,13 +201,9 @@ func (c *Chat) upload(env, secrets map[string]string) error {
 // app is what the rehearsal starts.
 func (c *Chat) app(env, secrets map[string]string) (rehearse.App, error) {
 	r := c.cfg.Release
-	var references []string
-	for _, name := range slices.Sorted(maps.Keys(secrets)) {
-		references = append(references, name+"="+c.parameter(name))
-	}
 	configBucket, configKey := c.configObject()
 	maps.Copy(env, map[string]string{
-		"SLUICE_SECRETS":       strings.Join(references, ","),
+		"SLUICE_SECRETS":       c.references(secrets),
 		"SLUICE_ENV_S3":        "s3://" + envBucket + "/" + envKey,
 		"SLUICE_CONFIG_S3":     "s3://" + configBucket + "/" + configKey,
 		"AWS_ENDPOINT_URL_SSM": c.stores.SSMURL,

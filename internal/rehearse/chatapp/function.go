@@ -72,6 +72,7 @@ func (c *Chat) replacements(viewerURL string) string {
 func (c *Chat) function(viewerURL string, env map[string]string) map[string]string {
 	out := c.cfg.Release.Bootstrap()
 	maps.Copy(out, c.overridden(env))
+	maps.Copy(out, c.settings())
 	if c.cfg.Function["SLUICE_CONFIG_REPLACE"] != "" {
 		out["SLUICE_CONFIG_REPLACE"] = c.replacements(viewerURL)
 	}
