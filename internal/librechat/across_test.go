@@ -15,7 +15,10 @@ import (
 
 // TestStreamsAcrossProcesses is for the releases of SLUICE_LIBRECHAT_DIR that
 // generate after the POST.
-func TestStreamsAcrossProcesses(t *testing.T) {
+func TestStreamsAcrossProcesses(t *testing.T) { eachAfterPost(t, acrossProcesses) }
+
+// eachAfterPost runs a test with each of those releases.
+func eachAfterPost(t *testing.T, test func(*testing.T, *world)) {
 	tried := false
 	for _, dir := range filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR")) {
 		r, err := librechat.Detect(dir)
@@ -24,11 +27,11 @@ func TestStreamsAcrossProcesses(t *testing.T) {
 		}
 		if r.Design == librechat.GeneratesAfterPost {
 			tried = true
-			t.Run(r.Version, func(t *testing.T) { acrossProcesses(t, newWorld(t, r)) })
+			t.Run(r.Version, func(t *testing.T) { test(t, newWorld(t, r)) })
 		}
 	}
 	if !tried {
-		t.Skip("needs a built LibreChat of v0.8.2-rc2 or later: SLUICE_LIBRECHAT_DIR=DIR go test ./internal/librechat -run Across")
+		t.Skipf("needs a built LibreChat of v0.8.2-rc2 or later: SLUICE_LIBRECHAT_DIR=DIR go test ./internal/librechat -run %s", t.Name())
 	}
 }
 

@@ -3,8 +3,6 @@ package librechat_test
 import (
 	"crypto/rand"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,22 +12,7 @@ import (
 // TestNextAnswerElsewhere is for the releases of SLUICE_LIBRECHAT_DIR that generate
 // after the POST: the process that generated an answer, which another one read, is
 // then the reader of the conversation's next answer, and tells nothing of the first.
-func TestNextAnswerElsewhere(t *testing.T) {
-	tried := false
-	for _, dir := range filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR")) {
-		r, err := librechat.Detect(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r.Design == librechat.GeneratesAfterPost {
-			tried = true
-			t.Run(r.Version, func(t *testing.T) { nextAnswerElsewhere(t, newWorld(t, r)) })
-		}
-	}
-	if !tried {
-		t.Skip("needs a built LibreChat of v0.8.2-rc2 or later: SLUICE_LIBRECHAT_DIR=DIR go test ./internal/librechat -run NextAnswer")
-	}
-}
+func TestNextAnswerElsewhere(t *testing.T) { eachAfterPost(t, nextAnswerElsewhere) }
 
 func TestStandInNextAnswerElsewhere(t *testing.T) {
 	nextAnswerElsewhere(t, standIn(t, librechat.GeneratesAfterPost))
