@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,7 +64,7 @@ func eachThatGeneratesAfterPost(t *testing.T, run func(*testing.T, *world)) {
 }
 
 func stopFromElsewhere(t *testing.T, w *world) {
-	p := newPerson(t, w.ViewerURL, w.release.Design)
+	p := w.warm(t, 3)
 	q := p.begin(t, fmt.Sprintf("chat-stop [llm tokens=%d every=20ms first=1ms]", endless))
 	reader := p.join(t, q.conversation, false)
 	reader.words(t, some)
@@ -85,8 +86,8 @@ func stopFromElsewhere(t *testing.T, w *world) {
 }
 
 func readerReturns(t *testing.T, w *world) {
-	p := newPerson(t, w.ViewerURL, w.release.Design)
-	q := p.begin(t, "chat-return [llm tokens=150 every=20ms first=1ms]")
+	p := w.warm(t, 3)
+	q := p.begin(t, "chat-return [llm tokens=150 every=40ms first=1ms]")
 	first := p.join(t, q.conversation, false)
 	first.words(t, some)
 	first.leave()
@@ -104,8 +105,8 @@ func readerReturns(t *testing.T, w *world) {
 }
 
 func readerLeaves(t *testing.T, w *world) {
-	p := newPerson(t, w.ViewerURL, w.release.Design)
-	q := p.begin(t, "chat-leave [llm tokens=100 every=20ms first=1ms]")
+	p := w.warm(t, 3)
+	q := p.begin(t, "chat-leave [llm tokens=100 every=40ms first=1ms]")
 	reader := q.stream
 	if reader == nil {
 		reader = p.join(t, q.conversation, false)
@@ -120,6 +121,22 @@ func readerLeaves(t *testing.T, w *world) {
 	w.rest(t, func() {})
 	w.whole(t, p, q)
 	w.readersFroze(t, map[string]bool{q.request: true})
+}
+
+// warm has environments started, so that the cold start of a reader's does not
+// outlast the answer.
+func (w *world) warm(t *testing.T, n int) *person {
+	t.Helper()
+	p := newPerson(t, w.ViewerURL, w.release.Design)
+	for len(w.environments()) < n && t.Context().Err() == nil {
+		var calls sync.WaitGroup
+		for range n {
+			calls.Go(func() { _ = p.call(t.Context(), http.MethodGet, "/api/user", nil, nil) }) // it only has to arrive
+		}
+		calls.Wait()
+	}
+	w.rest(t, func() {})
+	return p
 }
 
 // whole holds an answer to what a reader who was there all the time would have:
