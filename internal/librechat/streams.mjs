@@ -67,7 +67,8 @@ function keep(jobs) {
     const store = this.getJobStore();
     const job = this.isRedis && (await store.getJob(id));
     const last = (job) => onDone(job.finalEvent ? JSON.parse(job.finalEvent) : failure(id, job));
-    if (!job || (job.status === 'running' && !asked.getStore()?.reads)) return subscribe.call(this, id, onChunk, onDone, onError);
+    if (!job) return subscribe.call(this, id, onChunk, onDone, onError);
+    if (job.status === 'running' && !asked.getStore()?.reads) return watched(this, id, await subscribe.call(this, id, onChunk, onDone, onError));
     if (job.status !== 'running') {
       setImmediate(last, job);
       return { unsubscribe() {} };
@@ -105,16 +106,35 @@ function endInTime(jobs, id, ended) {
 
 // A generation tells every 5 s that it lives. Where it does not any more, for its process
 // was killed, a reader ends it after half a minute, with what there is of the answer.
+// Where Redis was restarted and has forgotten the job, the generation writes it again:
+// a reader in another process finds it by nothing else.
 const life = (id) => `stream:{${id}}:life`;
 
 function tellOfLife(jobs, id, ended) {
-  const tell = () => jobs.getJobStore().redis.set(life(id), '1', 'EX', 25).catch(() => {});
+  const store = jobs.getJobStore();
+  let known;
+  const remember = async () => {
+    await store.redis.set(life(id), '1', 'EX', 25);
+    const job = await store.getJob(id);
+    if (job || !known || ended.aborted) return (known = job ?? known);
+    await store.createJob(id, known.userId, known.conversationId);
+    return store.updateJob(id, known);
+  };
+  const tell = () => remember().catch(() => {});
   const timer = setInterval(tell, 5000);
-  ended.addEventListener('abort', () => clearInterval(timer), { once: true });
+  const early = setTimeout(tell, 500); // the question is in the job by then
+  store.redis.on('ready', tell); // after a connection that was lost
+  const quiet = () => {
+    clearInterval(timer);
+    clearTimeout(early);
+    store.redis.off('ready', tell);
+  };
+  ended.addEventListener('abort', quiet, { once: true });
   tell();
 }
 
 function watched(jobs, id, subscription) {
+  if (!subscription) return subscription;
   const store = jobs.getJobStore();
   const look = async () => {
     if (await store.redis.exists(life(id))) return;
