@@ -42,6 +42,9 @@ type Config struct {
 	Redis string
 	// Strict refuses what Amazon DocumentDB refuses.
 	Strict bool
+	// Caller tells what a client of the database is about; see mongo.Config. It may
+	// be nil.
+	Caller func(app string, remote net.Addr) func() mongo.Caller
 	// Model is the stub's pace.
 	Model llm.Config
 	// Secure returns the secrets in SSM by name, once the other stores are up.
@@ -99,15 +102,22 @@ func (s *Stores) RedisURI() string { return s.redisURI }
 func (s *Stores) startMongo(ctx context.Context, cfg Config) (err error) {
 	s.Mongo, err = mongo.Start(ctx, mongo.Config{
 		Dir: filepath.Join(cfg.Dir, "mongo"), Upstream: cfg.Mongo, Strict: cfg.Strict, Logger: cfg.Log, Wrote: cfg.Wrote,
-		Finding: func(f mongo.Finding) {
-			cfg.Record.Emit(timeline.Event{Kind: timeline.Store, Note: "DocumentDB: " + f.String()})
-		},
+		Caller: cfg.Caller, Finding: func(f mongo.Finding) { cfg.Record.Emit(finding(f)) },
 	})
 	if err != nil {
 		return fmt.Errorf("start the database: %w", err)
 	}
 	s.closers = append(s.closers, s.Mongo)
 	return nil
+}
+
+// finding is a line of the timeline, with the newest caller.
+func finding(f mongo.Finding) timeline.Event {
+	e := timeline.Event{Kind: timeline.Store, Note: "DocumentDB: " + f.String()}
+	if n := len(f.Callers); n > 0 {
+		e.Environment, e.Request = f.Callers[n-1].Environment, f.Callers[n-1].Request
+	}
+	return e
 }
 
 func (s *Stores) startRedis(ctx context.Context, cfg Config) (err error) {
