@@ -45,6 +45,8 @@ type Config struct {
 	// Caller tells what a client of the database is about; see mongo.Config. It may
 	// be nil.
 	Caller func(app string, remote net.Addr) func() mongo.Caller
+	// Met, if not nil, is told of each connection to the database; see mongo.Config.
+	Met func(app string, remote net.Addr)
 	// Model is the stub's pace.
 	Model llm.Config
 	// Secure returns the secrets in SSM by name, once the other stores are up.
@@ -102,7 +104,7 @@ func (s *Stores) RedisURI() string { return s.redisURI }
 func (s *Stores) startMongo(ctx context.Context, cfg Config) (err error) {
 	s.Mongo, err = mongo.Start(ctx, mongo.Config{
 		Dir: filepath.Join(cfg.Dir, "mongo"), Upstream: cfg.Mongo, Strict: cfg.Strict, Logger: cfg.Log, Wrote: cfg.Wrote,
-		Caller: cfg.Caller, Finding: func(f mongo.Finding) { cfg.Record.Emit(finding(f)) },
+		Caller: cfg.Caller, Met: cfg.Met, Finding: func(f mongo.Finding) { cfg.Record.Emit(finding(f)) },
 	})
 	if err != nil {
 		return fmt.Errorf("start the database: %w", err)

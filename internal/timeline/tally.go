@@ -180,6 +180,9 @@ func (env *environment) stepDone(e Event) {
 	if took == 0 {
 		took = e.Time.Sub(env.step)
 	}
+	if took < 0 {
+		return // told too late
+	}
 	env.steps, env.step = append(env.steps, Step{e.Note, took}), e.Time
 }
 

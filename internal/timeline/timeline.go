@@ -31,7 +31,7 @@ const (
 	EnvironmentStep  Kind = "environment.step"   // Environment Note(name) Took: a step of its start is done
 	Log              Kind = "log"                // Environment Note(line)
 	Limit            Kind = "limit"              // Request Environment Hop Note: a limit was hit or enforced
-	Store            Kind = "store"              // Note: what a store (Mongo, Redis, …) reports
+	Store            Kind = "store"              // Note: what a store (Mongo, Redis, …) reports; Environment Request where known
 )
 
 // State is the state of an execution environment.

@@ -38,6 +38,9 @@ type Config struct {
 	// first finding of a connection, for a function that tells at each finding
 	// what the client is about. Commands of the connection wait for both.
 	Caller func(app string, remote net.Addr) func() Caller
+	// Met, if not nil, is called when a connection has said hello, with its client's
+	// app name and address, from the goroutine of the connection.
+	Met func(app string, remote net.Addr)
 	// Logger receives the server's own news; nil discards them.
 	Logger *slog.Logger
 }

@@ -150,6 +150,9 @@ func (c *session) meet(hello bson.Raw) {
 	c.mu.Unlock()
 	if !known {
 		c.server.clients.joined(name)
+		if met := c.server.cfg.Met; met != nil {
+			met(name, c.client.RemoteAddr())
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ func (c *Chat) started(w *rehearse.World) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.world = w
+	c.required.follow(w)
 }
 
 // caller tells whose request a connection to Mongo serves: that of the

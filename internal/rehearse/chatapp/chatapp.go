@@ -60,6 +60,8 @@ type Chat struct {
 	stores *stores.Stores
 	boot   *boot
 	world  *rehearse.World // once it takes requests
+
+	required required
 }
 
 // New reads what the user gave before anything is started.
@@ -90,6 +92,7 @@ func (c *Chat) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.boot.stop()
+	c.required.close()
 	var err error
 	if c.stores != nil {
 		err = c.stores.Close()
@@ -139,7 +142,7 @@ func (c *Chat) App(ctx context.Context, viewerURL string) (rehearse.App, error) 
 // into Parameter Store, as a deployment has them.
 func (c *Chat) withSecrets(secrets map[string]string) stores.Config {
 	cfg := c.cfg.Stores
-	cfg.Caller = c.caller
+	cfg.Caller, cfg.Met = c.caller, c.required.met
 	cfg.Secure = func(s *stores.Stores) map[string]string {
 		secrets["MONGO_URI"] = s.Mongo.URI(database, "LibreChat")
 		secrets["REDIS_URI"] = s.RedisURI()

@@ -158,6 +158,7 @@ const handlers = {
   "environment.step"(model, e) {
     const env = model.environment(e.environment);
     const cost = e.took ? e.took / 1e6 : e.t - (env.stepped ?? e.t);
+    if (cost < 0) return; // told too late
     keep((env.steps ||= []), { name: e.note || "", cost }, KEPT_LOGS);
     env.stepped = e.t;
   },
