@@ -108,17 +108,21 @@ function drawMarks(ctx, r, middle, x, width, now, c) {
   }
 }
 
-// drawTotal writes the times behind the bar, where there is room.
+// drawTotal writes the times behind the bar or, where they would leave the page, before it.
 function drawTotal(ctx, r, y, x, width, now, c) {
   const outer = r.hops[r.first];
   if (!outer) return;
   const x1 = x(r.end ?? now) + 9;
-  if (x1 < GUTTER || x1 > width - 20) return;
+  if (x1 < GUTTER || x1 > width + 9) return;
+  const parts = [r.cold && `cold start ${duration(r.cold.cost)}`, r.end !== null && duration(r.end - r.start)];
+  const text = parts.filter(Boolean).join(" · ");
   ctx.font = `11px ${c.font}`;
   ctx.fillStyle = c.muted;
-  ctx.textAlign = "left";
-  const parts = [r.cold && `cold start ${duration(r.cold.cost)}`, r.end !== null && duration(r.end - r.start)];
-  ctx.fillText(parts.filter(Boolean).join(" · "), x1, y + ROW / 2 + 0.5);
+  const size = ctx.measureText(text).width;
+  const before = x(outer.start) - 9;
+  if (x1 + size > width && before - size < GUTTER) return;
+  ctx.textAlign = x1 + size > width ? "right" : "left";
+  ctx.fillText(text, x1 + size > width ? before : x1, y + ROW / 2 + 0.5);
 }
 
 function drawLabel(ctx, r, y, c, now, hover, selected) {
