@@ -10,17 +10,24 @@ type Budget struct {
 	Environments int
 	Mongo        int
 	Redis        int // -1 where a real Redis is used, whose connections are not seen
+
+	// MostMongo and MostRedis are the bounds of one environment.
+	MostMongo, MostRedis int
 }
 
-// Budget counts the connections of this moment, of so many environments.
+// Budget counts the connections of this moment, of so many environments. Those of a
+// LibreChat outside of the path, such as the first boot, count to Redis only.
 func (c *Chat) Budget(environments int) Budget {
 	b := Budget{Environments: environments, Redis: -1}
 	s := c.Stores()
 	if s == nil {
 		return b
 	}
+	b.MostMongo, b.MostRedis = c.cfg.Release.Connections(c.env)
 	for _, client := range s.Mongo.Clients() {
-		b.Mongo += client.Open
+		if client.App != firstBootName {
+			b.Mongo += client.Open
+		}
 	}
 	if s.Redis != nil {
 		b.Redis = s.Redis.Connections().Open
@@ -28,19 +35,22 @@ func (c *Chat) Budget(environments int) Budget {
 	return b
 }
 
-// For tells what more environments would hold, by the mean of those that were
-// counted; it is empty where there were none.
+// For tells what so many environments would hold, by the mean of those that were
+// counted and at most; it is empty where there were none.
 func (b Budget) For(environments int) string {
 	if b.Environments == 0 {
 		return ""
 	}
-	each := func(n int) float64 { return float64(n) / float64(b.Environments) }
-	parts := []string{fmt.Sprintf("%.1f to Mongo", each(b.Mongo))}
-	all := []string{fmt.Sprintf("%.0f", each(b.Mongo)*float64(environments))}
+	var each, all []string
+	tell := func(store string, open, most int) {
+		mean := float64(open) / float64(b.Environments)
+		each = append(each, fmt.Sprintf("%.1f to %s (at most %d)", mean, store, most))
+		all = append(all, fmt.Sprintf("%.0f (at most %d)", mean*float64(environments), most*environments))
+	}
+	tell("Mongo", b.Mongo, b.MostMongo)
 	if b.Redis >= 0 {
-		parts = append(parts, fmt.Sprintf("%.1f to Redis", each(b.Redis)))
-		all = append(all, fmt.Sprintf("%.0f", each(b.Redis)*float64(environments)))
+		tell("Redis", b.Redis, b.MostRedis)
 	}
 	return fmt.Sprintf("connections: each of %d environments held %s; %d would hold %s",
-		b.Environments, strings.Join(parts, " and "), environments, strings.Join(all, " and "))
+		b.Environments, strings.Join(each, " and "), environments, strings.Join(all, " and "))
 }
