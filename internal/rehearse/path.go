@@ -231,7 +231,7 @@ func (w *World) environment() map[string]string {
 // emulated AWS is told of, and paths of an image where there is no image.
 func dropColdStart(env map[string]string, app App) {
 	if app.Env["AWS_ENDPOINT_URL"] == "" && app.Env["AWS_ENDPOINT_URL_SSM"] == "" {
-		for _, name := range []string{"SLUICE_SECRETS", "SLUICE_ENV_S3", "SLUICE_ENV_PARAMETER", "SLUICE_CONFIG_S3", "SLUICE_CONFIG_REPLACE"} {
+		for _, name := range []string{"SLUICE_SECRETS", "SLUICE_ENV_S3", "SLUICE_ENV_PARAMETER", "SLUICE_CONFIG_S3", "SLUICE_CONFIG_REPLACE", "SLUICE_REACH"} {
 			delete(env, name)
 		}
 	}
