@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -93,11 +94,18 @@ func code(err error) string {
 	return ""
 }
 
+// expired are what SSM and S3 call credentials that are no longer good.
+var expired = []string{"ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidToken"}
+
 // reason is what an API said, without the SDK's frame around it.
 func reason(ctx context.Context, err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
+		hint := ""
+		if slices.Contains(expired, api.ErrorCode()) {
+			hint = "; the credentials of the function's role have expired or were revoked: a new environment gets others"
+		}
+		return fmt.Errorf("%s: %s%s", api.ErrorCode(), api.ErrorMessage(), hint)
 	}
 	return late(ctx, err)
 }
