@@ -46,28 +46,33 @@ func (w *world) served() (environments, requests, most int) {
 	return len(count), requests, most
 }
 
-// TestFreshStandIn has each request served by an environment of its own.
+// TestFreshStandIn has each request served by an environment of its own, and loses nothing.
 func TestFreshStandIn(t *testing.T) {
 	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
-		t.Run(d.String(), func(t *testing.T) {
-			w := standInWorld(t, d, remembering)
-			w.wearOut(t)
-			p := newPerson(t, w.ViewerURL, d)
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-			defer cancel()
-			for i := range 5 {
-				q := p.ask(ctx, fmt.Sprintf("chat-%d [llm tokens=10 every=20ms first=10ms]", i))
-				if !q.final {
-					t.Fatalf("question %d: %v\n%s", i, q.err, w.story(q.request))
-				}
-				r := w.answers()[fmt.Sprintf("chat-%d", i)]
-				if text, err := p.answer(ctx, q.conversation); err != nil || !strings.Contains(text, strings.TrimSpace(r.Answer)) {
-					t.Errorf("the answer %q is saved as %q, %v", r.Answer, text, err)
-				}
-			}
-			w.alone(t)
-		})
+		t.Run(d.String(), func(t *testing.T) { fresh(t, standInWorld(t, d, remembering), 5) })
 	}
+}
+
+func TestFreshBuilt(t *testing.T) {
+	eachBuilt(t, func(t *testing.T, r librechat.Release) { fresh(t, start(t, r, nil, remembering), 3) })
+}
+
+func fresh(t *testing.T, w *world, questions int) {
+	w.wearOut(t)
+	p := newPerson(t, w.ViewerURL, w.release.Design)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	for i := range questions {
+		q := p.ask(ctx, fmt.Sprintf("chat-%d [llm tokens=10 every=20ms first=10ms]", i))
+		if !q.final {
+			t.Fatalf("question %d: %v\n%s", i, q.err, w.story(q.request))
+		}
+		r := w.answers()[fmt.Sprintf("chat-%d", i)]
+		if text, err := p.answer(ctx, q.conversation); err != nil || !strings.Contains(text, strings.TrimSpace(r.Answer)) {
+			t.Errorf("the answer %q is saved as %q, %v", r.Answer, text, err)
+		}
+	}
+	w.alone(t)
 }
 
 // alone tells whether environments were used once.
