@@ -172,7 +172,7 @@ func (a *App) runOnce(ctx context.Context, env []string) (ready bool, err error)
 	probed := make(chan error, 1)
 	probeCtx, cancel := context.WithCancel(ctx)
 	var probing sync.WaitGroup
-	probing.Go(func() { probed <- a.probe(probeCtx, p.readyLine, steps) })
+	probing.Go(func() { probed <- a.probe(probeCtx, p, steps) })
 	defer func() { cancel(); p.stop(a.cfg.StopGrace); probing.Wait() }()
 
 	for {

@@ -18,6 +18,7 @@ type lineWriter struct {
 	to      io.Writer
 	tail    *tail
 	watch   *watch
+	news    chan<- struct{} // gets a value at a line, unless it holds one; may be nil
 	partial []byte
 }
 
@@ -50,6 +51,10 @@ func (w *lineWriter) emit(lines []byte) {
 		line = bytes.TrimRight(line, "\r\n")
 		w.tail.add(line)
 		w.watch.look(line)
+	}
+	select {
+	case w.news <- struct{}{}:
+	default:
 	}
 }
 

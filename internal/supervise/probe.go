@@ -8,17 +8,28 @@ import (
 	"time"
 )
 
-// portWatch is the pause between two looks at the app's port while nothing listens there.
-const portWatch = 10 * time.Millisecond
+// The pause between two looks at the app's port, while nothing listens there, grows
+// with the app's age: a look costs a quarter of a millisecond of processor time, which
+// the app's start wants, and one that comes late costs the rest of the pause. A line of
+// output ends the pause, because most apps tell that they listen.
+const (
+	leastPause = 5 * time.Millisecond
+	mostPause  = 50 * time.Millisecond
+	pausePart  = 40 // of the app's age
+)
+
+func portPause(age time.Duration) time.Duration {
+	return min(max(age/pausePart, leastPause), mostPause)
+}
 
 // probe returns nil once the app is ready, or why it is not after all attempts.
-func (a *App) probe(ctx context.Context, logged <-chan struct{}, steps *steps) error {
+func (a *App) probe(ctx context.Context, p *process, steps *steps) error {
 	client := probeClient(max(a.cfg.Interval, time.Second))
 	defer client.CloseIdleConnections()
 	var last error
 	for range a.cfg.Attempts {
 		next := time.Now().Add(a.cfg.Interval)
-		if last = a.attempt(ctx, client, logged, next, steps); last == nil {
+		if last = a.attempt(ctx, client, p, next, steps); last == nil {
 			steps.done("ready")
 			return nil
 		}
@@ -30,15 +41,15 @@ func (a *App) probe(ctx context.Context, logged <-chan struct{}, steps *steps) e
 }
 
 // attempt is one probe, which ends at next.
-func (a *App) attempt(ctx context.Context, client *http.Client, logged <-chan struct{}, next time.Time, steps *steps) error {
-	if !a.awaitPort(ctx, next) {
+func (a *App) attempt(ctx context.Context, client *http.Client, p *process, next time.Time, steps *steps) error {
+	if !a.awaitPort(ctx, p, next) {
 		return fmt.Errorf("nothing listens at %s", a.cfg.Address)
 	}
 	steps.done("listen")
 	if err := a.ask(ctx, client); err != nil {
 		return err
 	}
-	return waitLine(ctx, logged, next)
+	return waitLine(ctx, p.readyLine, next)
 }
 
 // probeClient follows no redirect, for a redirect is a sign of life, and keeps no connection.
@@ -51,17 +62,30 @@ func probeClient(timeout time.Duration) *http.Client {
 }
 
 // awaitPort looks at the port until it opens or the time is over: an app is then seen at once and not an interval later.
-func (a *App) awaitPort(ctx context.Context, until time.Time) bool {
+func (a *App) awaitPort(ctx context.Context, p *process, until time.Time) bool {
 	for {
 		conn, err := (&net.Dialer{Deadline: until}).DialContext(ctx, "tcp", a.cfg.Address)
 		if err == nil {
 			conn.Close()
 			return true
 		}
-		if time.Until(until) < portWatch || !sleep(ctx, portWatch) {
+		pause := portPause(time.Since(p.begun))
+		if time.Until(until) < pause || !sleep(ctx, leastPause) || !sleepOrNews(ctx, pause-leastPause, p.news) {
 			return false
 		}
 	}
+}
+
+// sleepOrNews ends early when there is news. It is false when ctx has ended.
+func sleepOrNews(ctx context.Context, d time.Duration, news <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-news:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
 }
 
 func (a *App) ask(ctx context.Context, client *http.Client) error {

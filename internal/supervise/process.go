@@ -13,6 +13,8 @@ type process struct {
 	done      chan struct{} // closed when the process has ended and its output is read
 	reason    string        // valid once done is closed
 	readyLine <-chan struct{}
+	news      <-chan struct{} // has a value when lines were written
+	begun     time.Time
 }
 
 // outputGrace is how long a process's children may hold its output open after it ended.
@@ -20,10 +22,11 @@ const outputGrace = 300 * time.Millisecond
 
 func start(cfg *Config, env []string, t *tail) (*process, error) {
 	watch := newWatch(cfg.ReadyLog)
-	p := &process{done: make(chan struct{}), readyLine: watch.seen}
+	news := make(chan struct{}, 1)
+	p := &process{done: make(chan struct{}), readyLine: watch.seen, news: news, begun: time.Now()}
 	cmd := exec.Command(cfg.Command[0], cfg.Command[1:]...)
 	cmd.Dir, cmd.Env = cfg.Dir, env
-	stdout, stderr := &lineWriter{to: cfg.Stdout, tail: t, watch: watch}, &lineWriter{to: cfg.Stderr, tail: t, watch: watch}
+	stdout, stderr := &lineWriter{to: cfg.Stdout, tail: t, watch: watch, news: news}, &lineWriter{to: cfg.Stderr, tail: t, watch: watch, news: news}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.WaitDelay = outputGrace
 	cmd.SysProcAttr = attributes()
