@@ -66,7 +66,7 @@ func remembering(cfg *rehearse.Config) {
 func TestChaosStandIn(t *testing.T) {
 	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
 		t.Run(d.String(), func(t *testing.T) {
-			c := chaos{chats: *chaosChats, readers: 6, patience: 5 * time.Second, every: 400 * time.Millisecond, limit: 2 * time.Minute}
+			c := chaos{chats: *chaosChats, readers: 6, patience: 3 * time.Second, every: 400 * time.Millisecond, limit: 2 * time.Minute}
 			if testing.Short() {
 				c.chats = min(c.chats, 20)
 			}
