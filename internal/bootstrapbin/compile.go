@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/aproorg/sluice/internal/tempdir"
 )
 
 const (
@@ -41,7 +43,7 @@ func compile(ctx context.Context, t target) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile the bootstrap for %s/%s: %w", t.os, t.arch, err)
 	}
-	dir, err := os.MkdirTemp("", "sluice-bootstrap-")
+	dir, err := tempdir.Make("bootstrap")
 	if err != nil {
 		return nil, fmt.Errorf("compile the bootstrap: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/tempdir"
 )
 
 // From says where a site comes from.
@@ -115,7 +116,7 @@ func extract(ctx context.Context, img v1.Image, path, dir string) error {
 // place is where the files out of the image go, and what to remove later.
 func (f From) place(digest string) (dir, temp string, err error) {
 	if f.CacheDir == "" {
-		temp, err := os.MkdirTemp("", "sluice-site-")
+		temp, err := tempdir.Make("site")
 		return filepath.Join(temp, "site"), temp, err
 	}
 	sum := sha256.Sum256([]byte(f.Path))
