@@ -68,7 +68,7 @@ function keep(jobs) {
     const job = this.isRedis && (await store.getJob(id));
     const last = (job) => onDone(job.finalEvent ? JSON.parse(job.finalEvent) : failure(id, job));
     if (!job) return subscribe.call(this, id, onChunk, onDone, onError);
-    if (job.status === 'running' && !asked.getStore()?.reads) return watched(this, id, await subscribe.call(this, id, onChunk, onDone, onError));
+    if (job.status === 'running' && !asked.getStore()?.reads) return watched(this, id, await subscribe.call(this, id, onChunk, onDone, onError), last);
     if (job.status !== 'running') {
       setImmediate(last, job);
       return { unsubscribe() {} };
@@ -91,7 +91,7 @@ function keep(jobs) {
     for (const text of early.slice(0, early.length - twice)) onChunk(JSON.parse(text));
     for (const [to, value] of waiting) to(value);
     if (now.status !== 'running' && !waiting.some(([to]) => to !== onChunk)) last(now);
-    return watched(this, id, subscription);
+    return watched(this, id, subscription, last);
   };
 }
 
@@ -133,12 +133,13 @@ function tellOfLife(jobs, id, ended) {
   tell();
 }
 
-function watched(jobs, id, subscription) {
+function watched(jobs, id, subscription, last) {
   if (!subscription) return subscription;
   const store = jobs.getJobStore();
   const look = async () => {
-    if (await store.redis.exists(life(id))) return;
-    if ((await store.getJob(id))?.status === 'running') await jobs.abortJob(id);
+    const job = await store.getJob(id);
+    if (job && job.status !== 'running') return last(job); // told before this reader was listening
+    if (job && !(await store.redis.exists(life(id)))) await jobs.abortJob(id);
   };
   const timer = setInterval(() => look().catch(() => {}), 5000);
   const unsubscribe = () => {

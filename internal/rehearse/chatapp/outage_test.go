@@ -48,6 +48,8 @@ type outages struct {
 	patience time.Duration // of a page whose answer does not come
 	limit    time.Duration // of the work on it
 
+	restart func(context.Context) error // of Redis; nil is the embedded one's
+
 	process *chatapp.Alone
 	front   front
 	people  map[string]*person // by side
@@ -173,10 +175,14 @@ func (o *outages) ask(t *testing.T, name, pace string, during func()) map[string
 // strike does the damage.
 func (o *outages) strike(t *testing.T, blow string) {
 	stores := o.w.chat.Stores()
+	redis := o.restart
+	if redis == nil {
+		redis = stores.Redis.Restart
+	}
 	var err error
 	switch blow {
 	case "redis":
-		err = stores.Redis.Restart(t.Context())
+		err = redis(t.Context())
 	case "mongo":
 		err = stores.Mongo.Restart(t.Context())
 	case "kill":
