@@ -30,13 +30,13 @@ type setting struct {
 func BenchmarkLibreChatSettings(b *testing.B) {
 	releases(b, func(b *testing.B, r librechat.Release) {
 		s := newStandby(b, r)
-		for _, set := range settings(b) {
+		for _, set := range settings(b, r) {
 			b.Run(set.name, func(b *testing.B) { s.compare(b, set) })
 		}
 	})
 }
 
-func settings(b *testing.B) []setting {
+func settings(b *testing.B, r librechat.Release) []setting {
 	env := func(name, value string) setting {
 		return setting{name: name + "=" + value, config: chatapp.AloneConfig{Env: map[string]string{name: value}}}
 	}
@@ -52,14 +52,19 @@ func settings(b *testing.B) []setting {
 	readOnly.warm = func(b *testing.B, s *standby) { s.filled(b, writable); lock(b, cache) }
 	empty := cached("NODE_COMPILE_CACHE_empty_read-only", b.TempDir())
 	empty.warm = func(b *testing.B, _ *standby) { lock(b, empty.config.Env["NODE_COMPILE_CACHE"]) }
-	return []setting{
+	all := []setting{
 		{name: "nothing"}, // what this machine makes of the same twice
 		env("MONGO_MAX_POOL_SIZE", "1"), env("MONGO_MAX_POOL_SIZE", "10"), env("MONGO_MIN_POOL_SIZE", "3"),
 		env("UV_THREADPOOL_SIZE", "2"), env("UV_THREADPOOL_SIZE", "8"),
 		flag("--max-semi-space-size=64"), flag("--max-semi-space-size=16"), flag("--max-lazy"), flag("--no-opt"), flag("--no-flush-bytecode"),
-		flag("--single-threaded"), flag("--jitless"), flag("--no-experimental-global-navigator"),
+		flag("--single-threaded"), flag("--jitless"),
 		writable, readOnly, empty,
 	}
+	if r.Design == librechat.GeneratesAfterPost {
+		without := env("NODE_OPTIONS", "") // the script by which a start waits less for its election
+		all = append(all, without)
+	}
+	return all
 }
 
 // lock makes a directory one that cannot be written to, as an image's is. Root may

@@ -57,6 +57,8 @@ func newChat(b *testing.B, r librechat.Release) (*chatapp.Chat, *stack.Stack) {
 func rehearseChat(b *testing.B, r librechat.Release) (*rehearse.World, *chatapp.Chat) {
 	b.Helper()
 	c, topology := newChat(b, r)
+	// Twenty starts at once share the cores of this machine, where Lambda gives each its own.
+	topology.Function.Environment["SLUICE_READY_ATTEMPTS"] = "600"
 	w, err := rehearse.Start(b.Context(), rehearse.Config{
 		App: rehearse.App{Name: "LibreChat", Env: map[string]string{}}, Stack: topology, Site: os.DirFS(r.SiteDir()),
 		Routes: librechat.Routes(), AppAt: c.App, Listen: "127.0.0.1:0", Concurrency: 40,
