@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/chatapp"
+	"github.com/aproorg/sluice/internal/timeline"
 )
 
 // pageCalls are what LibreChat's page asks for after a login, as Chromium was seen to
@@ -47,6 +49,8 @@ func BenchmarkLibreChatPage(b *testing.B) {
 			noneLeft(b, w)
 			before := c.Budget(0)
 			cold = append(cold, page(b, w.ViewerURL, token))
+			explain(b, w)
+			settled(b, w)
 			warm = append(warm, page(b, w.ViewerURL, token))
 			n := len(w.Lambda.Environments())
 			environments = append(environments, int64(n))
@@ -68,6 +72,31 @@ func BenchmarkLibreChatPage(b *testing.B) {
 		b.ReportMetric(float64(budget.Redis)/float64(budget.Environments), "Redis/environment")
 		b.ReportMetric(0, "ns/op")
 	})
+}
+
+// explain tells of a page that failed what the environments said.
+func explain(b *testing.B, w *rehearse.World) {
+	if !b.Failed() {
+		return
+	}
+	events, _ := w.Recorder.Since(0)
+	for _, e := range events {
+		if e.Kind == timeline.Limit || e.Kind == timeline.Log && strings.Contains(e.Note, "rror") {
+			b.Logf("%s %s %s: %.400s", e.Time.Format("15:04:05.000"), e.Environment, e.Kind, e.Note)
+		}
+	}
+	b.FailNow()
+}
+
+// settled waits until no environment is at work, so that each call finds one.
+func settled(b *testing.B, w *rehearse.World) {
+	b.Helper()
+	atWork := func(e lambda.EnvironmentInfo) bool { return e.State != timeline.Frozen }
+	for deadline := time.Now().Add(time.Minute); slices.ContainsFunc(w.Lambda.Environments(), atWork); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.Fatal("environments do not come to rest")
+		}
+	}
 }
 
 // memories looks at each environment's bootstrap and app.

@@ -57,7 +57,7 @@ func settings(b *testing.B, r librechat.Release) []setting {
 		env("MONGO_MAX_POOL_SIZE", "1"), env("MONGO_MAX_POOL_SIZE", "10"), env("MONGO_MIN_POOL_SIZE", "3"),
 		env("UV_THREADPOOL_SIZE", "2"), env("UV_THREADPOOL_SIZE", "8"),
 		flag("--max-semi-space-size=64"), flag("--max-semi-space-size=16"), flag("--max-lazy"), flag("--no-opt"), flag("--no-flush-bytecode"),
-		flag("--single-threaded"), flag("--jitless"),
+		flag("--single-threaded"), // --jitless takes WebAssembly away, without which LibreChat does not start
 		writable, readOnly, empty,
 	}
 	if r.Design == librechat.GeneratesAfterPost {
