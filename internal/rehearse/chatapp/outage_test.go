@@ -64,8 +64,12 @@ const (
 // front is where people reach the process, whichever it is at the time.
 type front struct{ target atomic.Pointer[url.URL] }
 
+// unkept opens a connection for each request: Node closes an idle one after 5 s,
+// and a POST that meets this is lost.
+var unkept = &http.Transport{DisableKeepAlives: true}
+
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	proxy := &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(f.target.Load()) },
+	proxy := &httputil.ReverseProxy{FlushInterval: -1, Transport: unkept, Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(f.target.Load()) },
 		ErrorLog: log.New(io.Discard, "", 0), ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
 	proxy.ServeHTTP(w, r)
 }
@@ -154,20 +158,25 @@ func (o *outages) ask(t *testing.T, name, pace string, during func()) map[string
 	for side, p := range o.people {
 		go func() { done <- asked{side, p.ask(patient, fmt.Sprintf("chat-%s-%s %s", name, side, pace))} }()
 	}
+	all := map[string]question{}
+	take := func(a asked) { all[a.side] = a.q }
 	for side := range o.people {
 		for o.w.answers()["chat-"+name+"-"+side].Sent < 3 {
-			if ctx.Err() != nil {
+			select {
+			case a := <-done:
+				if take(a); a.q.err != nil {
+					t.Fatalf("%s: the chat failed before both were under way: %v", a.side, a.q.err)
+				}
+			case <-ctx.Done():
 				t.Fatalf("%s: the model was not asked within %v", side, o.limit)
+			case <-time.After(10 * time.Millisecond):
 			}
-			time.Sleep(10 * time.Millisecond)
 		}
 	}
 	during()
 	defer time.AfterFunc(o.patience, cancelPatient).Stop() // from here on, however long a cold start has taken
-	all := map[string]question{}
-	for range o.people {
-		a := <-done
-		all[a.side] = a.q
+	for len(all) < len(o.people) {
+		take(<-done)
 	}
 	return all
 }
