@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
@@ -15,16 +16,33 @@ import (
 // appAddress is host:port, with a free port for 0.
 func appAddress(host string, port int) (string, error) {
 	if port == 0 {
-		listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-		if err != nil {
+		var err error
+		if port, err = freePort(host); err != nil {
 			return "", fmt.Errorf("find a free port for the app: %w", err)
-		}
-		port = listener.Addr().(*net.TCPAddr).Port
-		if err := listener.Close(); err != nil {
-			return "", err
 		}
 	}
 	return net.JoinHostPort(host, strconv.Itoa(port)), nil
+}
+
+// The ports that are picked from lie below those that Linux gives to connections and
+// to listeners that ask for any: an app opens its port seconds later, and one of those may be taken meanwhile, above
+// all in a rehearsal, whose environments share a machine's.
+const (
+	firstPort = 10000
+	portCount = 22000
+	portTries = 50
+)
+
+// freePort picks a port at random, so that bootstraps that start side by side differ.
+func freePort(host string) (port int, err error) {
+	for range portTries {
+		port = firstPort + rand.IntN(portCount)
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port))); err == nil {
+			return port, listener.Close()
+		}
+	}
+	return 0, err
 }
 
 // originSecret is the one setting that the app must not see.
