@@ -44,7 +44,7 @@ func TestBadInput(t *testing.T) {
 			in(v, "network")["subnet_ids"] = []any{a.wrong["other_vpc"], a.wrong["public"]}
 		}, []string{"Subnet " + a.wrong["other_vpc"] + " is private and in", "Subnet " + a.wrong["public"] + " is public and in"}},
 		{"subnets of one zone", func(v map[string]any) {
-			in(v, "network")["subnet_ids"] = []any{in(v, "network")["subnet_ids"].([]any)[0], a.wrong["same_zone"]}
+			in(v, "network")["subnet_ids"] = []any{a.wrong["first_zone"], a.wrong["same_zone"]}
 		}, []string{"add a private subnet of a second zone"}},
 		{"unknown zone, another certificate", func(v map[string]any) {
 			in(v, "domain")["zone_id"] = "Z00000000000000000000"

@@ -93,6 +93,7 @@ output "tfvars" {
 
 output "wrong" {
   value = {
+    first_zone = aws_subnet.private["eu-west-1a"].id
     same_zone  = aws_subnet.same_zone.id
     public     = aws_subnet.public.id
     other_vpc  = aws_subnet.other_vpc.id
