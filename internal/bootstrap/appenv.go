@@ -3,11 +3,11 @@ package bootstrap
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
 
+	"github.com/aproorg/sluice/internal/freeport"
 	"github.com/aproorg/sluice/internal/proxyevent"
 	"github.com/aproorg/sluice/internal/relay"
 	"github.com/aproorg/sluice/internal/settings"
@@ -17,32 +17,11 @@ import (
 func appAddress(host string, port int) (string, error) {
 	if port == 0 {
 		var err error
-		if port, err = freePort(host); err != nil {
+		if port, err = freeport.Pick(host); err != nil {
 			return "", fmt.Errorf("find a free port for the app: %w", err)
 		}
 	}
 	return net.JoinHostPort(host, strconv.Itoa(port)), nil
-}
-
-// The ports that are picked from lie below those that Linux gives to connections and
-// to listeners that ask for any: an app opens its port seconds later, and one of those may be taken meanwhile, above
-// all in a rehearsal, whose environments share a machine's.
-const (
-	firstPort = 10000
-	portCount = 22000
-	portTries = 50
-)
-
-// freePort picks a port at random, so that bootstraps that start side by side differ.
-func freePort(host string) (port int, err error) {
-	for range portTries {
-		port = firstPort + rand.IntN(portCount)
-		var listener net.Listener
-		if listener, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port))); err == nil {
-			return port, listener.Close()
-		}
-	}
-	return 0, err
 }
 
 // originSecret is the one setting that the app must not see.

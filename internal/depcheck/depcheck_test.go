@@ -60,7 +60,7 @@ var (
 	emulators = []string{"internal/emulate"}
 	adapters  = []string{"internal/awsx", "internal/image", "internal/site", "internal/infra"}
 	bootstrap = []string{"internal/bootstrap", "internal/runtimeapi", "internal/proxyevent", "internal/supervise", "internal/drain",
-		"internal/relay", "internal/settings", "internal/sse", "internal/coldstart", "internal/dotenv", "internal/configfile"}
+		"internal/relay", "internal/settings", "internal/sse", "internal/coldstart", "internal/dotenv", "internal/configfile", "internal/freeport"}
 )
 
 // forbidden says what the packages below a folder must not import, directly or not.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aproorg/sluice/internal/freeport"
 	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -40,9 +40,9 @@ const (
 // process is a LibreChat outside of the rehearsed path, with variables of its own
 // on top of the rehearsal's. It is ended by the end of ctx.
 func (c *Chat) process(ctx context.Context, own map[string]string) (cmd *exec.Cmd, base string, err error) {
-	port, err := freePort()
+	port, err := freeport.Pick("127.0.0.1")
 	if err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("find a free port on 127.0.0.1: %w", err)
 	}
 	config, err := c.configFile()
 	if err != nil {
@@ -172,13 +172,4 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-time.After(d):
 	}
-}
-
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port on 127.0.0.1: %w", err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }
