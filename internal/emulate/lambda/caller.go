@@ -20,19 +20,19 @@ var ErrUnknownOwner = sandbox.ErrUnknownOwner
 // server on this machine sees as coming from client; it is empty where none
 // does. It takes about a millisecond. Its error is ErrUnknownOwner or wraps it.
 func (em *Emulator) Owner(client netip.AddrPort) (environment string, err error) {
+	socket, err := sandbox.SocketAt(client)
+	if err != nil && !errors.Is(err, ErrUnknownOwner) {
+		err = fmt.Errorf("%w: %w", ErrUnknownOwner, err)
+	}
+	if err != nil {
+		return "", err
+	}
 	em.mu.Lock()
 	envs := slices.Collect(maps.Values(em.envs))
 	em.mu.Unlock()
 	for _, e := range envs {
-		holds, err := e.group.Holds(client)
-		if holds {
+		if e.group.Holds(socket) {
 			return e.id, nil
-		}
-		if err != nil && !errors.Is(err, ErrUnknownOwner) {
-			err = fmt.Errorf("%w: %w", ErrUnknownOwner, err)
-		}
-		if err != nil {
-			return "", err
 		}
 	}
 	return "", nil

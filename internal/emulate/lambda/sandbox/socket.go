@@ -9,9 +9,19 @@ import (
 // connection.
 var ErrUnknownOwner = errors.New("this machine does not tell which process holds a connection")
 
-// Holds reports whether a process of the group holds the TCP connection whose
-// end has the address local. Connections inside of this machine have two ends:
-// that of the client is the one that a server calls remote. The answer stays
+// Socket is one end of a TCP connection on this machine. The zero value is none.
+type Socket struct{ inode string }
+
+// SocketAt finds the end of a connection that has the address local. Connections
+// inside of this machine have two ends: that of the client is the one that a
+// server calls remote. It is the zero Socket where there is none, with
+// [ErrUnknownOwner] on systems without /proc.
+func SocketAt(local netip.AddrPort) (Socket, error) {
+	inode, err := inodeOf(local)
+	return Socket{inode}, err
+}
+
+// Holds reports whether a process of the group holds the socket. The answer stays
 // true as long as the connection lives, as far as no process hands it to another
-// group's. It is [ErrUnknownOwner] on systems without /proc.
-func (g *Group) Holds(local netip.AddrPort) (bool, error) { return g.holds(local) }
+// group's.
+func (g *Group) Holds(s Socket) bool { return s.inode != "" && g.holds(s.inode) }

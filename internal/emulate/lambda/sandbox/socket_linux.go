@@ -8,29 +8,21 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// holds finds the socket in the kernel's tables, then looks for it among the
-// open files of the group's processes. Groups have no network of their own, so
-// that the tables are this machine's.
-// https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
-func (g *Group) holds(local netip.AddrPort) (bool, error) {
-	inode, err := inodeOf(local)
-	if err != nil || inode == "" {
-		return false, err
-	}
+// holds looks for a socket among the open files of the group's processes.
+func (g *Group) holds(inode string) bool {
 	link := "socket:[" + inode + "]"
-	for _, pid := range g.pids() {
-		if hasOpen(pid, link) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return slices.ContainsFunc(g.pids(), func(pid int) bool { return hasOpen(pid, link) })
 }
 
-// inodeOf names the socket with a local address, or is empty where there is none.
+// inodeOf names the socket with a local address in the kernel's tables, or is empty
+// where there is none. Groups have no network of their own, so that the tables are
+// this machine's.
+// https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
 func inodeOf(local netip.AddrPort) (string, error) {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		f, err := os.Open(table)
