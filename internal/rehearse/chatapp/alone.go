@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"os/exec"
 	"regexp"
@@ -63,8 +62,7 @@ func (c *Chat) Alone(ctx context.Context, cfg AloneConfig) (*Alone, error) {
 	return a, nil
 }
 
-// start runs the program until it is ready. How often it looks is what the
-// bootstrap does.
+// start runs the program until it is ready.
 func (a *Alone) start(ctx context.Context, readyLog string) error {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
@@ -86,7 +84,7 @@ func (a *Alone) start(ctx context.Context, readyLog string) error {
 	})
 	awaitPort(ended, a.URL)
 	a.Open = time.Since(a.Begun)
-	awaitAnswer(ended, a.URL+librechat.ReadyPath)
+	awaitHealth(ended, a.URL+librechat.ReadyPath, look)
 	select {
 	case <-said.matched:
 	case <-ended.Done():
@@ -107,6 +105,7 @@ func (a *Alone) Close() {
 	}
 }
 
+// look is the pause between two looks, short beside a start.
 const look = 10 * time.Millisecond
 
 func awaitPort(ctx context.Context, base string) {
@@ -118,22 +117,6 @@ func awaitPort(ctx context.Context, base string) {
 		if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host); err == nil {
 			conn.Close()
 			return
-		}
-		sleep(ctx, look)
-	}
-}
-
-func awaitAnswer(ctx context.Context, url string) {
-	for ctx.Err() == nil {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return
-		}
-		if response, err := http.DefaultClient.Do(request); err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return
-			}
 		}
 		sleep(ctx, look)
 	}

@@ -90,7 +90,7 @@ func (c *Chat) firstBoot(ctx context.Context) error {
 	c.boot.done.Go(func() {
 		defer close(c.boot.over)
 		defer cancel()
-		awaitHealth(ctx, base+librechat.ReadyPath)
+		awaitHealth(ctx, base+librechat.ReadyPath, 200*time.Millisecond)
 		sleep(ctx, bootIndexes)
 		if err := register(ctx, base); err != nil {
 			c.cfg.Stores.Record.Emit(timeline.Event{Kind: timeline.Store, Note: "no user " + librechat.UserEmail + ": " + err.Error()})
@@ -152,8 +152,8 @@ func (c *Chat) configFile() (string, error) {
 	return path, nil
 }
 
-// awaitHealth returns when the server answers, or ctx ends.
-func awaitHealth(ctx context.Context, url string) {
+// awaitHealth asks every so often and returns when the answer is 200, or ctx ends.
+func awaitHealth(ctx context.Context, url string, every time.Duration) {
 	for ctx.Err() == nil {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
@@ -161,9 +161,11 @@ func awaitHealth(ctx context.Context, url string) {
 		}
 		if response, err := http.DefaultClient.Do(request); err == nil {
 			response.Body.Close()
-			return
+			if response.StatusCode == http.StatusOK {
+				return
+			}
 		}
-		sleep(ctx, 200*time.Millisecond)
+		sleep(ctx, every)
 	}
 }
 
