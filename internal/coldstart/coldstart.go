@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/aproorg/sluice/internal/settings"
 )
 
 // Result is what the app is to be started with.
@@ -121,15 +123,7 @@ func (st *start) run(ctx context.Context) ([]Step, error) {
 // reachServers is the last step, for the servers' addresses are among what was fetched.
 func (st *start) reachServers(ctx context.Context, r *Result, own []string) error {
 	began := time.Now()
-	env := r.Apply(own)
-	n, err := st.reach(ctx, func(name string) string {
-		for _, entry := range env {
-			if value, ok := strings.CutPrefix(entry, name+"="); ok {
-				return value
-			}
-		}
-		return ""
-	})
+	n, err := st.reach(ctx, settings.Lookup(r.Apply(own)))
 	r.Steps = append(r.Steps, st.told(Step{"servers", n, time.Since(began)}, err))
 	return err
 }

@@ -23,14 +23,15 @@ const (
 
 // reach finds out whether the servers answer that the app cannot start without. An app waits for them longer than the init phase
 // lasts, or for ever, and says nothing. lookup gives the app's variables.
-func (s Settings) reach(ctx context.Context, lookup func(string) string) (int, error) {
+func (s Settings) reach(ctx context.Context, lookup func(string) (string, bool)) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
 	errs := make([]error, len(s.Reach))
 	var wg sync.WaitGroup
 	for i, name := range s.Reach {
 		wg.Go(func() {
-			if err := answers(ctx, lookup(name)); err != nil {
+			uri, _ := lookup(name) // one that is not set is as an empty one
+			if err := answers(ctx, uri); err != nil {
 				errs[i] = fmt.Errorf("SLUICE_REACH: %s: %w", name, err)
 			}
 		})

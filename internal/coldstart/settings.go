@@ -203,12 +203,13 @@ func parsePaths(v string) ([]string, error) {
 }
 
 func parseNames(v string) ([]string, error) {
-	for _, f := range fields(v) {
-		if _, err := variableName(f); err != nil {
+	names := fields(v)
+	for _, name := range names {
+		if _, err := variableName(name); err != nil {
 			return nil, err
 		}
 	}
-	return fields(v), nil
+	return names, nil
 }
 
 func absolute(v string) (string, error) {
