@@ -122,17 +122,16 @@ func (o librechatOptions) leaveStores(a *app, env map[string]string) {
 	}
 }
 
-// librechatFlags are those that mean nothing to another app.
-var librechatFlags = []string{"librechat", "config", "mongo", "redis", "strict", "state-dir", "app-log", "llm-tokens", "llm-rate", "llm-first"}
-
-// without refuses flags that would be without effect.
-func (o librechatOptions) without(f *pflag.FlagSet) error {
-	for _, name := range librechatFlags {
-		if f.Changed(name) {
-			return &usageError{fmt.Errorf("--%s goes with --app librechat", name)}
+// without refuses flags that would be without effect: all of its own.
+func (o librechatOptions) without(f *pflag.FlagSet) (err error) {
+	own := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.addFlags(own) // o is a copy, whose values are of no use here
+	own.VisitAll(func(flag *pflag.Flag) {
+		if err == nil && f.Changed(flag.Name) {
+			err = &usageError{fmt.Errorf("--%s goes with --app librechat", flag.Name)}
 		}
-	}
-	return nil
+	})
+	return err
 }
 
 func (o librechatOptions) check() error {

@@ -24,10 +24,15 @@ func references(text string) []reference {
 	return all
 }
 
+// known are the user's references, and then the plan's.
+func (c *Chat) known() []reference {
+	return append(references(c.cfg.Env[secretNames]), references(c.cfg.Function[secretNames])...)
+}
+
 // parameter is the name, in Parameter Store, of the secret for a variable: the
 // user's, the plan's, or one of the rehearsal.
 func (c *Chat) parameter(variable string) string {
-	for _, r := range append(references(c.cfg.Env[secretNames]), references(c.cfg.Function[secretNames])...) {
+	for _, r := range c.known() {
 		if r.variable == variable && r.parameter != "" {
 			return r.parameter
 		}
@@ -38,7 +43,7 @@ func (c *Chat) parameter(variable string) string {
 // given puts in what the user has given: values of LibreChat's own secrets, and of
 // others that the plan or the user keeps in Parameter Store.
 func (c *Chat) given(secrets map[string]string) {
-	for _, r := range append(references(c.cfg.Env[secretNames]), references(c.cfg.Function[secretNames])...) {
+	for _, r := range c.known() {
 		if value, ok := c.cfg.Env[r.variable]; ok && !strings.HasPrefix(r.variable, setting) {
 			secrets[r.variable] = value
 		}
