@@ -6,12 +6,12 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/chatapp"
 	"github.com/aproorg/sluice/internal/stack"
@@ -23,15 +23,7 @@ import (
 
 // releases runs a benchmark with each release of SLUICE_LIBRECHAT_DIR.
 func releases(b *testing.B, run func(b *testing.B, r librechat.Release)) {
-	dirs := filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR"))
-	if len(dirs) == 0 {
-		b.Skip("needs a built LibreChat: SLUICE_LIBRECHAT_DIR=DIR[:DIR] go test -run - -bench LibreChat -benchtime 10x -timeout 60m ./bench/...")
-	}
-	for _, dir := range dirs {
-		r, err := librechat.Detect(dir)
-		if err != nil {
-			b.Fatal(err)
-		}
+	for _, r := range librechattest.Built(b, "go test -run - -bench LibreChat -benchtime 10x -timeout 60m ./bench/...") {
 		b.Run(r.Version, func(b *testing.B) { run(b, r) })
 	}
 }

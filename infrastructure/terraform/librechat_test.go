@@ -32,7 +32,7 @@ func TestLibreChat(t *testing.T) {
 // needed is what a release in an image needs, less what depends on the deployment.
 func needed(t *testing.T, design librechat.Design) map[string]string {
 	t.Helper()
-	release := standIn(t, design)
+	release := librechattest.StandIn(t, t.TempDir(), design)
 	release.Dir = librechat.ImageRoot
 	want := release.Env(librechat.Stores{})
 	maps.Copy(want, release.Bootstrap())
@@ -47,24 +47,11 @@ func needed(t *testing.T, design librechat.Design) map[string]string {
 // inImage is the environment that function and image give together.
 func inImage(t *testing.T, design librechat.Design, function map[string]string) map[string]string {
 	t.Helper()
-	environment, err := librechattest.InImage(standIn(t, design).Dir, function)
+	environment, err := librechattest.InImage(librechattest.StandIn(t, t.TempDir(), design).Dir, function)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return environment
-}
-
-func standIn(t *testing.T, design librechat.Design) librechat.Release {
-	t.Helper()
-	dir := t.TempDir()
-	if err := librechattest.Write(dir, design); err != nil {
-		t.Fatal(err)
-	}
-	release, err := librechat.Detect(dir)
-	if err != nil || release.Design != design {
-		t.Fatalf("%+v, %v", release, err)
-	}
-	return release
 }
 
 func stringMap(m *module, variable string) map[string]string {

@@ -28,6 +28,7 @@ import (
 	"github.com/aproorg/sluice/internal/emulate/mongo"
 	"github.com/aproorg/sluice/internal/emulate/redis"
 	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/librechat/librechattest"
 )
 
 const userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
@@ -36,15 +37,7 @@ const userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, li
 // colons) with the environment of this package on the embedded stores, and
 // chats once.
 func TestBoot(t *testing.T) {
-	dirs := filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR"))
-	if len(dirs) == 0 {
-		t.Skip("needs a built LibreChat: SLUICE_LIBRECHAT_DIR=DIR go test ./internal/librechat -run TestBoot")
-	}
-	for _, dir := range dirs {
-		r, err := librechat.Detect(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, r := range librechattest.Built(t, "go test ./internal/librechat -run TestBoot") {
 		t.Run(r.Version, func(t *testing.T) { chatOnce(t, r) })
 	}
 }

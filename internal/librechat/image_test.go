@@ -1,8 +1,6 @@
 package librechat_test
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
 	"testing"
 
@@ -17,11 +15,7 @@ import (
 func TestImageRulesSayWhatDetectSays(t *testing.T) {
 	said := map[librechat.Design]map[string]string{}
 	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
-		dir := t.TempDir()
-		if err := librechattest.Write(dir, d); err != nil {
-			t.Fatal(err)
-		}
-		sayTheSame(t, dir, said)
+		sayTheSame(t, librechattest.StandIn(t, t.TempDir(), d), said)
 	}
 	if len(said) != 2 {
 		t.Errorf("designs %v", said)
@@ -30,22 +24,14 @@ func TestImageRulesSayWhatDetectSays(t *testing.T) {
 
 // The same with built releases.
 func TestImageRulesKnowBuiltReleases(t *testing.T) {
-	dirs := filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR"))
-	if len(dirs) == 0 {
-		t.Skip("needs built LibreChats: SLUICE_LIBRECHAT_DIR=DIR[:DIR] go test ./internal/librechat -run TestImageRules")
-	}
 	said := map[librechat.Design]map[string]string{}
-	for _, dir := range dirs {
-		sayTheSame(t, dir, said)
+	for _, r := range librechattest.Built(t, "go test ./internal/librechat -run TestImageRules") {
+		sayTheSame(t, r, said)
 	}
 }
 
-func sayTheSame(t *testing.T, dir string, said map[librechat.Design]map[string]string) {
+func sayTheSame(t *testing.T, r librechat.Release, said map[librechat.Design]map[string]string) {
 	t.Helper()
-	r, err := librechat.Detect(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := r.Bootstrap()
 	// These are of every release, and Terraform sets them.
 	for name, value := range (librechat.Release{Dir: r.Dir}).Bootstrap() {
@@ -56,12 +42,12 @@ func sayTheSame(t *testing.T, dir string, said map[librechat.Design]map[string]s
 	if r.Env(librechat.Stores{})["NODE_OPTIONS"] != "" {
 		want["NODE_OPTIONS"] = "--import=/opt/sluice/librechat-streams.mjs"
 	}
-	got, err := librechattest.InImage(dir, nil)
+	got, err := librechattest.InImage(r.Dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s, %v (-Detect +rules):\n%s", dir, r.Design, diff)
+		t.Errorf("%s, %v (-Detect +rules):\n%s", r.Dir, r.Design, diff)
 	}
 	said[r.Design] = got
 }

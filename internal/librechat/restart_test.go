@@ -1,25 +1,16 @@
 package librechat_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/librechat/librechattest"
 )
 
 // TestStoresRestart restarts Redis, which loses its data, and Mongo, which
 // keeps it, under a running LibreChat. The next chat must be whole.
 func TestStoresRestart(t *testing.T) {
-	dirs := filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR"))
-	if len(dirs) == 0 {
-		t.Skip("needs a built LibreChat: SLUICE_LIBRECHAT_DIR=DIR go test ./internal/librechat -run StoresRestart")
-	}
-	for _, dir := range dirs {
-		r, err := librechat.Detect(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, r := range librechattest.Built(t, "go test ./internal/librechat -run StoresRestart") {
 		t.Run(r.Version, func(t *testing.T) { restarted(t, newWorld(t, r)) })
 	}
 }

@@ -17,18 +17,7 @@ func standIn(t *testing.T, d librechat.Design) *world {
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("needs node: apt-get install nodejs")
 	}
-	dir := t.TempDir()
-	if err := librechattest.Write(dir, d); err != nil {
-		t.Fatal(err)
-	}
-	r, err := librechat.Detect(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Design != d {
-		t.Fatalf("design of the stand-in is taken for %v, want %v", r.Design, d)
-	}
-	w := newWorld(t, r)
+	w := newWorld(t, librechattest.StandIn(t, t.TempDir(), d))
 	w.env[librechattest.State] = t.TempDir()
 	return w
 }

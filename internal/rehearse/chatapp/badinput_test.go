@@ -71,14 +71,7 @@ func spoilConfig(text string) func(*testing.T, *world) {
 func TestBadInputStandIn(t *testing.T) {
 	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
 		t.Run(d.String(), func(t *testing.T) {
-			dir := t.TempDir()
-			if err := librechattest.Write(dir, d); err != nil {
-				t.Fatal(err)
-			}
-			r, err := librechat.Detect(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := librechattest.StandIn(t, t.TempDir(), d)
 			for _, bad := range badInputs(t) {
 				t.Run(bad.name, func(t *testing.T) { t.Parallel(); checkBadInput(t, r, bad) })
 			}

@@ -38,13 +38,7 @@ func standInWorld(t *testing.T, d librechat.Design, change func(*rehearse.Config
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := librechattest.Write(dir, d); err != nil {
-		t.Fatal(err)
-	}
-	r, err := librechat.Detect(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := librechattest.StandIn(t, dir, d)
 	return start(t, r, map[string]string{librechattest.State: t.TempDir()}, func(cfg *rehearse.Config) {
 		at := cfg.AppAt
 		cfg.AppAt = func(ctx context.Context, url string) (rehearse.App, error) {

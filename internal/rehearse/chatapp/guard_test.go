@@ -67,17 +67,11 @@ func counting(t *testing.T) librechat.Release {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := librechattest.Write(dir, librechat.StreamsInPost); err != nil {
-		t.Fatal(err)
-	}
+	r := librechattest.StandIn(t, dir, librechat.StreamsInPost)
 	hello := bson.D{{Key: "hello", Value: 1}, {Key: "client", Value: bson.D{{Key: "application", Value: bson.D{{Key: "name", Value: "counter"}}}}}, {Key: "$db", Value: "admin"}}
 	facet := bson.D{{Key: "aggregate", Value: "messages"}, {Key: "pipeline", Value: bson.A{bson.D{{Key: "$facet", Value: bson.D{}}}}}, {Key: "cursor", Value: bson.D{}}, {Key: "$db", Value: "LibreChat"}}
 	program := fmt.Sprintf(counter, message(t, hello), message(t, facet))
 	if err := os.WriteFile(filepath.Join(dir, "api", "server", "index.js"), []byte(program), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	r, err := librechat.Detect(dir)
-	if err != nil {
 		t.Fatal(err)
 	}
 	return r

@@ -3,19 +3,17 @@ package chatapp_test
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/chatapp"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/stores"
 )
-
-const builtHint = "needs a built LibreChat: SLUICE_LIBRECHAT_DIR=DIR[:DIR] go test ./internal/rehearse/chatapp"
 
 // world is a rehearsal with a LibreChat or its stand-in.
 type world struct {
@@ -28,15 +26,7 @@ type world struct {
 
 // eachBuilt runs a test with each release of SLUICE_LIBRECHAT_DIR.
 func eachBuilt(t *testing.T, run func(t *testing.T, r librechat.Release)) {
-	dirs := filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR"))
-	if len(dirs) == 0 {
-		t.Skip(builtHint)
-	}
-	for _, dir := range dirs {
-		r, err := librechat.Detect(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, r := range librechattest.Built(t, "go test ./internal/rehearse/chatapp") {
 		t.Run(r.Version, func(t *testing.T) { run(t, r) })
 	}
 }
