@@ -18,10 +18,26 @@ import (
 
 var screenshots = flag.String("screenshots", "", "write pictures of the pages to this directory")
 
-// Start opens a tab in a Chromium with a profile of its own, which ends with the
-// test, or skips the test. limit bounds all that is done in it. An exception that
-// a page does not catch fails the test.
+// Start is Open for pages of our own: an exception that one does not catch fails
+// the test.
 func Start(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	tab := Open(t, limit, more...)
+	err := chromedp.Listen(tab, func(event any) {
+		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
+			t.Errorf("the page threw: %s %+v", thrown.ExceptionDetails.Text, thrown.ExceptionDetails.Exception)
+		}
+	})
+	if err != nil {
+		t.Fatalf("listen to the page: %v", err)
+	}
+	return tab
+}
+
+// Open opens a tab in a Chromium with a profile of its own, which ends with the
+// test, or skips the test. limit bounds all that is done in it. Of two options for
+// one flag the later counts.
+func Open(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {
 		t.Skip("no Chromium here; to run this test: apt-get install chromium")
@@ -34,13 +50,7 @@ func Start(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocatorOpti
 	t.Cleanup(cancel)
 	tab, cancelTab := chromedp.NewContext(allocator)
 	t.Cleanup(cancelTab)
-	// The first use starts the browser and may not have a timeout.
-	err := chromedp.Listen(tab, func(event any) {
-		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
-			t.Errorf("the page threw: %s %+v", thrown.ExceptionDetails.Text, thrown.ExceptionDetails.Exception)
-		}
-	})
-	if err != nil {
+	if err := chromedp.Do(tab); err != nil { // the first use starts the browser and may not have a timeout
 		t.Fatalf("start Chromium: %v", err)
 	}
 	ctx, cancelLimit := context.WithTimeout(tab, limit)

@@ -2,17 +2,14 @@ package chatapp_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/aproorg/sluice/internal/chromiumtest"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/timeline"
@@ -28,24 +25,8 @@ type tab struct {
 // browse starts a Chromium that ends with the test. limit bounds all that is done in it.
 func browse(t *testing.T, w *world, limit time.Duration, more ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
-		t.Skip("no Chromium here; to run this test: apt-get install chromium")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1300, 900),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("lang", "en-US"), chromedp.UserDataDir(t.TempDir()))
-	options = append(options, more...)
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	first, cancelTab := chromedp.NewContext(allocator)
-	t.Cleanup(cancelTab)
-	if err := chromedp.Do(first); err != nil { // the first use starts the browser and may not have a timeout
-		t.Fatal(err)
-	}
-	ctx, cancelLimit := context.WithTimeout(first, limit)
-	t.Cleanup(cancelLimit)
-	return &tab{t: t, ctx: ctx, w: w}
+	more = append([]chromedp.ExecAllocatorOption{chromedp.WindowSize(1300, 900), chromedp.Flag("lang", "en-US")}, more...)
+	return &tab{t: t, ctx: chromiumtest.Open(t, limit, more...), w: w}
 }
 
 // refused are the requests that were not answered as a page wants it, for the
@@ -115,19 +96,8 @@ func (p *tab) within(limit time.Duration, what, expression string) {
 			p.t.Fatalf("%s: %v", what, err)
 		}
 	}
-	p.picture()
+	chromiumtest.Picture(p.t, p.ctx, strings.ReplaceAll(p.t.Name(), "/", "_"))
 	p.t.Fatalf("%s: not within %v; the page: %.1500s\nrefused: %s", what, limit, p.text("document.body"), p.w.refused())
-}
-
-var screenshots = flag.String("screenshots", "", "write pictures of pages on which a test failed to this directory")
-
-func (p *tab) picture() {
-	if *screenshots == "" {
-		return
-	}
-	if picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot()); err == nil {
-		_ = os.WriteFile(filepath.Join(*screenshots, strings.ReplaceAll(p.t.Name(), "/", "_")+".png"), picture, 0o644) // only a picture
-	}
 }
 
 const (
@@ -183,7 +153,7 @@ func (p *tab) asked(question string) llm.Request {
 	p.t.Helper()
 	defer func() {
 		if p.t.Failed() {
-			p.picture()
+			chromiumtest.Picture(p.t, p.ctx, strings.ReplaceAll(p.t.Name(), "/", "_"))
 		}
 	}()
 	return p.w.asked(p.t, question)
