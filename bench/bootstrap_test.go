@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/runtimeapi"
-	"github.com/aproorg/sluice/internal/runtimeapi/runtimetest"
+	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
+	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
 )
 
 // The bootstrap between a stub of the Runtime API and an app, against a direct call of the same app by a client that keeps

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/coldstart"
+	"github.com/aproorg/sluice/internal/bootstrap/coldstart"
 	"github.com/aproorg/sluice/internal/emulate/s3"
 	"github.com/aproorg/sluice/internal/emulate/ssm"
 )

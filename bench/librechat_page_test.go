@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/emulate/lambda"
-	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/rehearse"
-	"github.com/aproorg/sluice/internal/rehearse/chatapp"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -34,7 +34,7 @@ var pageCalls = []string{
 func BenchmarkLibreChatPage(b *testing.B) {
 	releases(b, func(b *testing.B, r librechat.Release) {
 		w, c := rehearseChat(b, r)
-		server, err := c.Alone(b.Context(), chatapp.AloneConfig{})
+		server, err := c.Alone(b.Context(), rehearsal.AloneConfig{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func BenchmarkLibreChatPage(b *testing.B) {
 		page(b, server.URL, token) // it is warm now
 		var cold, warm, plain []time.Duration
 		var environments, resident, own []int64
-		var budget chatapp.Budget
+		var budget rehearsal.Budget
 		for b.Loop() {
 			plain = append(plain, page(b, server.URL, token))
 			noneLeft(b, w)

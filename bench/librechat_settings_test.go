@@ -9,14 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/librechat"
-	"github.com/aproorg/sluice/internal/rehearse/chatapp"
+	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 )
 
 // setting is one that might shorten a start of LibreChat.
 type setting struct {
 	name   string
-	config chatapp.AloneConfig
+	config rehearsal.AloneConfig
 	// warm is run once before, for what a start leaves to the next one.
 	warm func(b *testing.B, s *standby)
 	// newNode wants a Node that has what 20 has not, and is compared with that Node.
@@ -38,14 +38,14 @@ func BenchmarkLibreChatSettings(b *testing.B) {
 
 func settings(b *testing.B, r librechat.Release) []setting {
 	env := func(name, value string) setting {
-		return setting{name: name + "=" + value, config: chatapp.AloneConfig{Env: map[string]string{name: value}}}
+		return setting{name: name + "=" + value, config: rehearsal.AloneConfig{Env: map[string]string{name: value}}}
 	}
 	flag := func(flags ...string) setting {
-		return setting{name: strings.Join(flags, "_"), config: chatapp.AloneConfig{Flags: flags}}
+		return setting{name: strings.Join(flags, "_"), config: rehearsal.AloneConfig{Flags: flags}}
 	}
 	cache := b.TempDir()
 	cached := func(name, dir string) setting {
-		return setting{name: name, newNode: true, config: chatapp.AloneConfig{Env: map[string]string{"NODE_COMPILE_CACHE": dir}}}
+		return setting{name: name, newNode: true, config: rehearsal.AloneConfig{Env: map[string]string{"NODE_COMPILE_CACHE": dir}}}
 	}
 	writable, readOnly := cached("NODE_COMPILE_CACHE", cache), cached("NODE_COMPILE_CACHE_read-only", cache)
 	writable.warm = func(b *testing.B, s *standby) { s.filled(b, writable) }
@@ -104,7 +104,7 @@ func newNode(b *testing.B) string {
 
 // compare alternates which of the two comes first.
 func (s *standby) compare(b *testing.B, set setting) {
-	plain := chatapp.AloneConfig{}
+	plain := rehearsal.AloneConfig{}
 	if set.newNode {
 		plain.Node = newNode(b)
 		set.config.Node = plain.Node

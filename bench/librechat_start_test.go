@@ -16,11 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
+	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
-	"github.com/aproorg/sluice/internal/librechat"
-	"github.com/aproorg/sluice/internal/rehearse/chatapp"
-	"github.com/aproorg/sluice/internal/runtimeapi/runtimetest"
-	"github.com/aproorg/sluice/internal/stores"
+	"github.com/aproorg/sluice/internal/rehearse/stores"
 )
 
 // firstPath is the first call of a page.
@@ -43,7 +43,7 @@ func BenchmarkLibreChatColdStart(b *testing.B) {
 			for name, took := range run.steps {
 				shares[name] = append(shares[name], took)
 			}
-			bare, first := s.alone(b, chatapp.AloneConfig{})
+			bare, first := s.alone(b, rehearsal.AloneConfig{})
 			alone, aloneAnswered = append(alone, bare), append(aloneAnswered, first)
 		}
 		b.ReportMetric(median(under).Seconds(), "cold_s")
@@ -66,7 +66,7 @@ func BenchmarkLibreChatColdStart(b *testing.B) {
 
 // standby is a release with its stores, to be started under the bootstrap or alone.
 type standby struct {
-	*chatapp.Chat
+	*rehearsal.Chat
 	command []string
 	dir     string
 	env     []string
@@ -100,7 +100,7 @@ func newStandby(b *testing.B, r librechat.Release) *standby {
 }
 
 // alone returns the time until LibreChat was ready, and until its first answer after.
-func (s *standby) alone(b *testing.B, cfg chatapp.AloneConfig) (ready, answered time.Duration) {
+func (s *standby) alone(b *testing.B, cfg rehearsal.AloneConfig) (ready, answered time.Duration) {
 	b.Helper()
 	a, err := s.Alone(b.Context(), cfg)
 	if err != nil {

@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/librechat"
-	"github.com/aproorg/sluice/internal/librechat/librechattest"
+	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
+	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/rehearse"
-	"github.com/aproorg/sluice/internal/rehearse/chatapp"
+	"github.com/aproorg/sluice/internal/rehearse/stores"
 	"github.com/aproorg/sluice/internal/stack"
-	"github.com/aproorg/sluice/internal/stores"
 )
 
 // A built LibreChat, with the embedded stores. Each number is of this machine; the
@@ -29,13 +29,13 @@ func releases(b *testing.B, run func(b *testing.B, r librechat.Release)) {
 }
 
 // newChat prepares a release; nothing runs yet.
-func newChat(b *testing.B, r librechat.Release) (*chatapp.Chat, *stack.Stack) {
+func newChat(b *testing.B, r librechat.Release) (*rehearsal.Chat, *stack.Stack) {
 	b.Helper()
 	topology, err := stack.Default()
 	if err != nil {
 		b.Fatal(err)
 	}
-	c, err := chatapp.New(chatapp.Config{
+	c, err := rehearsal.New(rehearsal.Config{
 		Release: r, Path: os.Getenv("PATH"), Function: topology.Function.Environment, Stores: stores.Config{Dir: b.TempDir()},
 	})
 	if err != nil {
@@ -46,7 +46,7 @@ func newChat(b *testing.B, r librechat.Release) (*chatapp.Chat, *stack.Stack) {
 }
 
 // rehearseChat starts the whole path in front of a release.
-func rehearseChat(b *testing.B, r librechat.Release) (*rehearse.World, *chatapp.Chat) {
+func rehearseChat(b *testing.B, r librechat.Release) (*rehearse.World, *rehearsal.Chat) {
 	b.Helper()
 	c, topology := newChat(b, r)
 	// Twenty starts at once share the cores of this machine, where Lambda gives each its own.
@@ -63,7 +63,7 @@ func rehearseChat(b *testing.B, r librechat.Release) (*rehearse.World, *chatapp.
 	return w, c
 }
 
-func prepared(b *testing.B, c *chatapp.Chat) {
+func prepared(b *testing.B, c *rehearsal.Chat) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 3*time.Minute)
 	defer cancel()

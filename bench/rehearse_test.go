@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aproorg/sluice/internal/app/demo"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
-	"github.com/aproorg/sluice/internal/demo"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
 
@@ -44,7 +44,7 @@ func init() {
 }
 
 // rehearsal starts this binary as the app that a variable of its environment chooses.
-func rehearsal(b *testing.B, variable string) *rehearse.World {
+func rehearsed(b *testing.B, variable string) *rehearse.World {
 	b.Helper()
 	w, err := rehearse.Start(b.Context(), rehearsalConfig(b, variable))
 	if err != nil {
@@ -162,7 +162,7 @@ func startAlone(b *testing.B, variable string) alone {
 
 // BenchmarkRehearseRequests is one request after the other, and eight at a time, through all hops against direct calls.
 func BenchmarkRehearseRequests(b *testing.B) {
-	w, app, c := rehearsal(b, "SLUICE_BENCH_APP"), startAlone(b, "SLUICE_BENCH_APP"), client(b)
+	w, app, c := rehearsed(b, "SLUICE_BENCH_APP"), startAlone(b, "SLUICE_BENCH_APP"), client(b)
 	const path = "/bytes?n=10000"
 	for _, parallel := range []int{1, 8} {
 		b.Run(fmt.Sprintf("parallel=%d", parallel), func(b *testing.B) {
@@ -210,7 +210,7 @@ func BenchmarkRehearseMemory(b *testing.B) {
 		b.Skip("reads /proc; run it on Linux")
 	}
 	const environments = 20
-	w, c := rehearsal(b, "SLUICE_BENCH_APP"), client(b)
+	w, c := rehearsed(b, "SLUICE_BENCH_APP"), client(b)
 	fetch(b, c, w.ViewerURL+"/bytes?n=1")
 	own, others := ownMemory(), 0.0
 	for b.Loop() {

@@ -16,8 +16,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/aproorg/sluice/internal/bootstrap"
-	"github.com/aproorg/sluice/internal/coldstart"
-	"github.com/aproorg/sluice/internal/settings"
+	"github.com/aproorg/sluice/internal/bootstrap/coldstart"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
 func main() {

@@ -6,11 +6,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/aproorg/sluice/internal/librechat"
-	"github.com/aproorg/sluice/internal/librechat/librechattest"
+	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
 )
 
-// TestLibreChat: internal/librechat is the one place that knows the application;
+// TestLibreChat: internal/app/librechat is the one place that knows the application;
 // what the HCL sets by default, with what the image adds for the release in it, is
 // what that says, for both designs: a user changes the image and nothing else.
 func TestLibreChat(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 	tfjson "github.com/hashicorp/terraform-json"
 
-	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat"
 )
 
 // TestPlan plans environments/dev with the real provider and holds what the plan

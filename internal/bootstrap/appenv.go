@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
+	"github.com/aproorg/sluice/internal/bootstrap/relay"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/freeport"
-	"github.com/aproorg/sluice/internal/proxyevent"
-	"github.com/aproorg/sluice/internal/relay"
-	"github.com/aproorg/sluice/internal/settings"
 )
 
 // appAddress is host:port, with a free port for 0.

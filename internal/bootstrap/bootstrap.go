@@ -20,11 +20,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aproorg/sluice/internal/drain"
-	"github.com/aproorg/sluice/internal/relay"
-	"github.com/aproorg/sluice/internal/runtimeapi"
-	"github.com/aproorg/sluice/internal/settings"
-	"github.com/aproorg/sluice/internal/supervise"
+	"github.com/aproorg/sluice/internal/bootstrap/drain"
+	"github.com/aproorg/sluice/internal/bootstrap/relay"
+	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/bootstrap/supervise"
 )
 
 // Config is what Run needs besides the settings.

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/runtimeapi/runtimetest"
+	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
 )
 
 func TestRequestAndResponse(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/runtimeapi/runtimetest"
+	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
 )
 
 // TestMain lets this binary be the app of its own tests.

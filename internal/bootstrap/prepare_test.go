@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap"
-	"github.com/aproorg/sluice/internal/runtimeapi/runtimetest"
-	"github.com/aproorg/sluice/internal/settings"
+	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
 // config is for a bootstrap that runs inside the test.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/aproorg/sluice/internal/runtimeapi"
+	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
 )
 
 // serve runs the loops over invocations, one for each that Lambda may send at once, and returns the first error.

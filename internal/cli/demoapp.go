@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/aproorg/sluice/internal/demo"
+	"github.com/aproorg/sluice/internal/app/demo"
 )
 
 // demoAppCommand is the hidden command by which sluice is its own demo app.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/image"
-	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/ui"
 )
 

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/emulate/s3"
-	"github.com/aproorg/sluice/internal/librechat"
 )
 
 // make-base DIR [PROGRAM] writes an OCI layout with an image for linux/amd64 that

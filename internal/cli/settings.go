@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/aproorg/sluice/internal/coldstart"
-	"github.com/aproorg/sluice/internal/settings"
+	"github.com/aproorg/sluice/internal/bootstrap/coldstart"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/ui"
 )
 

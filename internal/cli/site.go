@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/awsx"
-	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/site"
 	"github.com/aproorg/sluice/internal/ui"
 )

@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/rehearse"
-	"github.com/aproorg/sluice/internal/rehearse/chatapp"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
 	"github.com/aproorg/sluice/internal/ui"
@@ -164,7 +164,7 @@ func runUp(ctx context.Context, a *app, o upOptions) (err error) {
 		return err
 	}
 	view.ready(world, time.Since(begin))
-	chat, _ := stores.(*chatapp.Chat)
+	chat, _ := stores.(*rehearsal.Chat)
 	if chat != nil {
 		view.user(librechat.UserEmail, librechat.UserPassword)
 	}

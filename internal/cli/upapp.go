@@ -13,7 +13,7 @@ import (
 	"github.com/mattn/go-shellwords"
 	"github.com/spf13/pflag"
 
-	"github.com/aproorg/sluice/internal/demo"
+	"github.com/aproorg/sluice/internal/app/demo"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
 

@@ -9,11 +9,11 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/emulate/llm"
-	"github.com/aproorg/sluice/internal/librechat"
 	"github.com/aproorg/sluice/internal/rehearse"
-	"github.com/aproorg/sluice/internal/rehearse/chatapp"
-	"github.com/aproorg/sluice/internal/stores"
+	"github.com/aproorg/sluice/internal/rehearse/stores"
 	"github.com/aproorg/sluice/internal/tempdir"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -76,7 +76,7 @@ func (o librechatOptions) resolve(a *app, app appOptions, function map[string]st
 	if err != nil {
 		return rehearse.Config{}, nil, err
 	}
-	chat, err := chatapp.New(chatapp.Config{
+	chat, err := rehearsal.New(rehearsal.Config{
 		Release: release, ConfigFile: o.config, Env: env, Function: function, Path: a.Getenv("PATH"),
 		Stores: stores.Config{
 			Dir: state, Mongo: o.mongo, Redis: o.redis, Strict: o.strict,

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aproorg/sluice/internal/app/demo"
 	"github.com/aproorg/sluice/internal/cli"
-	"github.com/aproorg/sluice/internal/demo"
 	"github.com/aproorg/sluice/internal/probe/badhop"
 )
 

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/probe"
 )
 

@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -49,49 +50,98 @@ func packages(t *testing.T) map[string]pkg {
 	}
 }
 
-// under tells whether path is one of the module's packages below any of the folders.
-func under(path string, folders ...string) bool {
-	return slices.ContainsFunc(folders, func(f string) bool {
-		return path == module+f || strings.HasPrefix(path, module+f+"/")
-	})
+// within reports whether path is a package of the module in folder or below it.
+func within(path, folder string) bool {
+	return path == module+folder || strings.HasPrefix(path, module+folder+"/")
 }
 
-var (
-	emulators = []string{"internal/emulate"}
-	adapters  = []string{"internal/awsx", "internal/image", "internal/site", "internal/infra"}
-	bootstrap = []string{"internal/bootstrap", "internal/runtimeapi", "internal/proxyevent", "internal/supervise", "internal/drain",
-		"internal/relay", "internal/settings", "internal/sse", "internal/coldstart", "internal/dotenv", "internal/configfile", "internal/freeport"}
-)
+// withinAny reports whether path is within any of the folders.
+func withinAny(path string, folders []string) bool {
+	return slices.ContainsFunc(folders, func(f string) bool { return within(path, f) })
+}
 
-// forbidden says what the packages below a folder must not import, directly or not.
-var forbidden = []struct {
-	from []string
-	to   []string
-	why  string
-}{
-	{emulators, append([]string{"internal/cli", "internal/ui", "internal/deploy", "internal/rehearse", "internal/probe"}, bootstrap...),
-		"two readings of each protocol: emulators never see the bootstrap's, nor what drives them"},
-	{bootstrap, append([]string{"internal/cli", "internal/ui", "internal/stack", "internal/timeline", "internal/awsx"}, emulators...),
-		"the bootstrap in the image is small and knows nothing of the tool"},
-	{adapters, []string{"internal/cli", "internal/ui", "internal/rehearse", "internal/deploy"}, "adapters do not know who calls them"},
-	{[]string{"internal/probe"}, []string{"internal/deploy", "internal/rehearse", "internal/emulate", "internal/awsx"}, "the probe is a black box's"},
-	{[]string{"internal/stack", "internal/timeline"}, []string{"internal/cli", "internal/ui", "internal/rehearse", "internal/emulate"}, "the model depends on nothing above it"},
-	{[]string{"internal/rehearse", "internal/deploy"}, []string{"internal/cli"}, "commands call down"},
-	{[]string{"internal/librechat"}, append([]string{"internal/rehearse", "internal/cli"}, emulators...), "what a release needs is a description"},
+// wall keeps the packages in a folder and below it from depending on others,
+// directly or through what they import. A folder that is not named in it may be
+// imported freely; so may the packages behind the same wall.
+type wall struct {
+	folder string
+	apart  []string // folders that must not be reached
+	only   []string // if set, the folders below internal that alone may be reached
+	why    string
+}
+
+// walls are the house's, as docs/architecture.md draws it: cmd -> cli, provider ->
+// app -> rehearse, probe, deploy -> adapters, emulate -> stack.
+var walls = []wall{
+	{folder: "internal/bootstrap", only: []string{"internal/dotenv", "internal/configfile", "internal/freeport", "internal/hint"},
+		why: "the program in the image is small, and knows nothing of the tool"},
+	{folder: "cmd/bootstrap", only: []string{"internal/bootstrap", "internal/dotenv", "internal/configfile", "internal/freeport", "internal/hint"},
+		why: "the program in the image is small, and knows nothing of the tool"},
+	{folder: "internal/emulate", apart: []string{"internal/bootstrap", "internal/app", "internal/cli", "internal/ui", "internal/deploy", "internal/rehearse", "internal/probe", "internal/provider"},
+		why: "two readings of each protocol: emulators never see the bootstrap's, nor what drives them"},
+	{folder: "internal/stack", only: []string{"internal/hint"}, why: "what is deployed is a model that depends on nothing"},
+	{folder: "internal/timeline", apart: []string{"internal/app", "internal/cli", "internal/ui", "internal/rehearse", "internal/emulate", "internal/probe", "internal/deploy"},
+		why: "what was seen depends on nobody who sees"},
+	{folder: "internal/awsx", apart: []string{"internal/app", "internal/cli", "internal/ui", "internal/rehearse", "internal/deploy", "internal/probe"}, why: adapters},
+	{folder: "internal/image", apart: []string{"internal/app", "internal/cli", "internal/ui", "internal/rehearse", "internal/deploy", "internal/probe"}, why: adapters},
+	{folder: "internal/site", apart: []string{"internal/app", "internal/cli", "internal/ui", "internal/rehearse", "internal/deploy", "internal/probe"}, why: adapters},
+	{folder: "internal/infra", apart: []string{"internal/app", "internal/cli", "internal/ui", "internal/rehearse", "internal/deploy", "internal/probe"}, why: adapters},
+	{folder: "internal/probe", apart: []string{"internal/app", "internal/cli", "internal/deploy", "internal/rehearse", "internal/emulate", "internal/awsx"},
+		why: "the probe looks at a site from outside, and takes an app's facts as values"},
+	{folder: "internal/rehearse", apart: []string{"internal/app", "internal/cli", "internal/ui", "internal/provider", "internal/deploy", "internal/probe"},
+		why: "a rehearsal takes an app's facts as values"},
+	{folder: "internal/deploy", apart: []string{"internal/app", "internal/cli", "internal/provider", "internal/rehearse"}, why: "a deployment takes an app's facts as values"},
+	{folder: "internal/app", apart: []string{"internal/cli", "internal/ui", "internal/provider", "cmd"}, why: "an app is facts that commands read; it does not know who asks"},
+	{folder: "internal/provider", apart: []string{"internal/cli", "internal/ui", "internal/rehearse/stores"}, why: "the provider is a command of its own"},
+}
+
+const adapters = "adapters do not know who calls them, nor which app"
+
+func (w wall) broken(dep string) bool {
+	if within(dep, w.folder) || !strings.HasPrefix(dep, module) {
+		return false
+	}
+	return len(w.only) > 0 && !withinAny(dep, w.only) || withinAny(dep, w.apart)
+}
+
+// chain is the shortest way of imports from a package to another.
+func chain(all map[string]pkg, from, to string) string {
+	came := map[string]string{from: ""}
+	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+		if queue[0] == to {
+			break
+		}
+		for _, next := range all[queue[0]].Imports {
+			if _, seen := came[next]; !seen && strings.HasPrefix(next, module) {
+				came[next] = queue[0]
+				queue = append(queue, next)
+			}
+		}
+	}
+	var way []string
+	for at := to; at != ""; at = came[at] {
+		way = append([]string{strings.TrimPrefix(at, module)}, way...)
+	}
+	return strings.Join(way, " -> ")
 }
 
 func TestDirectionOfImports(t *testing.T) {
 	all := packages(t)
-	for path, p := range all {
-		for _, rule := range forbidden {
-			if !under(path, rule.from...) {
+	for _, w := range walls {
+		found := false
+		for _, path := range slices.Sorted(maps.Keys(all)) {
+			if !within(path, w.folder) {
 				continue
 			}
-			for _, dep := range p.Deps {
-				if under(dep, rule.to...) && !under(dep, rule.from...) {
-					t.Errorf("%s depends on %s: %s", path, dep, rule.why)
+			found = true
+			for _, dep := range all[path].Deps {
+				if w.broken(dep) {
+					t.Errorf("%s\n\t%s", chain(all, path, dep), w.why)
 				}
 			}
+		}
+		if !found {
+			t.Errorf("there is no package in %s: the wall around it holds nothing", w.folder)
 		}
 	}
 }
@@ -99,8 +149,8 @@ func TestDirectionOfImports(t *testing.T) {
 // owners says who alone may import a library.
 var owners = map[string][]string{
 	"github.com/spf13/cobra":       {"internal/cli"},
-	"github.com/aws/aws-lambda-go": {"internal/runtimeapi", "internal/bootstrap", "internal/relay", "internal/proxyevent"},
-	"github.com/aws/aws-sdk-go-v2": {"internal/awsx", "internal/coldstart"},
+	"github.com/aws/aws-lambda-go": {"internal/bootstrap/runtimeapi", "internal/bootstrap", "internal/bootstrap/relay", "internal/bootstrap/proxyevent"},
+	"github.com/aws/aws-sdk-go-v2": {"internal/awsx", "internal/bootstrap/coldstart"},
 }
 
 func TestOwnersOfLibraries(t *testing.T) {
@@ -110,7 +160,7 @@ func TestOwnersOfLibraries(t *testing.T) {
 		}
 		for _, dep := range p.Imports {
 			for library, by := range owners {
-				if (dep == library || strings.HasPrefix(dep, library+"/")) && !under(path, by...) {
+				if (dep == library || strings.HasPrefix(dep, library+"/")) && !withinAny(path, by) {
 					t.Errorf("%s imports %s: only %s may", path, dep, strings.Join(by, ", "))
 				}
 			}

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"os"
 
+	librechat "github.com/aproorg/sluice/internal/app/librechat/reference"
 	bootstrap "github.com/aproorg/sluice/internal/bootstrap/reference"
-	librechat "github.com/aproorg/sluice/internal/librechat/reference"
 	"github.com/aproorg/sluice/internal/provider"
 )
 

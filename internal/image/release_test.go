@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/image"
-	"github.com/aproorg/sluice/internal/librechat"
-	"github.com/aproorg/sluice/internal/librechat/librechattest"
 )
 
 // told is what a release finds in its environment, on Lambda and in its image.

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/demo"
+	"github.com/aproorg/sluice/internal/app/demo"
 	"github.com/aproorg/sluice/internal/probe"
 	"github.com/google/go-cmp/cmp"
 )

@@ -12,9 +12,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/image"
-	"github.com/aproorg/sluice/internal/librechat"
 )
 
 // instruction is one of a Dockerfile's, of its last stage or of an earlier one.

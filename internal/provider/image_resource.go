@@ -16,10 +16,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/awsx"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/image"
-	"github.com/aproorg/sluice/internal/librechat"
 )
 
 // imageResource is sluice_image: one image in one repository.

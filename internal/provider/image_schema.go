@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/aproorg/sluice/internal/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat"
 )
 
 func defaultLinks() types.Map {

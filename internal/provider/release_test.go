@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/image"
-	"github.com/aproorg/sluice/internal/librechat"
 )
 
 // What sluice_image pushes by its defaults has LibreChat's files, byte for byte,

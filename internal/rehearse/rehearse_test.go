@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/demo"
+	"github.com/aproorg/sluice/internal/app/demo"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
 

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aproorg/sluice/internal/coldstart"
-	"github.com/aproorg/sluice/internal/settings"
+	"github.com/aproorg/sluice/internal/bootstrap/coldstart"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
 //go:generate go run ../../docgen bootstrap ../../../docs/bootstrap.md

@@ -111,7 +111,7 @@ variable "config" {
 }
 
 variable "environment_defaults" {
-  description = "What LibreChat and the bootstrap in front of it need on Lambda, whatever the release; internal/librechat says why, and a test keeps both equal. What a release needs besides comes with the image. environment goes over both."
+  description = "What LibreChat and the bootstrap in front of it need on Lambda, whatever the release; internal/app/librechat says why, and a test keeps both equal. What a release needs besides comes with the image. environment goes over both."
   type        = map(string)
   default = {
     NODE_ENV               = "production"

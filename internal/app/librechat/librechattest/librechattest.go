@@ -1,0 +1,71 @@
+// Package librechattest writes a small stand-in for a LibreChat release, so
+// that tests hold LibreChat's guarantees where none is built. It is our own
+// server on plain Node with LibreChat's layout, routes and habits: it streams
+// by either design, works on after the response, writes to its logs when it
+// loads, refuses clients that are no browsers, and answers unknown paths with
+// index.html.
+//
+// Its database is the directory named by FIXTURE_STATE, in place of MONGO_URI;
+// its streams and sessions are in Redis. It reads the model's address from
+// librechat.yaml. It leaves out everything else that LibreChat is.
+package librechattest
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/aproorg/sluice/internal/app/librechat"
+)
+
+//go:embed server/*.js
+var server embed.FS
+
+const index = `<!doctype html><html><head><base href="/"><title>fixture</title>
+<script type="module" src="./assets/index.Ab3_dEf9.js"></script></head><body><div id="root"></div></body></html>
+`
+
+// State names the variable of the directory that stands for the database.
+const State = "FIXTURE_STATE"
+
+// Write makes a release of the design in dir, which librechat.Detect accepts.
+func Write(dir string, d librechat.Design) error {
+	files := map[string]string{
+		"package.json":                         `{"name":"LibreChat","version":"v0.8.2-rc1"}`,
+		"api/server/routes/agents/index.js":    "'use strict';\n",
+		"packages/api/dist/index.js":           "'use strict';\n",
+		"packages/data-provider/dist/index.js": "'use strict';\n",
+		"packages/data-schemas/dist/index.cjs": "'use strict';\n",
+		"node_modules/README":                  "The stand-in needs no modules.\n",
+		"client/dist/index.html":               index,
+		"client/dist/assets/index.Ab3_dEf9.js": "document.title = 'fixture';\n",
+		"client/dist/manifest.webmanifest":     "{}\n",
+	}
+	if d == librechat.GeneratesAfterPost {
+		files["package.json"] = `{"name":"LibreChat","version":"v0.8.2-rc2"}`
+		files["api/server/routes/agents/index.js"] = "'use strict';\nmodule.exports = ['/chat/stream/:streamId'];\n"
+		files["packages/api/dist/index.js"] = "'use strict';\nexports.ready = '[GenerationJobManager] Configured with Redis stores';\n"
+	}
+	entries, err := server.ReadDir("server")
+	if err != nil {
+		return fmt.Errorf("read the stand-in: %w", err)
+	}
+	for _, e := range entries {
+		data, err := server.ReadFile("server/" + e.Name())
+		if err != nil {
+			return fmt.Errorf("read the stand-in: %w", err)
+		}
+		files["api/server/"+e.Name()] = string(data)
+	}
+	for name, content := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("write the stand-in: %w", err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			return fmt.Errorf("write the stand-in: %w", err)
+		}
+	}
+	return nil
+}

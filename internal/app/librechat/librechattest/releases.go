@@ -1,0 +1,46 @@
+package librechattest
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aproorg/sluice/internal/app/librechat"
+)
+
+// Built are the releases in SLUICE_LIBRECHAT_DIR, directories divided by colons.
+// Where there are none, the test is skipped with the command that runs it with some.
+func Built(t testing.TB, command string) []librechat.Release {
+	t.Helper()
+	dirs := filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR"))
+	if len(dirs) == 0 {
+		t.Skip("needs a built LibreChat: SLUICE_LIBRECHAT_DIR=DIR[:DIR] " + command)
+	}
+	var all []librechat.Release
+	for _, dir := range dirs {
+		all = append(all, detect(t, dir))
+	}
+	return all
+}
+
+// StandIn is a release of the design that is written to dir.
+func StandIn(t testing.TB, dir string, d librechat.Design) librechat.Release {
+	t.Helper()
+	if err := Write(dir, d); err != nil {
+		t.Fatal(err)
+	}
+	r := detect(t, dir)
+	if r.Design != d {
+		t.Fatalf("design of the stand-in is taken for %v, want %v", r.Design, d)
+	}
+	return r
+}
+
+func detect(t testing.TB, dir string) librechat.Release {
+	t.Helper()
+	r, err := librechat.Detect(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}

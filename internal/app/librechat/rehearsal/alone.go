@@ -1,0 +1,169 @@
+package rehearsal
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os/exec"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/aproorg/sluice/internal/app/librechat"
+)
+
+// AloneConfig says how LibreChat is started by itself. Its zero value is as
+// environments start it.
+type AloneConfig struct {
+	// Node is the program that runs it; empty is the first of Config.Path.
+	Node string
+	// Flags are given to Node before the server's file.
+	Flags []string
+	// Env is added to LibreChat's environment.
+	Env map[string]string
+}
+
+// Alone is LibreChat by itself, with the rehearsal's stores and none of its path:
+// what a cold start, and a page behind the path, are compared with.
+type Alone struct {
+	URL   string
+	PID   int
+	Begun time.Time
+	// Open is the time until its port was open, Ready until it was ready.
+	Open, Ready time.Duration
+
+	cmd    *exec.Cmd
+	cancel context.CancelFunc
+	read   sync.WaitGroup
+}
+
+// Alone starts LibreChat and returns when it is ready. The caller closes it; so
+// does the end of ctx. App must have returned.
+func (c *Chat) Alone(ctx context.Context, cfg AloneConfig) (*Alone, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	cmd, base, err := c.process(ctx, cfg.Env)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	if cfg.Node != "" {
+		cmd.Path, cmd.Err = cfg.Node, nil
+	}
+	cmd.Args = append([]string{cmd.Args[0]}, append(cfg.Flags, cmd.Args[1:]...)...)
+	a := &Alone{URL: base, cmd: cmd, cancel: cancel}
+	if err := a.start(ctx, c.cfg.Release.ReadyLog); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// start runs the program until it is ready.
+func (a *Alone) start(ctx context.Context, readyLog string) error {
+	ctx, cancel := context.WithTimeout(ctx, bootLimit)
+	defer cancel()
+	said := newSaid(readyLog)
+	output, err := a.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	a.cmd.Stderr = a.cmd.Stdout
+	a.Begun = time.Now()
+	if err := a.cmd.Start(); err != nil {
+		return fmt.Errorf("start LibreChat: %w", err)
+	}
+	a.PID = a.cmd.Process.Pid
+	ended, end := context.WithCancel(ctx)
+	a.read.Go(func() {
+		defer end() // its output ends with it
+		said.read(output)
+	})
+	awaitPort(ended, a.URL)
+	a.Open = time.Since(a.Begun)
+	awaitHealth(ended, a.URL+librechat.ReadyPath, look)
+	select {
+	case <-said.matched:
+	case <-ended.Done():
+	}
+	a.Ready = time.Since(a.Begun)
+	if ended.Err() != nil {
+		return fmt.Errorf("wait for LibreChat: %w; its last words: %s", ended.Err(), said.tail())
+	}
+	return nil
+}
+
+// Close ends LibreChat and waits for it.
+func (a *Alone) Close() {
+	a.cancel()
+	a.read.Wait()
+	if a.cmd.Process != nil {
+		_ = a.cmd.Wait() // it is ended by a signal
+	}
+}
+
+// look is the pause between two looks, short beside a start.
+const look = 10 * time.Millisecond
+
+func awaitPort(ctx context.Context, base string) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return
+	}
+	for ctx.Err() == nil {
+		if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host); err == nil {
+			conn.Close()
+			return
+		}
+		sleep(ctx, look)
+	}
+}
+
+// said looks for a line in output, and keeps the last lines.
+type said struct {
+	matched chan struct{} // closed at the line, or at once where none is waited for
+	pattern *regexp.Regexp
+
+	mu   sync.Mutex
+	last []byte
+}
+
+func newSaid(pattern string) *said {
+	s := &said{matched: make(chan struct{})}
+	if pattern == "" {
+		close(s.matched)
+	} else {
+		s.pattern = regexp.MustCompile(pattern)
+	}
+	return s
+}
+
+// keptOutput bounds what of a program's output an error shows.
+const keptOutput = 2000
+
+func (s *said) read(output io.Reader) {
+	lines := bufio.NewReader(output)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if s.pattern != nil && s.pattern.Match(bytes.TrimRight(line, "\r\n")) {
+			s.pattern = nil
+			close(s.matched)
+		}
+		s.mu.Lock()
+		s.last = append(s.last, line...)
+		s.last = s.last[max(0, len(s.last)-keptOutput):]
+		s.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *said) tail() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}

@@ -1,0 +1,61 @@
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/configfile"
+)
+
+// checkLimit bounds the release's own look at librechat.yaml, which takes 0.2 s.
+const checkLimit = 30 * time.Second
+
+// checkConfig finds what is wrong with the user's librechat.yaml before anything is
+// started: with the release's own parser and schema, and as the bootstrap does.
+func (c *Chat) checkConfig(ctx context.Context) error {
+	if c.cfg.ConfigFile == "" {
+		return nil
+	}
+	if err := c.checkSchema(ctx); err != nil {
+		return err
+	}
+	if err := configfile.Check(c.config); err != nil {
+		return fmt.Errorf("librechat.yaml %s: %w", c.cfg.ConfigFile, err)
+	}
+	return nil
+}
+
+func (c *Chat) checkSchema(ctx context.Context) error {
+	if strings.EqualFold(c.cfg.Env[librechat.UncheckedConfig], "true") {
+		return nil
+	}
+	file, err := filepath.Abs(c.cfg.ConfigFile)
+	if err != nil {
+		return fmt.Errorf("find librechat.yaml: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	command := c.cfg.Release.ConfigCheck(file)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Env = []string{"PATH=" + c.cfg.Path}
+	cmd.WaitDelay = time.Second
+	ownGroup(cmd)
+	said, err := cmd.Output()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exit) && exit.ExitCode() == librechat.ConfigRefused:
+		return fmt.Errorf("librechat.yaml %s is refused by LibreChat %s:\n  %s", c.cfg.ConfigFile, c.cfg.Release.Version,
+			strings.ReplaceAll(strings.TrimSpace(string(said)), "\n", "\n  "))
+	case errors.Is(err, exec.ErrNotFound):
+		return fmt.Errorf("check librechat.yaml: %w (hint: LibreChat runs on Node 20; put it on the PATH)", err)
+	}
+	return fmt.Errorf("check librechat.yaml with LibreChat %s: %w", c.cfg.Release.Version, err)
+}

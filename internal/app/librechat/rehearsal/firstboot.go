@@ -1,0 +1,177 @@
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/freeport"
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// boot is a LibreChat that starts outside of the rehearsed path to make the
+// indexes of an empty database. Environments do not make them: many that boot at
+// once on an empty database race.
+type boot struct {
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+	over   chan struct{} // closed when the indexes and the user are there, or the boot has failed
+}
+
+// Bounds of the first boot: LibreChat answers /health after 3 to 10 s, and makes
+// its indexes in the seconds around that.
+const (
+	bootLimit   = 2 * time.Minute
+	bootIndexes = 3 * time.Second
+)
+
+// process is a LibreChat outside of the rehearsed path, with variables of its own
+// on top of the rehearsal's. It is ended by the end of ctx.
+func (c *Chat) process(ctx context.Context, own map[string]string) (cmd *exec.Cmd, base string, err error) {
+	port, err := freeport.Pick("127.0.0.1")
+	if err != nil {
+		return nil, "", fmt.Errorf("find a free port on 127.0.0.1: %w", err)
+	}
+	config, err := c.configFile()
+	if err != nil {
+		return nil, "", err
+	}
+	env := maps.Clone(c.env)
+	maps.Copy(env, map[string]string{
+		"PORT": strconv.Itoa(port), "CONFIG_PATH": config, "PATH": c.cfg.Path, "LIBRECHAT_LOG_DIR": c.cfg.Stores.Dir,
+		// An AWS client without credentials only warns; with these it stays silent.
+		"AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "rehearsal",
+	})
+	maps.Copy(env, own)
+	command := c.cfg.Release.Command()
+	cmd = exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Dir = c.cfg.Release.WorkDir()
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		cmd.Env = append(cmd.Env, name+"="+env[name])
+	}
+	ownGroup(cmd)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd, "http://127.0.0.1:" + strconv.Itoa(port), nil
+}
+
+// firstBoot starts the boot; requests need not wait for its end.
+func (c *Chat) firstBoot(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bootLimit)
+	cmd, base, err := c.process(ctx, map[string]string{
+		"MONGO_AUTO_INDEX": "true", "MONGO_AUTO_CREATE": "true", "MONGO_URI": c.stores.Mongo.URI(database, firstBootName),
+	})
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		cancel()
+		return fmt.Errorf("start LibreChat to make its indexes: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.boot = &boot{cancel: cancel, over: make(chan struct{})}
+	c.boot.done.Go(func() {
+		_ = cmd.Wait() // it is ended by a signal
+		cancel()
+	})
+	c.boot.done.Go(func() {
+		defer close(c.boot.over)
+		defer cancel()
+		awaitHealth(ctx, base+librechat.ReadyPath, 200*time.Millisecond)
+		sleep(ctx, bootIndexes)
+		if err := register(ctx, base); err != nil {
+			c.cfg.Stores.Record.Emit(timeline.Event{Kind: timeline.Store, Note: "no user " + librechat.UserEmail + ": " + err.Error()})
+		}
+	})
+	return nil
+}
+
+// register makes the user of a rehearsal. A database that was kept has it.
+func register(ctx context.Context, base string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base+librechat.RegisterPath, strings.NewReader(librechat.Registration()))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	response.Body.Close()
+	if response.StatusCode >= http.StatusInternalServerError {
+		return fmt.Errorf("LibreChat answered %s", response.Status)
+	}
+	return nil
+}
+
+// Prepared returns when an empty database has its indexes and the rehearsal's
+// user, or ctx ends.
+func (c *Chat) Prepared(ctx context.Context) error {
+	c.mu.Lock()
+	boot := c.boot
+	c.mu.Unlock()
+	if boot == nil {
+		return errors.New("LibreChat has not been started")
+	}
+	select {
+	case <-boot.over:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for LibreChat's indexes: %w", ctx.Err())
+	}
+}
+
+// stop ends the boot and waits for it. A nil boot is none.
+func (b *boot) stop() {
+	if b == nil {
+		return
+	}
+	b.cancel()
+	b.done.Wait()
+}
+
+// configFile keeps librechat.yaml where the first boot reads it.
+func (c *Chat) configFile() (string, error) {
+	path := filepath.Join(c.cfg.Stores.Dir, "librechat.yaml")
+	if err := os.WriteFile(path, c.config, 0o600); err != nil {
+		return "", fmt.Errorf("keep librechat.yaml: %w", err)
+	}
+	return path, nil
+}
+
+// awaitHealth asks every so often and returns when the answer is 200, or ctx ends.
+func awaitHealth(ctx context.Context, url string, every time.Duration) {
+	for ctx.Err() == nil {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		sleep(ctx, every)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,93 @@
+package rehearsal_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
+	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
+	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/rehearse/stores"
+	"github.com/aproorg/sluice/internal/stack"
+)
+
+// world is a rehearsal with a LibreChat or its stand-in.
+type world struct {
+	*rehearse.World
+	chat    *rehearsal.Chat
+	release librechat.Release
+	saves   *saves
+	clock   *steady
+}
+
+// eachBuilt runs a test with each release of SLUICE_LIBRECHAT_DIR.
+func eachBuilt(t *testing.T, run func(t *testing.T, r librechat.Release)) {
+	for _, r := range librechattest.Built(t, "go test ./internal/app/librechat/rehearsal") {
+		t.Run(r.Version, func(t *testing.T) { run(t, r) })
+	}
+}
+
+// start rehearses a release until the test ends, and returns when its database is prepared.
+func start(t testing.TB, r librechat.Release, env map[string]string, change func(*rehearse.Config)) *world {
+	t.Helper()
+	return startWith(t, r, env, stores.Config{}, change)
+}
+
+// startWith is start with stores of which some settings are the caller's.
+func startWith(t testing.TB, r librechat.Release, env map[string]string, beside stores.Config, change func(*rehearse.Config)) *world {
+	t.Helper()
+	topology, err := stack.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{release: r, saves: &saves{}, clock: &steady{}}
+	w.clock.start(t)
+	beside.Dir, beside.Wrote = t.TempDir(), w.saves.note
+	beside.Model = llm.Config{Tokens: 30, Rate: 20, First: 200 * time.Millisecond}
+	w.chat, err = rehearsal.New(rehearsal.Config{
+		Release: r, Env: env, Path: os.Getenv("PATH"), Function: topology.Function.Environment,
+		Stores: beside,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.chat.Close(); err != nil {
+			t.Errorf("close the stores: %v", err)
+		}
+	})
+	cfg := rehearse.Config{
+		App:   rehearse.App{Name: "LibreChat", Env: map[string]string{}},
+		Stack: topology, Site: os.DirFS(r.SiteDir()), Routes: librechat.Routes(), AppAt: w.chat.App, Listen: "127.0.0.1:0", Concurrency: 8,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	if w.World, err = rehearse.Start(ctx, cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(context.Background()); err != nil {
+			t.Errorf("close the rehearsal: %v", err)
+		}
+	})
+	if err := w.chat.Prepared(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// environments are those that serve, oldest first.
+func (w *world) environments() []string {
+	var ids []string
+	for _, e := range w.Lambda.Environments() {
+		ids = append(ids, e.ID)
+	}
+	return ids
+}

@@ -1,0 +1,303 @@
+package drain
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// node runs testdata/app.cjs under the script.
+type node struct {
+	*Drain
+	t      *testing.T
+	base   string
+	output *lines
+	web    *httptest.Server
+	db     int
+}
+
+func startNode(t *testing.T) *node {
+	t.Helper()
+	program := os.Getenv("SLUICE_TEST_NODE")
+	if program == "" {
+		program = "node"
+	}
+	if _, err := exec.LookPath(program); err != nil {
+		t.Skip("no Node: install Node 18 or later, then: SLUICE_TEST_NODE=/path/to/node go test ./internal/bootstrap/drain")
+	}
+	d := New(Config{Preload: true, TimerLimit: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	n := &node{Drain: d, t: t, output: &lines{}, web: httptest.NewServer(http.HandlerFunc(upstream)), db: database(t)}
+	t.Cleanup(n.web.Close)
+	t.Cleanup(func() { n.web.CloseClientConnections() })
+	t.Cleanup(d.Close)
+	n.base = "http://" + freeAddress(t)
+	cmd := exec.Command(program, "testdata/app.cjs")
+	cmd.Env = d.Environment(append(os.Environ(), "PORT="+n.base[strings.LastIndex(n.base, ":")+1:], "NODE_OPTIONS=--no-warnings"))
+	cmd.Stdout, cmd.Stderr = n.output, n.output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	n.output.await(t, "listening")
+	n.Forget(t.Context())
+	return n
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// upstream is a slow model: its body takes half a second. /events is a stream that stands.
+func upstream(w http.ResponseWriter, r *http.Request) {
+	n := 5
+	if r.URL.Path == "/events" {
+		w.Header().Set("Content-Type", "text/event-stream")
+		n = 1000
+	}
+	if r.URL.Path == "/slow" {
+		n = 100
+	}
+	for range n {
+		fmt.Fprintf(w, "data: %d\n\n", n)
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// database answers each line after 20 ms, "slow" after 400 ms, "never" not at all.
+func database(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				for in := bufio.NewScanner(conn); in.Scan(); {
+					switch in.Text() {
+					case "never":
+						continue
+					case "slow":
+						time.Sleep(380 * time.Millisecond)
+					}
+					time.Sleep(20 * time.Millisecond)
+					_, _ = conn.Write([]byte("ok\n"))
+				}
+			}()
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// get asks the app for a job, reads the response to its end, and returns how long Wait held.
+func (n *node) get(job, upstreamPath string) (held time.Duration, work string) {
+	n.t.Helper()
+	query := url.Values{"url": {n.web.URL + upstreamPath}, "db": {strconv.Itoa(n.db)}}
+	resp, err := http.Get(n.base + "/" + job + "?" + query.Encode())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(n.t.Context(), 8*time.Second)
+	defer cancel()
+	work, err = n.Wait(ctx)
+	if err != nil {
+		n.t.Errorf("%s: still %s: %v", job, work, err)
+	}
+	return time.Since(begun), work
+}
+
+func TestNodeWork(t *testing.T) {
+	n := startNode(t)
+	n.get("none", "")
+	for _, test := range []struct {
+		job, upstream string
+		atLeast       time.Duration // 0: no work is left, and nothing is held
+	}{
+		{"none", "", 0},
+		{"fetch", "/", 450 * time.Millisecond},
+		{"none", "", 0},
+		{"http", "/", 450 * time.Millisecond},
+		{"chain", "/", 600 * time.Millisecond},
+		{"save", "", 350 * time.Millisecond},
+		{"none", "", 0},
+		{"retry", "", 250 * time.Millisecond},
+		{"sleep", "", 250 * time.Millisecond},
+		{"files", "", time.Microsecond},
+		{"close", "", 30 * time.Millisecond},
+		{"compute", "", 250 * time.Millisecond},
+		{"long", "", 0},
+		{"interval", "", 0},
+		{"standing", "/events", 0},
+		{"none", "", 0},
+		{"standinghttp", "/events", 0},
+		{"none", "", 0},
+	} {
+		before := n.output.count("done " + test.job)
+		held, work := n.get(test.job, test.upstream)
+		t.Logf("%-12s held %v (%s)", test.job, held.Round(10*time.Microsecond), work)
+		if test.atLeast == 0 {
+			n.wantIdle(test.job, test.upstream, held)
+			continue
+		}
+		if held < test.atLeast {
+			t.Errorf("%s: held %v, want at least %v", test.job, held, test.atLeast)
+		}
+		n.output.awaitCount(t, "done "+test.job, before+1)
+	}
+}
+
+// wantIdle allows a loaded machine some tries: one that holds little shows that nothing was waited for.
+func (n *node) wantIdle(job, upstreamPath string, held time.Duration) {
+	n.t.Helper()
+	for range 5 {
+		if held < 30*time.Millisecond {
+			return
+		}
+		held, _ = n.get(job, upstreamPath)
+	}
+	n.t.Errorf("%s: held %v though no work was left", job, held)
+}
+
+func TestNodeWorkerThread(t *testing.T) {
+	n := startNode(t)
+	for range 2 { // the first time, the thread has still to start
+		if held, _ := n.get("worker", "/"); held < 400*time.Millisecond {
+			t.Errorf("held %v for the work of a thread", held)
+		}
+	}
+	n.output.awaitCount(t, "done worker", 2)
+}
+
+func TestNodeUnansweredSocketStopsCounting(t *testing.T) {
+	n := startNode(t)
+	if held, _ := n.get("unanswered", ""); held < 4*time.Second || held > 7900*time.Millisecond {
+		t.Errorf("held %v for a socket without an answer, want the limit of 5 s", held)
+	}
+	held, _ := n.get("unanswered", "")
+	n.wantIdle("unanswered", "", held)
+}
+
+// undici replaces the connection of a request that was aborted by one that nothing is written to.
+func TestNodeSpareConnectionIsNoWork(t *testing.T) {
+	n := startNode(t)
+	for job, atLeast := range map[string]time.Duration{"stopped": 250 * time.Millisecond, "spare": 0} {
+		var held time.Duration
+		for range 3 { // the machine may be at work
+			if held, _ = n.get(job, "/slow"); held < 2*time.Second {
+				break
+			}
+		}
+		if held < atLeast || held > 2*time.Second {
+			t.Errorf("%s: held %v, want %v to 2 s", job, held, atLeast)
+		}
+	}
+	n.output.await(t, "done stopped")
+}
+
+func TestNodeLimit(t *testing.T) {
+	n := startNode(t)
+	resp, err := http.Get(n.base + "/fetch?url=" + n.web.URL + "/slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if work, err := n.Wait(ctx); err == nil || !strings.Contains(work, "requests=1") {
+		t.Errorf("work %q, error %v; want a request and the end of the time", work, err)
+	}
+	held, _ := n.get("none", "")
+	n.wantIdle("none", "", held)
+}
+
+func TestBusyPath(t *testing.T) {
+	var asked int
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked < 4 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer app.Close()
+	d := New(Config{BusyURL: app.URL, Logger: slog.New(slog.DiscardHandler)})
+	defer d.Close()
+	if work, err := d.Wait(t.Context()); err != nil || work == "" || asked < 4 {
+		t.Errorf("work %q, error %v after %d questions", work, err, asked)
+	}
+}
+
+func TestEnvironmentKeepsOptions(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()+"/a b")
+	if err := os.MkdirAll(os.Getenv("TMPDIR"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d := New(Config{Preload: true, Logger: slog.New(slog.DiscardHandler)})
+	defer d.Close()
+	env := strings.Join(d.Environment([]string{"A=1", "NODE_OPTIONS=--max-old-space-size=512"}), "\n")
+	if !strings.Contains(env, `NODE_OPTIONS=--require "`) || !strings.Contains(env, " --max-old-space-size=512") {
+		t.Error(env)
+	}
+}
+
+// lines is a program's output as it grows.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.b.String(), what)
+}
+
+func (l *lines) await(t *testing.T, what string) { l.awaitCount(t, what, 1) }
+
+// awaitCount allows the pipe some time.
+func (l *lines) awaitCount(t *testing.T, what string, n int) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); l.count(what) < n; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no %q in:\n%s", what, l.b.String())
+		}
+	}
+}

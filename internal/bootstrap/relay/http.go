@@ -1,0 +1,133 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
+	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
+	"github.com/aproorg/sluice/internal/bootstrap/supervise"
+)
+
+// errCut is the cause of a request's end at the deadline.
+var errCut = errors.New("the time limit of the function is near")
+
+// serveHTTP asks the app and passes the answer on. The app's connection is closed when it returns.
+func (inv *invocation) serveHTTP(ctx context.Context) error {
+	appCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	alarm := time.AfterFunc(time.Until(inv.cut), func() { cancel(errCut) })
+	defer alarm.Stop()
+
+	if inv.cfg.EarlyHeaders > 0 && inv.streams() && acceptsEvents(inv.req.Header) {
+		return inv.serveEarly(ctx, appCtx, alarm)
+	}
+	resp, err := inv.ask(appCtx)
+	if err != nil {
+		return inv.noAnswer(ctx, appCtx, err)
+	}
+	defer resp.close()
+	return inv.pass(ctx, appCtx, resp, alarm)
+}
+
+func (inv *invocation) streams() bool { return inv.req.Kind.Streams() && !inv.cfg.Buffered }
+
+// noAnswer answers for an app that did not: it has not started, died, or took too long.
+func (inv *invocation) noAnswer(ctx, appCtx context.Context, err error) error {
+	switch {
+	case errors.Is(context.Cause(appCtx), errCut):
+		inv.log.Warn("the app did not answer in time", "path", inv.req.Path)
+		return inv.answer(ctx, http.StatusGatewayTimeout, "The application did not answer in time.")
+	case errors.Is(err, supervise.ErrStart):
+		return inv.cfg.API.Fail(ctx, inv.ID, runtimeapi.Failure{Type: "Sluice.AppStart", Message: err.Error(), Trace: inv.cfg.App.Tail()})
+	}
+	inv.awaitEnd()
+	inv.log.Error("the app did not answer", "path", inv.req.Path, "error", err)
+	return inv.answer(ctx, http.StatusBadGateway, "The application ended while it worked on this request.")
+}
+
+// pass sends the app's response on, streamed where the gateway takes a stream.
+func (inv *invocation) pass(ctx, appCtx context.Context, resp *response, alarm *time.Timer) error {
+	if resp.ContentLength == 0 && inv.req.Method != http.MethodHead && bodyAllowed(resp.StatusCode) {
+		resp.Header["Content-Length"] = []string{"0"} // a streamed answer without body or length leaves clients waiting
+	}
+	if !inv.streams() {
+		return inv.passBuffered(ctx, appCtx, resp)
+	}
+	prelude, err := proxyevent.AppendPrelude(nil, inv.req.Kind, resp.StatusCode, resp.Header)
+	if err != nil {
+		inv.log.Error("the response cannot be passed on", "path", inv.req.Path, "error", err)
+		return inv.answer(ctx, http.StatusBadGateway, err.Error())
+	}
+	together := resp.buffered()
+	var body io.Reader = &plainBody{body: resp.Body, ctx: appCtx, inv: inv}
+	if isEventStream(resp) {
+		alarm.Stop() // the stream ends itself
+		stream := inv.newEventStream(fromBody(resp.Body))
+		defer func() { resp.close(); stream.stop() }()
+		body = stream
+	}
+	answer := &preluded{prelude: prelude, body: body, together: together}
+	return inv.sent(inv.cfg.API.Stream(ctx, inv.ID, proxyevent.ContentType, answer))
+}
+
+// sent ends the invocation, and tells errors that end one response from those that end the runtime.
+func (inv *invocation) sent(err error) error {
+	if inv.broke {
+		inv.awaitEnd()
+	}
+	var status *runtimeapi.StatusError
+	if errors.As(err, &status) && !status.Fatal() {
+		inv.log.Error("Lambda did not take the response", "error", err)
+		return nil
+	}
+	return err
+}
+
+// answer sends a small response of our own, of the shape that API Gateway's errors have.
+func (inv *invocation) answer(ctx context.Context, status int, message string) error {
+	body := fmt.Appendf(nil, `{"message":%q}`, message)
+	h := http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}, "Content-Length": {fmt.Sprint(len(body))}}
+	if !inv.streams() {
+		return inv.respondBuffered(ctx, status, h, body)
+	}
+	prelude, err := proxyevent.AppendPrelude(nil, inv.req.Kind, status, h)
+	if err != nil {
+		return err
+	}
+	if inv.req.Method == http.MethodHead {
+		body = nil
+	}
+	return inv.sent(inv.cfg.API.Stream(ctx, inv.ID, proxyevent.ContentType, &preluded{prelude: append(prelude, body...)}))
+}
+
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// isEventStream says whether events may be put into the body: not into one that is compressed or of a set length.
+func isEventStream(resp *response) bool {
+	encoding := resp.Header.Get("Content-Encoding")
+	return resp.ContentLength < 0 && isEventType(resp.Header.Get("Content-Type")) && (encoding == "" || encoding == "identity")
+}
+
+func isEventType(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(media), "text/event-stream")
+}
+
+func acceptsEvents(h http.Header) bool {
+	for _, value := range h["Accept"] {
+		for item := range strings.SplitSeq(value, ",") {
+			if isEventType(item) {
+				return true
+			}
+		}
+	}
+	return false
+}
