@@ -1,6 +1,6 @@
 // Package cli is the command line: flags become options, and each command makes
 // one call with them. One file per command: newX declares it, runX does it. A
-// new command is a file with a newX, and its name in commands.
+// new command is a file with a newX, and its name in one of the groups.
 //
 // It is the only importer of the CLI library, and the one place that maps errors
 // to exit codes. It leaves out all work of its own, and the terminal (package ui).
@@ -34,9 +34,21 @@ type app struct {
 	quiet   bool // the command has said itself what failed
 }
 
-// commands are made in this order; --help shows them by group.
-var commands = []func(*app) *cobra.Command{
-	newUp, newVerify, newStack, newGraph, newInit, newPlan, newDeploy, newStatus, newDestroy, newImage, newSite, newSettings, newVersion, newDemoApp,
+// group is a heading of --help with its commands, both in the order shown.
+type group struct {
+	title    string
+	commands []func(*app) *cobra.Command
+}
+
+// The library sorts commands by name unless this global says otherwise; init,
+// plan and deploy stand in the order in which a newcomer needs them.
+func init() { cobra.EnableCommandSorting = false }
+
+// groups hold every command. One that is hidden may stand in any of them.
+var groups = []group{
+	{"Rehearse on this machine, and check a site", []func(*app) *cobra.Command{newUp, newVerify, newDemoApp}},
+	{"Deploy to AWS", []func(*app) *cobra.Command{newInit, newPlan, newDeploy, newStatus, newDestroy}},
+	{"Parts of it", []func(*app) *cobra.Command{newImage, newSite, newStack, newGraph, newSettings, newVersion}},
 }
 
 // Run runs the command that args ask for and returns the exit code.
@@ -70,11 +82,15 @@ Terraform, and proves that it streams.`,
 	root.SetUsageTemplate(usageTemplate)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON for machines, one value a line")
 	root.PersistentFlags().SortFlags = false
-	for _, add := range commands {
-		command := add(a)
-		a.markStart(command)
-		command.Flags().SortFlags = false
-		root.AddCommand(command)
+	for _, group := range groups {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, add := range group.commands {
+			command := add(a)
+			command.GroupID = group.title
+			a.markStart(command)
+			command.Flags().SortFlags = false
+			root.AddCommand(command)
+		}
 	}
 	return root
 }
@@ -98,10 +114,13 @@ const usageTemplate = `Usage:
   {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND [FLAGS]{{else}}{{.UseLine}}{{end}}{{if .HasExample}}
 
 Examples:
-{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}{{$all := .Commands}}{{range $group := .Groups}}
 
-Commands:{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+{{.Title}}:{{range $all}}{{if and (eq .GroupID $group.ID) .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{else}}
+
+Commands:{{range $all}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
 
 Flags:
 {{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
