@@ -33,7 +33,7 @@ func newUpView(a *app) *upView {
 // upEvent is one JSON line. Times are milliseconds.
 type upEvent struct {
 	Time  time.Time `json:"time"`
-	Event string    `json:"event"` // ready, user, request, environment, log, limit, store, warning, note, finding, end
+	Event string    `json:"event"` // ready, user, request, environment, log, limit, waiting, store, warning, note, finding, end
 
 	Viewer   string   `json:"viewer,omitempty"`
 	Timeline string   `json:"timeline,omitempty"`
@@ -223,6 +223,8 @@ func (v *upView) showOther(e timeline.Event) {
 		}
 	case e.Kind == timeline.Limit:
 		t.Line(t.Paint(ui.Yellow, "limit: ") + ui.Clean(or(e.Environment, string(e.Hop))+": "+e.Note))
+	case e.Kind == timeline.RequestWait:
+		t.Line(t.Paint(ui.Yellow, "waiting: ") + ui.Clean(e.Note) + t.Paint(ui.Dim, "; Lambda would start another environment for it"))
 	case e.Kind == timeline.Store:
 		t.Line(t.Paint(ui.Purple, "store: ") + ui.Clean(e.Note))
 	case e.Kind == timeline.EnvironmentState && e.State == timeline.Killed:
@@ -264,6 +266,8 @@ func (v *upView) emitOther(e timeline.Event) {
 		out.Event = "log"
 	case timeline.Limit:
 		out.Event = "limit"
+	case timeline.RequestWait:
+		out.Event = "waiting"
 	case timeline.Store:
 		out.Event = "store"
 	default:

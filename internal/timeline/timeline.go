@@ -26,6 +26,7 @@ const (
 	RequestFirstByte Kind = "request.first_byte" // Request Hop Status
 	RequestChunk     Kind = "request.chunk"      // Request Hop Bytes: one read that was passed on
 	RequestEnd       Kind = "request.end"        // Request Hop Status Bytes(total) Error Note(e.g. "Hit from cloudfront")
+	RequestWait      Kind = "request.wait"       // Request Hop Environment Note: it waits for this environment, and why
 	Invoke           Kind = "invoke"             // Request Environment Invocation: an environment took the request
 	EnvironmentState Kind = "environment.state"  // Environment State Note(reason)
 	EnvironmentStep  Kind = "environment.step"   // Environment Note(name) Took: a step of its start is done

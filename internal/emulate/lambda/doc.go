@@ -7,7 +7,7 @@
 // # What it models
 //
 //   - One invocation at a time per environment; scale-out up to a concurrency, then
-//     429 at once; no queue. (concepts: lambda-concurrency.html)
+//     429 at once; no queue, unless Config.Queue asks for one. (concepts: lambda-concurrency.html)
 //   - The init phase with its limit of 10 s; after a failure the repeated init
 //     within the first invocation, under the function's timeout; provisioned
 //     environments with max(130 s, timeout). (lambda-runtime-environment.html)

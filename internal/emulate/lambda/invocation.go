@@ -19,6 +19,7 @@ type invocation struct {
 	tail          *tail // nil unless the invoker asked for the log
 
 	// Set by the environment before the event is given out.
+	began    time.Time
 	deadline time.Time
 	answered *atomic.Int64 // noted when the answer ends, before the invoker sees it
 

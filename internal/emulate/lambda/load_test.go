@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda"
+	"github.com/aproorg/sluice/internal/timeline"
 )
 
 func TestScaleOut(t *testing.T) {
@@ -91,6 +93,44 @@ func TestQueue(t *testing.T) {
 	w.frozen()
 	if n := w.em.Environments()[0].Invocations; n != 3 {
 		t.Errorf("the second environment has served %d, want 3: nobody waits for what comes of the one who left", n)
+	}
+}
+
+// TestLongWaitIsReported: an invocation that waits in the queue is named within 5 s, with the one that holds the environment.
+func TestLongWaitIsReported(t *testing.T) {
+	w := start(t, func(cfg *lambda.Config) { cfg.Concurrency, cfg.Queue = 1, true })
+	var wg sync.WaitGroup
+	invoke := func(method string, millis int) {
+		wg.Go(func() {
+			event := fmt.Sprintf(`{"do":"sleep","ms":%d,"httpMethod":%q,"path":"/mcp"}`, millis, method)
+			if _, err := w.client.Invoke(t.Context(), &awslambda.InvokeInput{FunctionName: aws.String("chat"), Payload: []byte(event)}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	waits := func() (notes []string) {
+		for _, e := range w.all() {
+			if e.Kind == timeline.RequestWait {
+				notes = append(notes, e.Environment+": "+e.Note)
+			}
+		}
+		return notes
+	}
+	invoke("GET", 6000)
+	w.eventually("the stream is at work", func() bool {
+		work, ok := w.em.Work("env-1")
+		return ok && work.Method == "GET"
+	})
+	began := time.Now()
+	invoke("POST", 1)
+	w.eventually("the wait is reported", func() bool { return len(waits()) > 0 })
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("reported after %s, want at most 5 s", took)
+	}
+	wg.Wait()
+	want := regexp.MustCompile(`^env-1: POST /mcp waits for env-1, the only environment: GET /mcp has held it for [34]s$`)
+	if notes := waits(); len(notes) != 1 || !want.MatchString(notes[0]) {
+		t.Errorf("reported: %q, want one that matches %s", notes, want)
 	}
 }
 

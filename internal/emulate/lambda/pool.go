@@ -118,7 +118,7 @@ func (em *Emulator) dispatch(ctx context.Context, v *invocation) error {
 		case !em.cfg.Queue:
 			return errThrottled
 		}
-		if e := em.await(ctx, nil); e != nil {
+		if e := em.awaitTurn(ctx, v); e != nil {
 			e.jobs <- v
 			return nil
 		}

@@ -12,7 +12,7 @@ import (
 func (e *environment) invoke(v *invocation) {
 	defer v.cancel()
 	begin := time.Now()
-	v.deadline = begin.Add(e.em.cfg.Function.Timeout)
+	v.began, v.deadline = begin, begin.Add(e.em.cfg.Function.Timeout)
 	v.answered = &e.responded
 	e.current.Store(v)
 	defer e.current.Store(nil)

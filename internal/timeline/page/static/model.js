@@ -169,6 +169,9 @@ const handlers = {
     if (e.request) model.request(e).limits.push({ t: e.t, hop: e.hop, note: e.note || "" });
     else if (e.environment) model.environment(e.environment).logs.push({ t: e.t, line: e.note || "", limit: true });
   },
+  "request.wait"(model, e) {
+    model.request(e).limits.push({ t: e.t, hop: e.hop, note: e.note || "" });
+  },
   "store"(model, e) {
     keep(model.stores, { t: e.t, note: e.note || "" }, KEPT_LOGS);
   },
