@@ -25,6 +25,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/bootstrap/supervise"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Config is what Run needs besides the settings.
@@ -74,7 +75,7 @@ func Refuse(ctx context.Context, address string, reason error) error {
 	if address == "" {
 		return nil
 	}
-	return runtimeapi.New(address).FailInit(ctx, runtimeapi.Failure{Type: "Sluice.BadSetting", Message: reason.Error()})
+	return runtimeapi.New(address).FailInit(ctx, runtimeapi.Failure{Type: "Sluice.BadSetting", Message: hint.Text(reason)})
 }
 
 // environment is one execution environment.
@@ -118,7 +119,7 @@ func (e *environment) assemble() error {
 	e.app = supervise.New(supervise.Config{
 		Command: e.cfg.Command, Dir: s.AppDir,
 		Environment: func(ctx context.Context) ([]string, error) { return e.appEnvironment(ctx, address) },
-		Stdout:      e.cfg.Stdout, Stderr: e.cfg.Stderr, Address: address, ReadyPath: s.ReadyPath, Attempts: s.ReadyAttempts,
+		Stdout:      e.cfg.Stdout, Stderr: e.cfg.Stderr, Address: address, ReadyPath: s.ReadyPath, ReadyStatus: s.ReadyStatus.Contain, Attempts: s.ReadyAttempts,
 		Interval: s.ReadyInterval, ReadyLog: s.ReadyLog, StopGrace: s.StopGrace, Logger: e.cfg.Logger,
 	})
 	e.relay = relay.New(relayConfig(e))
@@ -142,14 +143,14 @@ func (e *environment) init(ctx context.Context) error {
 	case errors.Is(err, supervise.ErrStart):
 		return err
 	case ctx.Err() == nil:
-		e.cfg.Logger.Info("the app is not ready yet; its start goes on in the first invocation", "after", time.Since(begun).Round(time.Millisecond).String())
+		e.cfg.Logger.Info("the app is not ready yet; its start goes on in the first invocation", "after", time.Since(begun).Round(time.Millisecond).String(), "error", hint.Text(err))
 	}
 	return nil
 }
 
 // failInit reports an error of the init phase and returns it.
 func (e *environment) failInit(ctx context.Context, err error) error {
-	failure := runtimeapi.Failure{Type: "Sluice.InitFailed", Message: err.Error()}
+	failure := runtimeapi.Failure{Type: "Sluice.InitFailed", Message: hint.Text(err)}
 	if e.app != nil {
 		failure.Trace = e.app.Tail()
 	}

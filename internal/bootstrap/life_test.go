@@ -69,6 +69,39 @@ func TestSlowStartThatFailsAnswersFirstInvocation(t *testing.T) {
 	}
 }
 
+func TestReadinessOfAnAppWhosePathAnswers404(t *testing.T) {
+	w := start(t, goApp("bin"), "SLUICE_READY_PATH=/status/404", "SLUICE_READY_ATTEMPTS=30")
+	w.wantEnd(5 * time.Second)
+	e := w.InitErrors()
+	if len(e) != 1 {
+		t.Fatalf("init errors %+v", e)
+	}
+	for _, want := range []string{"GET /status/404 answered 404 Not Found for 1", "(hint: ", "SLUICE_READY_STATUS", "SLUICE_READY_PATH=tcp"} {
+		if !strings.Contains(e[0].Message, want) {
+			t.Errorf("%q is not in %s", want, e[0].Message)
+		}
+	}
+	w = start(t, goApp("bin"), "SLUICE_READY_PATH=/status/404", "SLUICE_READY_STATUS=200-399,404")
+	w.do(get("/get"))
+	w = start(t, goApp("sick"), "SLUICE_READY_PATH=tcp")
+	w.do(get("/get"))
+}
+
+// An app that is not ready at the deadline of the first invocation leaves what its probes saw in the log.
+func TestFirstInvocationOfAnAppThatIsNotReady(t *testing.T) {
+	w := start(t, goApp("sick"), "SLUICE_INIT_LIMIT=200ms", "SLUICE_READY_ATTEMPTS=1000")
+	if got := w.doFor(get("/get"), 2*time.Second); got.status != 504 {
+		t.Errorf("status %d", got.status)
+	}
+	for _, line := range []string{"its start goes on in the first invocation", "the app did not answer in time"} {
+		_, after, _ := strings.Cut(w.stderr.String(), line)
+		after, _, _ = strings.Cut(after, "\n")
+		if !strings.Contains(after, "GET /health answered 503") {
+			t.Errorf("%s: %s", line, after)
+		}
+	}
+}
+
 func TestReadyLog(t *testing.T) {
 	w := start(t, goApp("bin"), "SLUICE_READY_LOG=^app: never", "SLUICE_READY_ATTEMPTS=30")
 	w.wantEnd(5 * time.Second)

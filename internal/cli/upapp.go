@@ -14,25 +14,29 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/aproorg/sluice/internal/app/demo"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
 
 // appOptions are the flags that say which app is rehearsed.
 type appOptions struct {
-	app       string
-	command   string
-	port      int
-	readyPath string
-	env       []string
-	envFiles  []string
-	scratch   []string
+	app         string
+	command     string
+	port        int
+	readyPath   string
+	readyStatus string
+	env         []string
+	envFiles    []string
+	scratch     []string
 }
 
 func (o *appOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.app, "app", "demo", "demo, or the app's working directory `DIR`")
 	f.StringVar(&o.command, "command", "", "the app's `COMMAND` line (default: a node start script of package.json)")
 	f.IntVar(&o.port, "app-port", 0, "port that the app listens on whatever PORT says; there is one environment then (default: a free one for each, as PORT)")
-	f.StringVar(&o.readyPath, "ready-path", "", "`PATH` that answers 2xx or 3xx once the app is ready (default: /health of the demo, / of another app)")
+	f.StringVar(&o.readyPath, "ready-path", "", "`PATH` that answers once the app is ready, or tcp for an open port alone (default: /health of the demo, / of another app)")
+	f.StringVar(&o.readyStatus, "ready-status", "", "`STATUSES` of the ready path that mean ready, such as 200-399,404 (default: 200-399)")
 	f.StringArrayVar(&o.scratch, "scratch", nil, "`DIR` that the app writes to, led into /tmp as a link in its image would be; below --app DIR or absolute; may be repeated")
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` for the function's environment; may be repeated")
 	f.StringArrayVar(&o.envFiles, "env-file", nil, "`FILE` with lines NAME=VALUE for the function's environment; may be repeated")
@@ -43,8 +47,8 @@ func (o appOptions) resolve(a *app) (rehearse.Config, error) {
 	if o.port < 0 || o.port > 65535 {
 		return rehearse.Config{}, &usageError{fmt.Errorf("--app-port %d is no port number", o.port)}
 	}
-	if o.readyPath != "" && !strings.HasPrefix(o.readyPath, "/") {
-		return rehearse.Config{}, &usageError{fmt.Errorf("--ready-path %q does not begin with /", o.readyPath)}
+	if err := o.checkReadiness(); err != nil {
+		return rehearse.Config{}, err
 	}
 	env, err := o.environment()
 	if err != nil {
@@ -66,7 +70,21 @@ func (o appOptions) resolve(a *app) (rehearse.Config, error) {
 	if o.readyPath != "" {
 		c.App.ReadyPath = o.readyPath
 	}
+	c.App.ReadyStatus = o.readyStatus
 	return c, nil
+}
+
+func (o appOptions) checkReadiness() error {
+	if o.readyPath != "" && o.readyPath != settings.ReadyTCP && !strings.HasPrefix(o.readyPath, "/") {
+		return &usageError{hint.With(fmt.Errorf("--ready-path %q does not begin with /", o.readyPath), "tcp waits for the port alone")}
+	}
+	if o.readyStatus == "" {
+		return nil
+	}
+	if _, err := settings.ParseStatuses(o.readyStatus); err != nil {
+		return &usageError{fmt.Errorf("--ready-status: %w", err)}
+	}
+	return nil
 }
 
 // demo is the app in this executable, with its site.

@@ -31,6 +31,9 @@ func (o imageSource) resolve(ctx context.Context, app appOptions) (rehearse.Conf
 	if app.command != "" || app.app != "demo" || len(app.scratch) > 0 {
 		return rehearse.Config{}, nil, &usageError{errors.New("--image goes without --app, --command and --scratch: the image has its own")}
 	}
+	if err := app.checkReadiness(); err != nil {
+		return rehearse.Config{}, nil, err
+	}
 	env, err := app.environment()
 	if err != nil {
 		return rehearse.Config{}, nil, err
@@ -61,7 +64,7 @@ func (o imageSource) resolve(ctx context.Context, app appOptions) (rehearse.Conf
 	}
 	return rehearse.Config{App: rehearse.App{
 		Name: o.ref, Root: root, Command: append(config.Entrypoint, config.Cmd...), Dir: config.WorkingDir,
-		Env: env, ImageEnv: config.Env, Port: app.port, ReadyPath: app.readyPath,
+		Env: env, ImageEnv: config.Env, Port: app.port, ReadyPath: app.readyPath, ReadyStatus: app.readyStatus,
 	}}, directory(dir), nil
 }
 

@@ -51,8 +51,8 @@ func (o *librechatOptions) addFlags(f *pflag.FlagSet) {
 // resolve prepares LibreChat. The returned Config's AppAt starts its stores; the
 // closer ends them. function is the environment that the plan gives the function.
 func (o librechatOptions) resolve(a *app, app appOptions, function map[string]string, recorder *timeline.Recorder) (rehearse.Config, io.Closer, error) {
-	if app.command != "" || app.port != 0 || app.readyPath != "" || len(app.scratch) > 0 {
-		return rehearse.Config{}, nil, &usageError{errors.New("--command, --app-port, --ready-path and --scratch go with --app DIR: of LibreChat they are known")}
+	if app.command != "" || app.port != 0 || app.readyPath != "" || app.readyStatus != "" || len(app.scratch) > 0 {
+		return rehearse.Config{}, nil, &usageError{errors.New("--command, --app-port, --ready-path, --ready-status and --scratch go with --app DIR: of LibreChat they are known")}
 	}
 	env, err := app.environment()
 	if err != nil {

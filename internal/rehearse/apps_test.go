@@ -204,6 +204,26 @@ func readable(t *testing.T, dir string) {
 	}
 }
 
+// TestReadiness of an app whose path answers 404 by design.
+func TestReadiness(t *testing.T) {
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, app := range map[string]rehearse.App{
+		"statuses": {ReadyPath: "/status/404", ReadyStatus: "200-399,404"},
+		"the port": {ReadyPath: "tcp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app.Name, app.Command = "httpbin", []string{executable, "httpbin-app"}
+			w := start(t, rehearse.Config{App: app, Listen: "127.0.0.1:0"})
+			if res, _ := get(t, visitor(t), w.ViewerURL+"/get"); res.StatusCode != http.StatusOK {
+				t.Error(res.Status)
+			}
+		})
+	}
+}
+
 // TestAppWithItsOwnPort: what looks like two environments on one port is one, and nobody is refused.
 func TestAppWithItsOwnPort(t *testing.T) {
 	cfg := demoConfig(t)

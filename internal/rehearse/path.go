@@ -220,6 +220,10 @@ func (w *World) environment() map[string]string {
 	}
 	if w.cfg.App.ReadyPath != "" {
 		env["SLUICE_READY_PATH"] = w.cfg.App.ReadyPath
+		delete(env, "SLUICE_READY_STATUS") // of the stack's path
+	}
+	if w.cfg.App.ReadyStatus != "" {
+		env["SLUICE_READY_STATUS"] = w.cfg.App.ReadyStatus
 	}
 	dropColdStart(env, w.cfg.App)
 	maps.Copy(env, w.cfg.App.Env)

@@ -82,8 +82,12 @@ type App struct {
 	// Port is where the app listens whatever it is told; 0 picks a free one for each
 	// environment. Environments share this machine's ports, so that with one of its
 	// own there is one environment, and requests wait for it: Lambda would start more.
-	Port      int
-	ReadyPath string // empty is the stack's, or the bootstrap's default
+	Port int
+	// ReadyPath and ReadyStatus say when the app is ready, in the bootstrap's terms
+	// (settings.ReadyTCP for the port alone, 200-399,404); empty is the stack's, or the
+	// bootstrap's default.
+	ReadyPath   string
+	ReadyStatus string
 	// Scratch are directories that the app writes to and that in its image are
 	// links into /tmp.
 	Scratch []string

@@ -12,6 +12,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
 	"github.com/aproorg/sluice/internal/bootstrap/supervise"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // errCut is the cause of a request's end at the deadline.
@@ -41,13 +42,13 @@ func (inv *invocation) streams() bool { return inv.req.Kind.Streams() && !inv.cf
 func (inv *invocation) noAnswer(ctx, appCtx context.Context, err error) error {
 	switch {
 	case errors.Is(context.Cause(appCtx), errCut):
-		inv.log.Warn("the app did not answer in time", "path", inv.req.Path)
+		inv.log.Warn("the app did not answer in time", "path", inv.req.Path, "error", hint.Text(err))
 		return inv.answer(ctx, http.StatusGatewayTimeout, "The application did not answer in time.")
 	case errors.Is(err, supervise.ErrStart):
-		return inv.cfg.API.Fail(ctx, inv.ID, runtimeapi.Failure{Type: "Sluice.AppStart", Message: err.Error(), Trace: inv.cfg.App.Tail()})
+		return inv.cfg.API.Fail(ctx, inv.ID, runtimeapi.Failure{Type: "Sluice.AppStart", Message: hint.Text(err), Trace: inv.cfg.App.Tail()})
 	}
 	inv.awaitEnd()
-	inv.log.Error("the app did not answer", "path", inv.req.Path, "error", err)
+	inv.log.Error("the app did not answer", "path", inv.req.Path, "error", hint.Text(err))
 	return inv.answer(ctx, http.StatusBadGateway, "The application ended while it worked on this request.")
 }
 

@@ -25,7 +25,9 @@ type Settings struct {
 	AppPort int
 	AppDir  string
 
+	// ReadyPath is empty where an open port is enough.
 	ReadyPath     string
+	ReadyStatus   Statuses
 	ReadyAttempts int
 	ReadyInterval time.Duration
 	// ReadyLog is nil where the app's output does not matter.

@@ -29,8 +29,10 @@ var table = []variable{
 		func(s *Settings, v string) error { return number(&s.AppPort, v, 0, 65535) }},
 	{Setting{"SLUICE_APP_DIR", "", "working directory of the app; empty keeps the image's"},
 		func(s *Settings, v string) error { s.AppDir = v; return nil }},
-	{Setting{"SLUICE_READY_PATH", "/health", "the app is ready when a GET of this path gives 2xx or 3xx"},
-		func(s *Settings, v string) error { return path(&s.ReadyPath, v) }},
+	{Setting{"SLUICE_READY_PATH", "/health", "the app is ready when a GET of this path answers with a status of SLUICE_READY_STATUS; `tcp` is ready once the port is open"},
+		func(s *Settings, v string) error { return readyPath(&s.ReadyPath, v) }},
+	{Setting{"SLUICE_READY_STATUS", "200-399", "statuses of SLUICE_READY_PATH that mean ready: numbers and ranges, such as 200-399,404 for an app whose path answers 404 by design"},
+		func(s *Settings, v string) (err error) { s.ReadyStatus, err = ParseStatuses(v); return err }},
 	{Setting{"SLUICE_READY_ATTEMPTS", "60", "probes before the start counts as failed"},
 		func(s *Settings, v string) error { return number(&s.ReadyAttempts, v, 1, 1_000_000) }},
 	{Setting{"SLUICE_READY_INTERVAL", "500ms", "time between two probes; the port is watched in between, so that an app that opens late is seen at once"},
@@ -132,6 +134,21 @@ func oneOf(to *bool, v, no, yes string) error {
 func path(to *string, v string) error {
 	if !strings.HasPrefix(v, "/") {
 		return errors.New("want a path that begins with /")
+	}
+	*to = v
+	return nil
+}
+
+// ReadyTCP as the path of readiness waits for the port alone.
+const ReadyTCP = "tcp"
+
+func readyPath(to *string, v string) error {
+	if v == ReadyTCP {
+		*to = ""
+		return nil
+	}
+	if !strings.HasPrefix(v, "/") {
+		return errors.New("want a path that begins with /, or tcp for the port alone")
 	}
 	*to = v
 	return nil

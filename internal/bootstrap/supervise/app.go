@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,10 +30,13 @@ type Config struct {
 	Stdout, Stderr io.Writer
 
 	// Address is the host:port where the app listens.
-	Address   string
+	Address string
+	// ReadyPath is probed with a GET; if empty, the app is ready once its port is open.
 	ReadyPath string
-	Attempts  int
-	Interval  time.Duration
+	// ReadyStatus says which statuses of ReadyPath mean ready; nil accepts 2xx and 3xx.
+	ReadyStatus func(status int) bool
+	Attempts    int
+	Interval    time.Duration
 	// ReadyLog, if set, must also have matched a line of the output.
 	ReadyLog *regexp.Regexp
 
@@ -45,6 +49,7 @@ type Config struct {
 type App struct {
 	cfg  Config
 	tail *tail
+	seen atomic.Pointer[sighting] // by the latest probe
 
 	mu      sync.Mutex
 	state   *startup // of the process that runs now
@@ -83,7 +88,8 @@ func (a *App) Starts() int {
 	return a.started
 }
 
-// Ready waits until the present process is ready, has failed (an error that is ErrStart), or ctx ends.
+// Ready waits until the present process is ready, has failed (an error that is ErrStart), or ctx ends. The error then also
+// says what the latest probe saw.
 func (a *App) Ready(ctx context.Context) error {
 	state := a.current()
 	select {
@@ -95,7 +101,7 @@ func (a *App) Ready(ctx context.Context) error {
 	case <-state.done:
 		return state.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return a.unready(ctx.Err())
 	}
 }
 

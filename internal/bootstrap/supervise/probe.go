@@ -2,10 +2,13 @@ package supervise
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // The pause between two looks at the app's port, while nothing listens there, grows
@@ -26,18 +29,41 @@ func portPause(age time.Duration) time.Duration {
 func (a *App) probe(ctx context.Context, p *process, steps *steps) error {
 	client := probeClient(max(a.cfg.Interval, time.Second))
 	defer client.CloseIdleConnections()
-	var last error
+	a.seen.Store(nil)
 	for range a.cfg.Attempts {
 		next := time.Now().Add(a.cfg.Interval)
-		if last = a.attempt(ctx, client, p, next, steps); last == nil {
+		err := a.attempt(ctx, client, p, next, steps)
+		if err == nil {
 			steps.done("ready")
 			return nil
 		}
+		a.see(err)
 		if !sleep(ctx, time.Until(next)) {
 			return ctx.Err()
 		}
 	}
-	return fmt.Errorf("not ready after %d probes of %s every %v: %w", a.cfg.Attempts, a.cfg.ReadyPath, a.cfg.Interval, last)
+	return a.unready(fmt.Errorf("not ready after %d probes every %v", a.cfg.Attempts, a.cfg.Interval))
+}
+
+// sighting is what probes have seen of an app that is not ready, and since when they have seen the same.
+type sighting struct {
+	err   error
+	since time.Time
+}
+
+func (a *App) see(err error) {
+	if last := a.seen.Load(); last == nil || last.err.Error() != err.Error() {
+		a.seen.Store(&sighting{err, time.Now()})
+	}
+}
+
+// unready adds to err what the probes have seen last and for how long, if they have seen anything.
+func (a *App) unready(err error) error {
+	last := a.seen.Load()
+	if last == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w for %v", err, last.err, time.Since(last.since).Round(100*time.Millisecond))
 }
 
 // attempt is one probe, which ends at next.
@@ -46,8 +72,10 @@ func (a *App) attempt(ctx context.Context, client *http.Client, p *process, next
 		return fmt.Errorf("nothing listens at %s", a.cfg.Address)
 	}
 	steps.done("listen")
-	if err := a.ask(ctx, client); err != nil {
-		return err
+	if a.cfg.ReadyPath != "" {
+		if err := a.ask(ctx, client); err != nil {
+			return err
+		}
 	}
 	return waitLine(ctx, p.readyLine, next)
 }
@@ -99,10 +127,18 @@ func (a *App) ask(ctx context.Context, client *http.Client) error {
 		return err
 	}
 	resp.Body.Close()
-	if resp.StatusCode < 200 || resp.StatusCode > 399 {
-		return fmt.Errorf("GET %s answered %s", a.cfg.ReadyPath, resp.Status)
+	if !a.accepts(resp.StatusCode) {
+		return hint.With(fmt.Errorf("GET %s answered %s", a.cfg.ReadyPath, resp.Status),
+			"if an app that is ready answers so, set SLUICE_READY_STATUS to the statuses to accept, or SLUICE_READY_PATH=tcp to wait for the port alone")
 	}
 	return nil
+}
+
+func (a *App) accepts(status int) bool {
+	if a.cfg.ReadyStatus == nil {
+		return status >= 200 && status <= 399
+	}
+	return a.cfg.ReadyStatus(status)
 }
 
 func waitLine(ctx context.Context, logged <-chan struct{}, until time.Time) error {
@@ -117,7 +153,7 @@ func waitLine(ctx context.Context, logged <-chan struct{}, until time.Time) erro
 	case <-logged:
 		return nil
 	case <-timer.C:
-		return fmt.Errorf("the app answers, but no line of its output has matched the ready pattern")
+		return errors.New("the app answers, but no line of its output has matched the ready pattern")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
