@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aproorg/sluice/internal/emulate/mongo"
+	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/ui"
 )
 
@@ -22,7 +22,7 @@ type upFinding struct {
 }
 
 // findings sums up at the end what the DocumentDB guard has seen.
-func (v *upView) findings(all []mongo.Finding) {
+func (v *upView) findings(all []guard.Finding) {
 	if v.json != nil {
 		for _, f := range all {
 			v.emit(upEvent{Event: "finding", Finding: &upFinding{
@@ -48,7 +48,7 @@ func (v *upView) findings(all []mongo.Finding) {
 }
 
 // callers are a finding's; a list that is full may have left some out.
-func callers(f mongo.Finding) []string {
+func callers(f guard.Finding) []string {
 	var out []string
 	for _, c := range f.Callers {
 		out = append(out, strings.TrimSpace(c.What))

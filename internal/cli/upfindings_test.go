@@ -5,18 +5,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aproorg/sluice/internal/emulate/mongo"
+	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 )
 
 func TestFindingsAreSummedUp(t *testing.T) {
-	found := []mongo.Finding{{
-		Command: "aggregate", Database: "chat", Collection: "agents", Feature: "$facet", Effect: mongo.Refused, Why: "the stage is not supported",
-		Page: "https://docs.aws.amazon.com/x", Count: 3, Callers: []mongo.Caller{{What: "GET /api/agents"}, {What: "the app's start"}},
+	found := []guard.Finding{{
+		Command: "aggregate", Database: "chat", Collection: "agents", Feature: "$facet", Effect: guard.Refused, Why: "the stage is not supported",
+		Page: "https://docs.aws.amazon.com/x", Count: 3, Callers: []guard.Caller{{What: "GET /api/agents"}, {What: "the app's start"}},
 	}}
 	for _, c := range []struct {
 		name  string
 		json  bool
-		found []mongo.Finding
+		found []guard.Finding
 		want  []string
 	}{
 		{"people", false, found, []string{"in 1 case:", "refused   aggregate on agents: $facet, 3 times", "from GET /api/agents", "from the app's start", "the stage is not supported; https://docs.aws.amazon.com/x"}},

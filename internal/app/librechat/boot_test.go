@@ -28,6 +28,7 @@ import (
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/emulate/mongo"
+	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/emulate/redis"
 )
 
@@ -53,7 +54,7 @@ func chatOnce(t *testing.T, r librechat.Release) {
 		t.Errorf("list of prompts: %v", err)
 	}
 	for _, f := range w.mongo.Findings() {
-		if f.Effect == mongo.Refused {
+		if f.Effect == guard.Refused {
 			t.Errorf("DocumentDB would refuse: %v", f)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/aproorg/sluice/internal/emulate/mongo"
+	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 )
 
 // TestFindingsNameTheirCallers: one line for each caller, and no flood.
@@ -16,22 +17,22 @@ func TestFindingsNameTheirCallers(t *testing.T) {
 	const callers = 20
 	var mu sync.Mutex
 	var at int // what the client is about
-	var reported []mongo.Finding
+	var reported []guard.Finding
 	s := start(t, mongo.Config{
 		Strict: true,
-		Finding: func(f mongo.Finding) {
+		Finding: func(f guard.Finding) {
 			mu.Lock()
 			defer mu.Unlock()
 			reported = append(reported, f)
 		},
-		Caller: func(app string, remote net.Addr) func() mongo.Caller {
+		Caller: func(app string, remote net.Addr) func() guard.Caller {
 			if app != "env-7" || remote.(*net.TCPAddr).Port == 0 {
 				t.Errorf("asked about %q at %v", app, remote)
 			}
-			return func() mongo.Caller {
+			return func() guard.Caller {
 				mu.Lock()
 				defer mu.Unlock()
-				return mongo.Caller{What: fmt.Sprintf("GET /%d", at), Request: "r"}
+				return guard.Caller{What: fmt.Sprintf("GET /%d", at), Request: "r"}
 			}
 		},
 	})

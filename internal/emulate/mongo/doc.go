@@ -1,26 +1,20 @@
 // Package mongo serves the MongoDB wire protocol to a rehearsal in place of
 // Amazon DocumentDB. It is a proxy in front of either an embedded database
-// (FerretDB 1.24 on SQLite files) or a real server, and it watches every
-// command for what Amazon DocumentDB 5.0 refuses or treats otherwise.
+// (package embedded: FerretDB 1.24 on SQLite files) or a real server, and it
+// watches every command for what Amazon DocumentDB 5.0 refuses or treats otherwise
+// (package guard).
 //
 // It models:
-//   - the wire protocol's OP_MSG and OP_QUERY messages, one connection to the
-//     database for each connection of a client;
+//   - the wire protocol's OP_MSG and OP_QUERY messages (package wire), one
+//     connection to the database for each connection of a client;
 //   - DocumentDB's refusals, with [Config.Strict] as errors of the command and
-//     without it as a [Finding] only, with what the client was about where
-//     [Config.Caller] tells;
-//   - for the embedded database, what applications on Mongoose need and
-//     FerretDB lacks: the `fields` of findAndModify, options of indexes, updates
-//     with the positional operator $, and aggregations with $lookup, $filter and
-//     $arrayElemAt;
+//     without it as a [guard.Finding] only, with what the client was about where
+//     [Config.Caller] knows;
 //   - a restart of the server on the same address, and clients' connections,
 //     counted by the appName of their URI.
 //
 // It refuses compressed messages (the handshake never offers compression) and
-// commands that neither the database nor the shim knows.
-//
-// The guard reads commands, not the types of the values that are stored: a
-// DBRef or a piece of JavaScript passes it.
+// commands that neither the database nor package embedded knows.
 //
 // It cannot know: DocumentDB's speed, its query plans and their use of
 // indexes, the order of results without a sort, and failovers. The embedded

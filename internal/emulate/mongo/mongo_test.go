@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/aproorg/sluice/internal/emulate/mongo"
+	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 )
 
 func start(t *testing.T, cfg mongo.Config) *mongo.Server {
@@ -164,8 +165,8 @@ func TestGuard(t *testing.T) {
 	if _, _, err := net.SplitHostPort(got[0].Remote); err != nil {
 		t.Errorf("finding names no connection: %v", err)
 	}
-	want := mongo.Finding{Client: "env-7", Remote: got[0].Remote, Database: "chat", Collection: "messages", Command: "aggregate",
-		Feature: "$facet", Path: "pipeline[1].$facet", Effect: mongo.Refused, Count: 2,
+	want := guard.Finding{Client: "env-7", Remote: got[0].Remote, Database: "chat", Collection: "messages", Command: "aggregate",
+		Feature: "$facet", Path: "pipeline[1].$facet", Effect: guard.Refused, Count: 2,
 		Why: got[0].Why, Page: got[0].Page}
 	if diff := cmp.Diff(want, got[0]); diff != "" {
 		t.Error(diff)
@@ -173,8 +174,8 @@ func TestGuard(t *testing.T) {
 }
 
 func TestGuardReportsWithoutRefusing(t *testing.T) {
-	reported := make(chan mongo.Finding, 10)
-	s := start(t, mongo.Config{Finding: func(f mongo.Finding) { reported <- f }})
+	reported := make(chan guard.Finding, 10)
+	s := start(t, mongo.Config{Finding: func(f guard.Finding) { reported <- f }})
 	c := connect(t, s, "app").Collection("files")
 	if _, err := c.Indexes().CreateOne(t.Context(), driver.IndexModel{Keys: bson.D{{Key: "a", Value: 1}}, Options: options.Index().SetHidden(true)}); err != nil {
 		t.Fatal(err)

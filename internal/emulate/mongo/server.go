@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/aproorg/sluice/internal/emulate/mongo/embedded"
+	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/tempdir"
 )
 
@@ -30,17 +32,17 @@ type Config struct {
 	Strict bool
 	// Finding, if not nil, is called for each new finding and for each new
 	// caller of one, who is its last, from the goroutine of the connection.
-	Finding func(Finding)
+	Finding func(guard.Finding)
 	// Wrote, if not nil, is called after each write, failed ones too, and before
 	// its client hears of it. Calls come from the goroutines of connections.
 	Wrote func(Write)
 	// Caller, if not nil, is asked with a client's app name and address, at the
 	// first finding of a connection, for a function that tells at each finding
 	// what the client is about. Commands of the connection wait for both.
-	Caller func(app string, remote net.Addr) func() Caller
-	// Met, if not nil, is called when a connection has said hello, with its client's
-	// app name and address, from the goroutine of the connection.
-	Met func(app string, remote net.Addr)
+	Caller func(app string, remote net.Addr) func() guard.Caller
+	// Connected, if not nil, is called when a connection has said hello, with its
+	// client's app name and address, from the goroutine of the connection.
+	Connected func(app string, remote net.Addr)
 	// Logger receives the server's own news; nil discards them.
 	Logger *slog.Logger
 }
@@ -54,13 +56,13 @@ type Server struct {
 	dir     string
 	ownsDir bool
 	remote  *remote // nil for the embedded database
-	guard   *guard
+	guard   *guard.Guard
 	clients clientTable
 
 	mu       sync.Mutex // guards what follows, and serves as the lock of Restart
 	listener net.Listener
 	sessions map[*session]struct{}
-	embedded *embedded
+	database *embedded.Database // nil in front of a real server
 	closed   bool
 	running  sync.WaitGroup
 }
@@ -68,7 +70,7 @@ type Server struct {
 // Start opens the database and serves it until Close. ctx bounds the start
 // only.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, log: cfg.Logger, addr: cfg.Addr, guard: newGuard(cfg.Finding)}
+	s := &Server{cfg: cfg, log: cfg.Logger, addr: cfg.Addr, guard: guard.New(cfg.Finding)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -113,11 +115,11 @@ func (s *Server) prepare() (err error) {
 // open starts the database and the listener. The caller holds mu.
 func (s *Server) open(ctx context.Context) error {
 	if s.remote == nil {
-		db, err := openEmbedded(s.dir)
+		db, err := embedded.Open(s.dir)
 		if err != nil {
 			return err
 		}
-		s.embedded = db
+		s.database = db
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.addr)
 	if err != nil {
@@ -150,12 +152,12 @@ func (s *Server) halt() error {
 }
 
 func (s *Server) closeDatabase() error {
-	if s.embedded == nil {
+	if s.database == nil {
 		return nil
 	}
-	db := s.embedded
-	s.embedded = nil
-	return db.close()
+	db := s.database
+	s.database = nil
+	return db.Close()
 }
 
 // Close ends all connections and the embedded database, and waits for them.
@@ -207,7 +209,7 @@ func (s *Server) URI(database, app string) string {
 }
 
 // Findings returns what the guard has seen so far, in order of first sight.
-func (s *Server) Findings() []Finding { return s.guard.all() }
+func (s *Server) Findings() []guard.Finding { return s.guard.All() }
 
 // Clients returns the connections of each app name, sorted by name.
 func (s *Server) Clients() []Client { return s.clients.all() }
@@ -228,13 +230,13 @@ func (s *Server) accept(l net.Listener) {
 		c := &session{server: s, client: conn}
 		s.sessions[c] = struct{}{}
 		s.running.Add(1)
-		db := s.embedded
+		db := s.database
 		s.mu.Unlock()
 		go s.serve(c, db)
 	}
 }
 
-func (s *Server) serve(c *session, db *embedded) {
+func (s *Server) serve(c *session, db *embedded.Database) {
 	defer s.running.Done()
 	err := c.run(db)
 	if err != nil {

@@ -9,16 +9,20 @@ import (
 	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/aproorg/sluice/internal/emulate/mongo/embedded"
+	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
+	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
 // session is one client's connection and its twin to the database.
 type session struct {
 	server   *Server
 	client   net.Conn
-	db       *embedded // nil in front of a real server
+	db       *embedded.Database // nil in front of a real server
 	upstream net.Conn
 
-	caller func() Caller // once a finding has asked for it; owned by requests
+	caller func() guard.Caller // once a finding has asked for it; owned by requests
 
 	writing sync.Mutex // orders writes to client
 
@@ -30,7 +34,7 @@ type session struct {
 }
 
 // run serves the connection until either side ends it.
-func (c *session) run(db *embedded) error {
+func (c *session) run(db *embedded.Database) error {
 	defer c.close()
 	up, err := c.dial(db)
 	if err != nil {
@@ -58,9 +62,9 @@ func (c *session) run(db *embedded) error {
 	return errors.Join(ignoreClosed(err), ignoreClosed(<-back))
 }
 
-func (c *session) dial(db *embedded) (net.Conn, error) {
+func (c *session) dial(db *embedded.Database) (net.Conn, error) {
 	if db != nil {
-		conn, err := db.dial(context.Background())
+		conn, err := db.Dial(context.Background())
 		if err != nil {
 			return nil, fmt.Errorf("connect to the embedded database: %w", err)
 		}
@@ -94,7 +98,7 @@ func (c *session) clientName() string {
 // requests reads what the client sends.
 func (c *session) requests() error {
 	for {
-		m, err := readMessage(c.client)
+		m, err := wire.Read(c.client)
 		if err != nil {
 			return err
 		}
@@ -105,29 +109,43 @@ func (c *session) requests() error {
 }
 
 // request passes one message on, or answers it here.
-func (c *session) request(m message) error {
-	switch m.opcode {
-	case opQuery:
+func (c *session) request(m wire.Message) error {
+	switch m.Opcode {
+	case wire.OpQuery:
 		return c.handshake(m)
-	case opMsg:
+	case wire.OpMsg:
 		return c.command(m)
 	}
-	return fmt.Errorf("client sent opcode %d, which is not spoken here", m.opcode)
+	return fmt.Errorf("client sent opcode %d, which is not spoken here", m.Opcode)
 }
 
 // handshake passes a legacy hello on.
-func (c *session) handshake(m message) error {
-	doc, err := parseQuery(m.body)
+func (c *session) handshake(m wire.Message) error {
+	doc, err := wire.ParseQuery(m.Body)
 	if err != nil {
 		return fmt.Errorf("read OP_QUERY: %w", err)
 	}
 	c.meet(doc)
-	edited, err := without(doc, "compression")
+	edited, err := uncompressed(doc)
 	if err != nil {
 		return err
 	}
-	m.body = withQuery(m.body, edited)
-	return m.write(c.upstream)
+	m.Body = wire.WithQuery(m.Body, edited)
+	return m.Write(c.upstream)
+}
+
+// uncompressed is a hello that offers no compression, which is not spoken here.
+func uncompressed(hello bson.Raw) (bson.Raw, error) {
+	if _, err := hello.LookupErr("compression"); err != nil {
+		return hello, nil // offers none
+	}
+	var kept bson.D
+	for _, e := range wire.Elements(hello) {
+		if e.Key() != "compression" {
+			kept = append(kept, bson.E{Key: e.Key(), Value: e.Value()})
+		}
+	}
+	return bson.Marshal(kept)
 }
 
 // meet learns the client's name from its hello.
@@ -150,42 +168,42 @@ func (c *session) meet(hello bson.Raw) {
 	c.mu.Unlock()
 	if !known {
 		c.server.clients.joined(name)
-		if met := c.server.cfg.Met; met != nil {
-			met(name, c.client.RemoteAddr())
+		if connected := c.server.cfg.Connected; connected != nil {
+			connected(name, c.client.RemoteAddr())
 		}
 	}
 }
 
-func (c *session) command(m message) error {
-	p, err := parsePayload(m.body)
+func (c *session) command(m wire.Message) error {
+	p, err := wire.ParsePayload(m.Body)
 	if err != nil {
 		return fmt.Errorf("read OP_MSG: %w", err)
 	}
-	cmd := newCommand(p)
-	switch cmd.name {
+	cmd := wire.NewCommand(p)
+	switch cmd.Name {
 	case "hello", "isMaster", "ismaster":
-		c.meet(p.doc)
-		if p.doc, err = without(p.doc, "compression"); err != nil {
+		c.meet(p.Doc)
+		if p.Doc, err = uncompressed(p.Doc); err != nil {
 			return err
 		}
-		m.body = p.encode()
-		return m.write(c.upstream)
+		m.Body = p.Encode()
+		return m.Write(c.upstream)
 	}
 	c.await(m, cmd)
-	refused := c.server.guard.check(c.clientName(), c.client.RemoteAddr().String(), cmd, c.about)
+	refused := c.server.guard.Check(c.clientName(), c.client.RemoteAddr().String(), cmd, c.about)
 	if refused != nil && c.server.cfg.Strict {
-		return c.answer(m, p, refusal(*refused))
+		return c.answer(m, p, refused.Reply())
 	}
 	if c.db == nil {
-		return m.write(c.upstream)
+		return m.Write(c.upstream)
 	}
 	return c.adapt(m, p, cmd)
 }
 
 // about tells what the client does now.
-func (c *session) about() Caller {
+func (c *session) about() guard.Caller {
 	if c.server.cfg.Caller == nil {
-		return Caller{}
+		return guard.Caller{}
 	}
 	if c.caller == nil {
 		c.caller = c.server.cfg.Caller(c.clientName(), c.client.RemoteAddr())
@@ -194,39 +212,36 @@ func (c *session) about() Caller {
 }
 
 // adapt passes a command on in the form that FerretDB knows.
-func (c *session) adapt(m message, p payload, cmd command) error {
-	a, err := c.db.adapt(cmd)
-	if err != nil {
-		return c.answer(m, p, failure(err))
+func (c *session) adapt(m wire.Message, p wire.Payload, cmd wire.Command) error {
+	a := c.db.Adapt(cmd)
+	if a.Reply != nil {
+		return c.answer(m, p, a.Reply)
 	}
-	if a.reply != nil {
-		return c.answer(m, p, a.reply)
-	}
-	if a.edit != nil {
+	if a.Edit != nil {
 		c.mu.Lock()
-		c.pending[m.requestID] = a.edit
+		c.pending[m.RequestID] = a.Edit
 		c.mu.Unlock()
 	}
-	if a.doc != nil {
-		p.doc, p.sequences = a.doc, a.sequences
-		m.body = p.encode()
+	if a.Doc != nil {
+		p.Doc, p.Sequences = a.Doc, a.Sequences
+		m.Body = p.Encode()
 	}
-	return m.write(c.upstream)
+	return m.Write(c.upstream)
 }
 
 // answer replies in the database's place.
-func (c *session) answer(m message, p payload, doc bson.Raw) error {
-	if p.flags&flagMoreToCome != 0 {
+func (c *session) answer(m wire.Message, p wire.Payload, doc bson.Raw) error {
+	if p.MoreToCome() {
 		return nil // the client does not want to know
 	}
-	out := message{responseTo: m.requestID, opcode: opMsg, body: payload{doc: doc}.encode()}
+	out := wire.Message{ResponseTo: m.RequestID, Opcode: wire.OpMsg, Body: wire.Payload{Doc: doc}.Encode()}
 	return c.deliver(out)
 }
 
 // replies passes on what the database sends.
 func (c *session) replies() error {
 	for {
-		m, err := readMessage(c.upstream)
+		m, err := wire.Read(c.upstream)
 		if err != nil {
 			return err
 		}
@@ -239,30 +254,30 @@ func (c *session) replies() error {
 	}
 }
 
-func (c *session) deliver(m message) error {
+func (c *session) deliver(m wire.Message) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	c.answers(m.responseTo)
-	return m.write(c.client)
+	c.answers(m.ResponseTo)
+	return m.Write(c.client)
 }
 
 // edited applies the edit that the request asked for.
-func (c *session) edited(m message) (message, error) {
+func (c *session) edited(m wire.Message) (wire.Message, error) {
 	c.mu.Lock()
-	edit := c.pending[m.responseTo]
-	delete(c.pending, m.responseTo)
+	edit := c.pending[m.ResponseTo]
+	delete(c.pending, m.ResponseTo)
 	c.mu.Unlock()
-	if edit == nil || m.opcode != opMsg {
+	if edit == nil || m.Opcode != wire.OpMsg {
 		return m, nil
 	}
-	p, err := parsePayload(m.body)
+	p, err := wire.ParsePayload(m.Body)
 	if err != nil {
 		return m, fmt.Errorf("read answer: %w", err)
 	}
-	if p.doc, err = edit(p.doc); err != nil {
+	if p.Doc, err = edit(p.Doc); err != nil {
 		return m, err
 	}
-	m.body = p.encode()
+	m.Body = p.Encode()
 	return m, nil
 }
 

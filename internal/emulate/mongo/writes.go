@@ -1,6 +1,10 @@
 package mongo
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
+)
 
 // Write is a command that changes documents, when it is done and its client is
 // about to hear of it.
@@ -13,8 +17,8 @@ type Write struct {
 var writeCommands = []string{"insert", "update", "delete", "findAndModify", "findandmodify"}
 
 // await remembers a write until it is answered.
-func (c *session) await(m message, cmd command) {
-	if c.server.cfg.Wrote == nil || !slices.Contains(writeCommands, cmd.name) {
+func (c *session) await(m wire.Message, cmd wire.Command) {
+	if c.server.cfg.Wrote == nil || !slices.Contains(writeCommands, cmd.Name) {
 		return
 	}
 	c.mu.Lock()
@@ -22,10 +26,10 @@ func (c *session) await(m message, cmd command) {
 	if c.writes == nil {
 		c.writes = map[int32]Write{}
 	}
-	c.writes[m.requestID] = Write{App: c.app, Collection: cmd.collection, Command: m.body}
+	c.writes[m.RequestID] = Write{App: c.app, Collection: cmd.Collection, Command: m.Body}
 }
 
-// answers tells of the write that a message answers, if it does.
+// answers reports the write that a message answers, if it answers one.
 func (c *session) answers(request int32) {
 	c.mu.Lock()
 	w, ok := c.writes[request]

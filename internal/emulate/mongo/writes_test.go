@@ -10,13 +10,13 @@ import (
 	"github.com/aproorg/sluice/internal/emulate/mongo"
 )
 
-func TestWritesAreTold(t *testing.T) {
+func TestWritesAreReported(t *testing.T) {
 	var mu sync.Mutex
-	var told []mongo.Write
+	var writes []mongo.Write
 	s := start(t, mongo.Config{Wrote: func(w mongo.Write) {
 		mu.Lock()
 		defer mu.Unlock()
-		told = append(told, w)
+		writes = append(writes, w)
 	}})
 	c := connect(t, s, "env-1").Collection("messages")
 	insert(t, c, bson.D{{Key: "_id", Value: 1}, {Key: "text", Value: "heron"}})
@@ -25,11 +25,11 @@ func TestWritesAreTold(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if len(told) != 2 {
-		t.Fatalf("told of %d writes, want 2", len(told))
+	if len(writes) != 2 {
+		t.Fatalf("%d writes, want 2", len(writes))
 	}
 	for i, text := range []string{"heron", "stork"} {
-		if w := told[i]; w.App != "env-1" || w.Collection != "messages" || !bytes.Contains(w.Command, []byte(text)) {
+		if w := writes[i]; w.App != "env-1" || w.Collection != "messages" || !bytes.Contains(w.Command, []byte(text)) {
 			t.Errorf("write %d is of %s in %s, and has %q: %v", i, w.App, w.Collection, text, bytes.Contains(w.Command, []byte(text)))
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/emulate/mongo"
+	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/emulate/redis"
 	"github.com/aproorg/sluice/internal/emulate/s3"
 	"github.com/aproorg/sluice/internal/emulate/ssm"
@@ -44,14 +45,14 @@ type Config struct {
 	Strict bool
 	// Caller tells what a client of the database is about; see mongo.Config. It may
 	// be nil.
-	Caller func(app string, remote net.Addr) func() mongo.Caller
-	// Met, if not nil, is told of each connection to the database; see mongo.Config.
-	Met func(app string, remote net.Addr)
+	Caller func(app string, remote net.Addr) func() guard.Caller
+	// Connected, if not nil, is called for each connection to the database; see mongo.Config.
+	Connected func(app string, remote net.Addr)
 	// Model is the stub's pace.
 	Model llm.Config
 	// Secure returns the secrets in SSM by name, once the other stores are up.
 	Secure func(*Stores) map[string]string
-	// Wrote, if not nil, is told of each write to the database.
+	// Wrote, if not nil, is called after each write to the database.
 	Wrote func(mongo.Write)
 
 	Record timeline.Record
@@ -104,7 +105,7 @@ func (s *Stores) RedisURI() string { return s.redisURI }
 func (s *Stores) startMongo(ctx context.Context, cfg Config) (err error) {
 	s.Mongo, err = mongo.Start(ctx, mongo.Config{
 		Dir: filepath.Join(cfg.Dir, "mongo"), Upstream: cfg.Mongo, Strict: cfg.Strict, Logger: cfg.Log, Wrote: cfg.Wrote,
-		Caller: cfg.Caller, Met: cfg.Met, Finding: func(f mongo.Finding) { cfg.Record.Emit(finding(f)) },
+		Caller: cfg.Caller, Connected: cfg.Connected, Finding: func(f guard.Finding) { cfg.Record.Emit(finding(f)) },
 	})
 	if err != nil {
 		return fmt.Errorf("start the database: %w", err)
@@ -114,7 +115,7 @@ func (s *Stores) startMongo(ctx context.Context, cfg Config) (err error) {
 }
 
 // finding is a line of the timeline, with the newest caller.
-func finding(f mongo.Finding) timeline.Event {
+func finding(f guard.Finding) timeline.Event {
 	e := timeline.Event{Kind: timeline.Store, Note: "DocumentDB: " + f.String()}
 	if n := len(f.Callers); n > 0 {
 		e.Environment, e.Request = f.Callers[n-1].Environment, f.Callers[n-1].Request

@@ -4,7 +4,7 @@ import (
 	"net"
 	"regexp"
 
-	"github.com/aproorg/sluice/internal/emulate/mongo"
+	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -24,33 +24,33 @@ func (c *Chat) started(w *rehearse.World) {
 // that it is the right one also where the driver's pool lends the connection to
 // work that an earlier request has left behind. It is told as "unknown" where the
 // machine does not say whose a connection is.
-func (c *Chat) caller(app string, remote net.Addr) func() mongo.Caller {
+func (c *Chat) caller(app string, remote net.Addr) func() guard.Caller {
 	if app == firstBootName {
-		return only(mongo.Caller{What: "the first boot, outside of the path"})
+		return only(guard.Caller{What: "the first boot, outside of the path"})
 	}
 	c.mu.Lock()
 	world := c.world
 	c.mu.Unlock()
 	address, ok := remote.(*net.TCPAddr)
 	if world == nil || !ok {
-		return only(mongo.Caller{})
+		return only(guard.Caller{})
 	}
 	environment, err := world.Lambda.Owner(address.AddrPort())
 	if err != nil {
-		return only(mongo.Caller{What: "unknown (" + err.Error() + ")"})
+		return only(guard.Caller{What: "unknown (" + err.Error() + ")"})
 	}
 	if environment == "" {
-		return only(mongo.Caller{What: "a client outside of the path"})
+		return only(guard.Caller{What: "a client outside of the path"})
 	}
-	return func() mongo.Caller { return at(world, environment) }
+	return func() guard.Caller { return at(world, environment) }
 }
 
-func only(who mongo.Caller) func() mongo.Caller { return func() mongo.Caller { return who } }
+func only(who guard.Caller) func() guard.Caller { return func() guard.Caller { return who } }
 
 // at is what an environment does now.
-func at(world *rehearse.World, environment string) mongo.Caller {
+func at(world *rehearse.World, environment string) guard.Caller {
 	work, _ := world.Lambda.Work(environment)
-	who := mongo.Caller{Environment: environment, Request: work.Request}
+	who := guard.Caller{Environment: environment, Request: work.Request}
 	switch {
 	case work.State == timeline.Init:
 		who.What = "the app's start"

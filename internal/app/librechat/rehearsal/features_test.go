@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/app/librechat"
-	"github.com/aproorg/sluice/internal/emulate/mongo"
+	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
 )
@@ -177,7 +177,7 @@ func (w *world) judgeFindings(t *testing.T) {
 		if len(callers) == 0 {
 			t.Errorf("nobody is named to have sent %s", f)
 		}
-		if f.Effect == mongo.Refused && !slices.Contains(knownRefusals, f.Command+" "+f.Collection+" "+f.Feature) {
+		if f.Effect == guard.Refused && !slices.Contains(knownRefusals, f.Command+" "+f.Collection+" "+f.Feature) {
 			t.Errorf("DocumentDB refuses what LibreChat needs, and docs/librechat.md does not tell of it: %s", f)
 		}
 	}

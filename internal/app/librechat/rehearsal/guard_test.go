@@ -16,7 +16,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
-	"github.com/aproorg/sluice/internal/emulate/mongo"
+	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
 	"github.com/aproorg/sluice/internal/timeline"
@@ -110,7 +110,7 @@ func TestStrictRefuses(t *testing.T) {
 	w.rest(t, func() {})
 
 	found := w.chat.Stores().Mongo.Findings()
-	if len(found) != 1 || found[0].Feature != "$facet" || found[0].Collection != "messages" || found[0].Effect != mongo.Refused {
+	if len(found) != 1 || found[0].Feature != "$facet" || found[0].Collection != "messages" || found[0].Effect != guard.Refused {
 		t.Fatalf("findings are %v, want one of $facet on messages", found)
 	}
 	var callers []string

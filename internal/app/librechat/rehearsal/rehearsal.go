@@ -142,7 +142,7 @@ func (c *Chat) App(ctx context.Context, viewerURL string) (rehearse.App, error) 
 // into Parameter Store, as a deployment has them.
 func (c *Chat) withSecrets(secrets map[string]string) stores.Config {
 	cfg := c.cfg.Stores
-	cfg.Caller, cfg.Met = c.caller, c.required.met
+	cfg.Caller, cfg.Connected = c.caller, c.required.met
 	cfg.Secure = func(s *stores.Stores) map[string]string {
 		secrets["MONGO_URI"] = s.Mongo.URI(database, "LibreChat")
 		secrets["REDIS_URI"] = s.RedisURI()

@@ -1,4 +1,8 @@
-package mongo
+// Package wire reads and writes the frames of the MongoDB wire protocol, and the
+// commands and refusals inside them. It leaves out compressed messages, checksums
+// (dropped, not verified) and the opcodes that MongoDB 5.1 removed, but for the
+// OP_QUERY by which drivers say hello.
+package wire
 
 import (
 	"encoding/binary"
@@ -12,10 +16,8 @@ import (
 // Opcodes of the MongoDB wire protocol
 // (https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/).
 const (
-	opReply      = 1
-	opQuery      = 2004
-	opCompressed = 2012
-	opMsg        = 2013
+	OpQuery = 2004 // a legacy command: the first hello of some drivers
+	OpMsg   = 2013 // every other command and its reply
 )
 
 const (
@@ -29,34 +31,34 @@ const (
 
 var errShort = errors.New("message ends too early")
 
-// message is one frame of the protocol. body excludes the header.
-type message struct {
-	requestID  int32
-	responseTo int32
-	opcode     int32
-	body       []byte
+// Message is one frame of the protocol. Body excludes the header.
+type Message struct {
+	RequestID  int32
+	ResponseTo int32
+	Opcode     int32
+	Body       []byte
 }
 
-// readMessage reads one whole frame. It returns io.EOF only between frames.
-func readMessage(r io.Reader) (message, error) {
+// Read reads one whole frame. It returns io.EOF only between frames.
+func Read(r io.Reader) (Message, error) {
 	var head [headerLen]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return message{}, err
+		return Message{}, err
 	}
 	length := int32(binary.LittleEndian.Uint32(head[0:]))
 	if length < headerLen || length > maxMessage {
-		return message{}, fmt.Errorf("message of %d bytes is outside %d to %d", length, headerLen, maxMessage)
+		return Message{}, fmt.Errorf("message of %d bytes is outside %d to %d", length, headerLen, maxMessage)
 	}
-	m := message{
-		requestID:  int32(binary.LittleEndian.Uint32(head[4:])),
-		responseTo: int32(binary.LittleEndian.Uint32(head[8:])),
-		opcode:     int32(binary.LittleEndian.Uint32(head[12:])),
+	m := Message{
+		RequestID:  int32(binary.LittleEndian.Uint32(head[4:])),
+		ResponseTo: int32(binary.LittleEndian.Uint32(head[8:])),
+		Opcode:     int32(binary.LittleEndian.Uint32(head[12:])),
 	}
 	body, err := readBody(r, int64(length-headerLen))
 	if err != nil {
-		return message{}, fmt.Errorf("read message body: %w", err)
+		return Message{}, fmt.Errorf("read message body: %w", err)
 	}
-	m.body = body
+	m.Body = body
 	return m, nil
 }
 
@@ -75,69 +77,73 @@ func readBody(r io.Reader, n int64) ([]byte, error) {
 	return b, err
 }
 
-// write sends the frame in one Write.
-func (m message) write(w io.Writer) error {
-	b := make([]byte, headerLen, headerLen+len(m.body))
-	binary.LittleEndian.PutUint32(b[0:], uint32(headerLen+len(m.body)))
-	binary.LittleEndian.PutUint32(b[4:], uint32(m.requestID))
-	binary.LittleEndian.PutUint32(b[8:], uint32(m.responseTo))
-	binary.LittleEndian.PutUint32(b[12:], uint32(m.opcode))
-	_, err := w.Write(append(b, m.body...))
+// Write sends the frame in one Write.
+func (m Message) Write(w io.Writer) error {
+	b := make([]byte, headerLen, headerLen+len(m.Body))
+	binary.LittleEndian.PutUint32(b[0:], uint32(headerLen+len(m.Body)))
+	binary.LittleEndian.PutUint32(b[4:], uint32(m.RequestID))
+	binary.LittleEndian.PutUint32(b[8:], uint32(m.ResponseTo))
+	binary.LittleEndian.PutUint32(b[12:], uint32(m.Opcode))
+	_, err := w.Write(append(b, m.Body...))
 	return err
 }
 
-// payload is the body of an OP_MSG: one document and any number of document
+// Payload is the body of an OP_MSG: one document and any number of document
 // sequences, which stand for array fields of that document.
-type payload struct {
-	flags     uint32
-	doc       bson.Raw
-	sequences []sequence
+type Payload struct {
+	Flags     uint32
+	Doc       bson.Raw
+	Sequences []Sequence
 }
 
-type sequence struct {
-	name string
-	docs []bson.Raw
+// Sequence stands for the array field Name of the document beside it.
+type Sequence struct {
+	Name string
+	Docs []bson.Raw
 }
 
-// parsePayload reads the body of an OP_MSG. Documents alias body and are
+// MoreToCome reports whether the sender of p wants no reply.
+func (p Payload) MoreToCome() bool { return p.Flags&flagMoreToCome != 0 }
+
+// ParsePayload reads the body of an OP_MSG. Documents alias body and are
 // checked to be well formed. A checksum is dropped, not verified, as mongod
 // does over TLS.
-func parsePayload(body []byte) (payload, error) {
-	var p payload
+func ParsePayload(body []byte) (Payload, error) {
+	var p Payload
 	if len(body) < 4 {
 		return p, errShort
 	}
-	p.flags = binary.LittleEndian.Uint32(body)
+	p.Flags = binary.LittleEndian.Uint32(body)
 	rest := body[4:]
-	if p.flags&flagChecksum != 0 {
+	if p.Flags&flagChecksum != 0 {
 		if len(rest) < 4 {
 			return p, errShort
 		}
 		rest = rest[:len(rest)-4]
-		p.flags &^= flagChecksum
+		p.Flags &^= flagChecksum
 	}
 	for len(rest) > 0 {
 		var err error
 		if rest, err = p.section(rest); err != nil {
-			return payload{}, err
+			return Payload{}, err
 		}
 	}
-	if p.doc == nil {
-		return payload{}, errors.New("OP_MSG has no body document")
+	if p.Doc == nil {
+		return Payload{}, errors.New("OP_MSG has no body document")
 	}
 	return p, nil
 }
 
 // section reads one section off the front of b and returns the rest.
-func (p *payload) section(b []byte) ([]byte, error) {
+func (p *Payload) section(b []byte) ([]byte, error) {
 	kind, b := b[0], b[1:]
 	switch kind {
 	case 0:
-		if p.doc != nil {
+		if p.Doc != nil {
 			return nil, errors.New("OP_MSG has two body documents")
 		}
 		doc, rest, err := takeDocument(b)
-		p.doc = doc
+		p.Doc = doc
 		return rest, err
 	case 1:
 		return p.sequence(b)
@@ -145,7 +151,7 @@ func (p *payload) section(b []byte) ([]byte, error) {
 	return nil, fmt.Errorf("OP_MSG has a section of unknown kind %d", kind)
 }
 
-func (p *payload) sequence(b []byte) ([]byte, error) {
+func (p *Payload) sequence(b []byte) ([]byte, error) {
 	if len(b) < 4 {
 		return nil, errShort
 	}
@@ -158,15 +164,15 @@ func (p *payload) sequence(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := sequence{name: name}
+	s := Sequence{Name: name}
 	for len(in) > 0 {
 		var doc bson.Raw
 		if doc, in, err = takeDocument(in); err != nil {
 			return nil, err
 		}
-		s.docs = append(s.docs, doc)
+		s.Docs = append(s.Docs, doc)
 	}
-	p.sequences = append(p.sequences, s)
+	p.Sequences = append(p.Sequences, s)
 	return rest, nil
 }
 
@@ -194,29 +200,29 @@ func takeCString(b []byte) (string, []byte, error) {
 	return "", nil, errShort
 }
 
-// encode is the inverse of parsePayload.
-func (p payload) encode() []byte {
-	b := binary.LittleEndian.AppendUint32(nil, p.flags)
+// Encode is the inverse of ParsePayload.
+func (p Payload) Encode() []byte {
+	b := binary.LittleEndian.AppendUint32(nil, p.Flags)
 	b = append(b, 0)
-	b = append(b, p.doc...)
-	for _, s := range p.sequences {
-		size := 4 + len(s.name) + 1
-		for _, d := range s.docs {
+	b = append(b, p.Doc...)
+	for _, s := range p.Sequences {
+		size := 4 + len(s.Name) + 1
+		for _, d := range s.Docs {
 			size += len(d)
 		}
 		b = append(b, 1)
 		b = binary.LittleEndian.AppendUint32(b, uint32(size))
-		b = append(append(b, s.name...), 0)
-		for _, d := range s.docs {
+		b = append(append(b, s.Name...), 0)
+		for _, d := range s.Docs {
 			b = append(b, d...)
 		}
 	}
 	return b
 }
 
-// parseQuery reads the command document of a legacy OP_QUERY, which drivers
+// ParseQuery reads the command document of a legacy OP_QUERY, which drivers
 // use for the first hello of a connection only.
-func parseQuery(body []byte) (bson.Raw, error) {
+func ParseQuery(body []byte) (bson.Raw, error) {
 	if len(body) < 4 {
 		return nil, errShort
 	}
@@ -231,9 +237,9 @@ func parseQuery(body []byte) (bson.Raw, error) {
 	return doc, err
 }
 
-// withQuery returns body, an OP_QUERY that parseQuery accepts, with another
+// WithQuery returns body, an OP_QUERY that ParseQuery accepts, with another
 // command document.
-func withQuery(body []byte, doc bson.Raw) []byte {
+func WithQuery(body []byte, doc bson.Raw) []byte {
 	_, rest, _ := takeCString(body[4:])
 	start := len(body) - len(rest) + 8
 	return append(append([]byte(nil), body[:start]...), doc...)

@@ -1,10 +1,12 @@
-package mongo
+package guard
 
 import (
 	"fmt"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
 const (
@@ -18,39 +20,39 @@ type inspection struct {
 }
 
 // inspect lists what DocumentDB 5.0 would not do as MongoDB does.
-func inspect(cmd command) []Finding {
+func inspect(cmd wire.Command) []Finding {
 	in := &inspection{}
 	in.name(cmd)
 	in.options(cmd)
-	switch cmd.name {
+	switch cmd.Name {
 	case "aggregate":
-		in.pipeline("pipeline", documents(cmd.doc.Lookup("pipeline")))
+		in.pipeline("pipeline", wire.Documents(cmd.Doc.Lookup("pipeline")))
 	case "find":
 		in.find(cmd)
 	case "count", "distinct":
-		in.queryAt("query", cmd.doc.Lookup("query"))
+		in.queryAt("query", cmd.Doc.Lookup("query"))
 	case "findAndModify", "findandmodify":
-		in.queryAt("query", cmd.doc.Lookup("query"))
-		in.update("update", cmd.doc.Lookup("update"))
+		in.queryAt("query", cmd.Doc.Lookup("query"))
+		in.update("update", cmd.Doc.Lookup("update"))
 	case "update":
-		for i, u := range cmd.documents("updates") {
+		for i, u := range cmd.Documents("updates") {
 			at := fmt.Sprintf("updates[%d]", i)
 			in.queryAt(at+".q", u.Lookup("q"))
 			in.update(at+".u", u.Lookup("u"))
 			in.collation(at, u)
 		}
 	case "delete":
-		for i, d := range cmd.documents("deletes") {
+		for i, d := range cmd.Documents("deletes") {
 			at := fmt.Sprintf("deletes[%d]", i)
 			in.queryAt(at+".q", d.Lookup("q"))
 			in.collation(at, d)
 		}
 	case "createIndexes":
-		for i, d := range cmd.documents("indexes") {
+		for i, d := range cmd.Documents("indexes") {
 			in.index(fmt.Sprintf("indexes[%d]", i), d)
 		}
 	case "create":
-		in.create(cmd.doc)
+		in.create(cmd.Doc)
 	}
 	return in.found
 }
@@ -64,15 +66,15 @@ func (in *inspection) refuse(feature, path, why string) {
 }
 
 // name judges the command itself.
-func (in *inspection) name(cmd command) {
+func (in *inspection) name(cmd wire.Command) {
 	switch {
-	case commandsRefused[cmd.name]:
-		in.refuse("command "+cmd.name, cmd.name, "the command is not supported")
-	case !commandsKnown[cmd.name]:
-		in.add("command "+cmd.name, cmd.name, Unlisted, "the list of supported commands does not name it", pageAPIs)
+	case commandsRefused[cmd.Name]:
+		in.refuse("command "+cmd.Name, cmd.Name, "the command is not supported")
+	case !commandsKnown[cmd.Name]:
+		in.add("command "+cmd.Name, cmd.Name, Unlisted, "the list of supported commands does not name it", pageAPIs)
 	}
-	if cmd.database == "local" || (cmd.database == "admin" && isWrite(cmd.name)) {
-		in.add("database "+cmd.database, "$db", Refused, "there are no admin and local databases to write to", pageDifferences)
+	if cmd.Database == "local" || (cmd.Database == "admin" && isWrite(cmd.Name)) {
+		in.add("database "+cmd.Database, "$db", Refused, "there are no admin and local databases to write to", pageDifferences)
 	}
 }
 
@@ -85,15 +87,15 @@ func isWrite(name string) bool {
 }
 
 // options judges the fields that many commands share.
-func (in *inspection) options(cmd command) {
-	for _, e := range elements(cmd.doc) {
+func (in *inspection) options(cmd wire.Command) {
+	for _, e := range wire.Elements(cmd.Doc) {
 		k := e.Key()
-		if optionsRefused[k] && (present(e.Value()) && e.Value().Type != bson.TypeBoolean || truthy(e.Value())) {
+		if optionsRefused[k] && (present(e.Value()) && e.Value().Type != bson.TypeBoolean || wire.Truthy(e.Value())) {
 			in.refuse("option "+k, k, "the option is not supported")
 		}
 	}
-	_, err := cmd.doc.LookupErr("autocommit")
-	if _, numbered := cmd.doc.Lookup("txnNumber").AsInt64OK(); numbered && err != nil {
+	_, err := cmd.Doc.LookupErr("autocommit")
+	if _, numbered := cmd.Doc.Lookup("txnNumber").AsInt64OK(); numbered && err != nil {
 		in.add(retryableWrites, "txnNumber", Refused, "set retryWrites=false in the connection string", pageDifferences)
 	}
 }
@@ -104,13 +106,13 @@ func (in *inspection) collation(at string, d bson.Raw) {
 	}
 }
 
-func (in *inspection) find(cmd command) {
-	in.queryAt("filter", cmd.doc.Lookup("filter"))
-	if truthy(cmd.doc.Lookup("allowDiskUse")) {
+func (in *inspection) find(cmd wire.Command) {
+	in.queryAt("filter", cmd.Doc.Lookup("filter"))
+	if wire.Truthy(cmd.Doc.Lookup("allowDiskUse")) {
 		in.add("option allowDiskUse", "allowDiskUse", Differs, "find does not take it; an aggregation does", pageDifferences)
 	}
 	for _, where := range []string{"sort", "hint"} {
-		d, ok := cmd.doc.Lookup(where).DocumentOK()
+		d, ok := cmd.Doc.Lookup(where).DocumentOK()
 		if !ok {
 			continue
 		}
@@ -126,7 +128,7 @@ func (in *inspection) queryAt(at string, v bson.RawValue) {
 	if !ok {
 		return
 	}
-	for _, e := range elements(q) {
+	for _, e := range wire.Elements(q) {
 		in.condition(at+"."+e.Key(), e)
 	}
 }
@@ -142,13 +144,13 @@ func (in *inspection) condition(at string, e bson.RawElement) {
 	case "$expr":
 		in.expression(at, v)
 	case "$and", "$or", "$nor":
-		for i, d := range documents(v) {
-			for _, e := range elements(d) {
+		for i, d := range wire.Documents(v) {
+			for _, e := range wire.Elements(d) {
 				in.condition(fmt.Sprintf("%s[%d].%s", at, i, e.Key()), e)
 			}
 		}
 	case "$in", "$nin", "$all":
-		in.members(at, k, documents(v))
+		in.members(at, k, wire.Documents(v))
 	case "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$text", "$jsonSchema", "$geometry":
 		// Values, or documents of their own.
 	default:
@@ -159,7 +161,7 @@ func (in *inspection) condition(at string, e bson.RawElement) {
 // members judges documents inside $in, $nin and $all.
 func (in *inspection) members(at, op string, docs []bson.Raw) {
 	for i, d := range docs {
-		for _, e := range elements(d) {
+		for _, e := range wire.Elements(d) {
 			if !strings.HasPrefix(e.Key(), "$") {
 				continue
 			}
@@ -181,7 +183,7 @@ func (in *inspection) update(at string, v bson.RawValue) {
 	if !ok {
 		return
 	}
-	for _, e := range elements(d) {
+	for _, e := range wire.Elements(d) {
 		if strings.HasPrefix(e.Key(), "$") && !updatesKnown[e.Key()] {
 			in.refuse(e.Key(), at+"."+e.Key(), "the update operator is not supported")
 		}
@@ -190,13 +192,13 @@ func (in *inspection) update(at string, v bson.RawValue) {
 
 // index judges one index that is to be made.
 func (in *inspection) index(at string, d bson.Raw) {
-	for _, e := range elements(d) {
+	for _, e := range wire.Elements(d) {
 		if indexOptionsRefused[e.Key()] && (e.Value().Type != bson.TypeBoolean || e.Value().Boolean()) {
 			in.refuse("index option "+e.Key(), at+"."+e.Key(), "the index property is not supported")
 		}
 	}
 	keys, _ := d.Lookup("key").DocumentOK()
-	for _, e := range elements(keys) {
+	for _, e := range wire.Elements(keys) {
 		kind, _ := e.Value().StringValueOK()
 		if indexKindsRefused[kind] {
 			in.refuse(kind+" index", at+".key."+e.Key(), "the kind of index is not supported")
@@ -205,7 +207,7 @@ func (in *inspection) index(at string, d bson.Raw) {
 			in.refuse("wildcard index", at+".key."+e.Key(), "the kind of index is not supported")
 		}
 	}
-	if truthy(d.Lookup("sparse")) {
+	if wire.Truthy(d.Lookup("sparse")) {
 		in.add("sparse index", at+".sparse", Differs,
 			"a query uses it only with $exists on its fields", pageDifferences)
 	}
@@ -215,7 +217,7 @@ func (in *inspection) index(at string, d bson.Raw) {
 
 // partial judges the filter of a partial index.
 func (in *inspection) partial(at string, filter bson.Raw, top bool) {
-	for _, e := range elements(filter) {
+	for _, e := range wire.Elements(filter) {
 		k, path := e.Key(), at+"."+e.Key()
 		if strings.HasPrefix(k, "$") && (!partialFiltersKnown[k] || k == "$and" && !top) {
 			in.add(k+" in a partial index", path, Refused,
@@ -225,7 +227,7 @@ func (in *inspection) partial(at string, filter bson.Raw, top bool) {
 		if d, ok := e.Value().DocumentOK(); ok {
 			in.partial(path, d, false)
 		}
-		for _, d := range documents(e.Value()) {
+		for _, d := range wire.Documents(e.Value()) {
 			in.partial(path, d, false)
 		}
 	}
@@ -233,7 +235,7 @@ func (in *inspection) partial(at string, filter bson.Raw, top bool) {
 
 // create judges options of a new collection.
 func (in *inspection) create(d bson.Raw) {
-	if truthy(d.Lookup("capped")) {
+	if wire.Truthy(d.Lookup("capped")) {
 		in.refuse("capped collection", "capped", "capped collections are not supported")
 	}
 	for _, k := range []string{"viewOn", "timeseries", "clusteredIndex"} {
@@ -241,4 +243,15 @@ func (in *inspection) create(d bson.Raw) {
 			in.refuse("create with "+k, k, "the kind of collection is not supported")
 		}
 	}
+}
+
+// present reports whether a field is there and holds something.
+func present(v bson.RawValue) bool {
+	if v.IsZero() || v.Type == bson.TypeNull {
+		return false
+	}
+	if d, ok := v.DocumentOK(); ok {
+		return len(wire.Elements(d)) > 0
+	}
+	return true
 }

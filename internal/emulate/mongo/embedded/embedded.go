@@ -1,4 +1,17 @@
-package mongo
+// Package embedded is a MongoDB inside this process: FerretDB 1.24 on SQLite
+// files, and what applications on Mongoose need and FerretDB lacks.
+//
+// It models the `fields` of findAndModify, options of indexes (by leaving out what
+// only makes queries faster), updates with the positional operator $, and
+// aggregations with $lookup by equality, $filter and $arrayElemAt, whose rest runs
+// in memory, document by document.
+//
+// It refuses transactions, as a server outside of a replica set does, and stages
+// behind a $lookup that it does not know.
+//
+// It leaves out TTL indexes (documents stay), partial indexes (they are whole) and
+// replica sets. It cannot know what Amazon DocumentDB refuses: package guard does.
+package embedded
 
 import (
 	"context"
@@ -14,22 +27,27 @@ import (
 
 	"github.com/FerretDB/FerretDB/ferretdb"
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
-// embedded is a FerretDB in this process.
-type embedded struct {
+// Database is a FerretDB in this process. It is safe for concurrent use.
+type Database struct {
 	addr string
 	stop context.CancelFunc
 	done chan error
 	next atomic.Int32 // request ids of the shim's own commands
 }
 
+// dialTimeout bounds a connection within this process.
+const dialTimeout = 10 * time.Second
+
 // opening keeps two databases from being opened at once: FerretDB notes in a
 // variable of its package that it is embedded.
 var opening sync.Mutex
 
-// openEmbedded starts FerretDB on the SQLite files of dir.
-func openEmbedded(dir string) (*embedded, error) {
+// Open starts FerretDB on the SQLite files of dir.
+func Open(dir string) (*Database, error) {
 	opening.Lock()
 	defer opening.Unlock()
 	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(dir) + "/"}
@@ -43,47 +61,49 @@ func openEmbedded(dir string) (*embedded, error) {
 		return nil, fmt.Errorf("open embedded database in %s: %w", dir, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	e := &embedded{stop: stop, done: make(chan error, 1)}
+	e := &Database{stop: stop, done: make(chan error, 1)}
 	go func() { e.done <- db.Run(ctx) }()
 	e.addr = strings.TrimSuffix(strings.TrimPrefix(db.MongoDBURI(), "mongodb://"), "/")
 	return e, nil
 }
 
-// close stops FerretDB. Its connections must have been closed before, or it
+// Close stops FerretDB. Its connections must have been closed before, or it
 // waits some seconds for them.
-func (e *embedded) close() error {
+func (e *Database) Close() error {
 	e.stop()
 	return <-e.done
 }
 
-func (e *embedded) dial(ctx context.Context) (net.Conn, error) {
+// Dial opens a connection that speaks MongoDB's wire protocol, without what
+// [Database.Adapt] adds.
+func (e *Database) Dial(ctx context.Context) (net.Conn, error) {
 	d := &net.Dialer{Timeout: dialTimeout}
 	return d.DialContext(ctx, "tcp", e.addr)
 }
 
 // run sends one command of the shim's own over conn and returns the reply.
-func (e *embedded) run(conn net.Conn, cmd bson.D) (bson.Raw, error) {
+func (e *Database) run(conn net.Conn, cmd bson.D) (bson.Raw, error) {
 	doc, err := bson.Marshal(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", cmd[0].Key, err)
 	}
 	conn.SetDeadline(time.Now().Add(time.Minute))
-	m := message{requestID: e.next.Add(1), opcode: opMsg, body: payload{doc: doc}.encode()}
-	if err := m.write(conn); err != nil {
+	m := wire.Message{RequestID: e.next.Add(1), Opcode: wire.OpMsg, Body: wire.Payload{Doc: doc}.Encode()}
+	if err := m.Write(conn); err != nil {
 		return nil, fmt.Errorf("send %s: %w", cmd[0].Key, err)
 	}
-	answer, err := readMessage(conn)
+	answer, err := wire.Read(conn)
 	if err != nil {
 		return nil, fmt.Errorf("read answer to %s: %w", cmd[0].Key, err)
 	}
-	p, err := parsePayload(answer.body)
+	p, err := wire.ParsePayload(answer.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read answer to %s: %w", cmd[0].Key, err)
 	}
-	if !truthy(p.doc.Lookup("ok")) {
-		return nil, &commandError{reply: p.doc}
+	if !wire.Truthy(p.Doc.Lookup("ok")) {
+		return nil, &commandError{reply: p.Doc}
 	}
-	return p.doc, nil
+	return p.Doc, nil
 }
 
 // commandError is the database's own refusal, to be passed on as it is.

@@ -1,4 +1,4 @@
-package mongo
+package embedded
 
 import (
 	"context"
@@ -8,14 +8,16 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
 // adaptUpdate gives FerretDB, which does not know the positional operator $, an
 // update of each document by its _id with the position in the operator's place.
 // https://docs.aws.amazon.com/documentdb/latest/developerguide/mongo-apis.html
 // lists the operator as known to DocumentDB.
-func (e *embedded) adaptUpdate(cmd command) (adapted, error) {
-	updates := cmd.documents("updates")
+func (e *Database) adaptUpdate(cmd wire.Command) (Adaptation, error) {
+	updates := cmd.Documents("updates")
 	var out bson.A
 	changed := false
 	for _, u := range updates {
@@ -27,26 +29,26 @@ func (e *embedded) adaptUpdate(cmd command) (adapted, error) {
 		changed = true
 		each, err := e.positioned(cmd, u, field)
 		if err != nil {
-			return adapted{}, err
+			return Adaptation{}, err
 		}
 		out = append(out, each...)
 	}
 	if !changed {
-		return adapted{}, nil
+		return Adaptation{}, nil
 	}
 	if len(out) == 0 {
-		return adapted{reply: must(bson.Marshal(bson.D{{Key: "n", Value: int32(0)}, {Key: "nModified", Value: int32(0)}, {Key: "ok", Value: 1.0}}))}, nil
+		return Adaptation{Reply: must(bson.Marshal(bson.D{{Key: "n", Value: int32(0)}, {Key: "nModified", Value: int32(0)}, {Key: "ok", Value: 1.0}}))}, nil
 	}
-	doc, err := with(cmd.doc, "updates", out)
-	return adapted{doc: doc}, err
+	doc, err := with(cmd.Doc, "updates", out)
+	return Adaptation{Doc: doc}, err
 }
 
 // positional is the array that an update changes at the matched position, or empty.
 func positional(update bson.RawValue) string {
 	operators, _ := update.DocumentOK()
-	for _, operator := range elements(operators) {
+	for _, operator := range wire.Elements(operators) {
 		fields, _ := operator.Value().DocumentOK()
-		for _, f := range elements(fields) {
+		for _, f := range wire.Elements(fields) {
 			if array, _, ok := strings.Cut(f.Key()+".", ".$."); ok {
 				return array
 			}
@@ -56,12 +58,12 @@ func positional(update bson.RawValue) string {
 }
 
 // positioned is one update for each document that a positional one matches.
-func (e *embedded) positioned(cmd command, update bson.Raw, field string) (bson.A, error) {
+func (e *Database) positioned(cmd wire.Command, update bson.Raw, field string) (bson.A, error) {
 	var spec struct{ Q, U bson.D }
 	if err := bson.Unmarshal(update, &spec); err != nil {
 		return nil, fmt.Errorf("decode update: %w", err)
 	}
-	conn, err := e.dial(context.Background())
+	conn, err := e.Dial(context.Background())
 	if err != nil {
 		return nil, fmt.Errorf("connect to the embedded database: %w", err)
 	}
@@ -70,7 +72,7 @@ func (e *embedded) positioned(cmd command, update bson.Raw, field string) (bson.
 	if err != nil {
 		return nil, err
 	}
-	if !truthy(update.Lookup("multi")) {
+	if !wire.Truthy(update.Lookup("multi")) {
 		docs = docs[:min(1, len(docs))]
 	}
 	var out bson.A
@@ -84,11 +86,11 @@ func (e *embedded) positioned(cmd command, update bson.Raw, field string) (bson.
 	return out, nil
 }
 
-func (e *embedded) matching(conn net.Conn, cmd command, query bson.D) ([]bson.D, error) {
+func (e *Database) matching(conn net.Conn, cmd wire.Command, query bson.D) ([]bson.D, error) {
 	if query == nil {
 		query = bson.D{}
 	}
-	return e.all(conn, bson.D{{Key: "find", Value: cmd.collection}, {Key: "filter", Value: query}, {Key: "$db", Value: cmd.database}})
+	return e.all(conn, bson.D{{Key: "find", Value: cmd.Collection}, {Key: "filter", Value: query}, {Key: "$db", Value: cmd.Database}})
 }
 
 // position is where in the array the first element is that the query asks for.
@@ -134,10 +136,10 @@ func atPosition(update bson.D, field string, at int) bson.D {
 // noTransactions is a server's answer that is no member of a replica set. Without
 // it, FerretDB takes the first command of a transaction for any other, and an app
 // that asks by trial would think that it has them.
-var noTransactions = errorReply(20, "IllegalOperation", "Transaction numbers are only allowed on a replica set member or mongos")
+var noTransactions = wire.ErrorReply(20, "IllegalOperation", "Transaction numbers are only allowed on a replica set member or mongos")
 
 // transacts reports whether a command belongs to a transaction.
-func transacts(cmd command) bool {
-	autocommit, ok := cmd.doc.Lookup("autocommit").BooleanOK()
+func transacts(cmd wire.Command) bool {
+	autocommit, ok := cmd.Doc.Lookup("autocommit").BooleanOK()
 	return ok && !autocommit
 }

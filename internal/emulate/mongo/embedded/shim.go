@@ -1,27 +1,45 @@
-package mongo
+package embedded
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
-// adapted is what the shim makes of a command: a reply of its own, or another
-// form of the command, or an edit of the reply, or nothing (the zero value).
-type adapted struct {
-	reply     bson.Raw
-	doc       bson.Raw
-	sequences []sequence
-	edit      func(bson.Raw) (bson.Raw, error)
+// Adaptation is how a command reaches FerretDB: not at all, if there is a Reply;
+// in another form, if there is a Doc; with Edit, if set, applied to the reply. The
+// zero value leaves the command as it is.
+type Adaptation struct {
+	Reply     bson.Raw
+	Doc       bson.Raw
+	Sequences []wire.Sequence
+	Edit      func(bson.Raw) (bson.Raw, error)
 }
 
-// adapt turns a command into what FerretDB 1.24 knows.
-func (e *embedded) adapt(cmd command) (adapted, error) {
-	if transacts(cmd) {
-		return adapted{reply: noTransactions}, nil
+// Adapt turns a command into what FerretDB 1.24 knows. A command that cannot be
+// carried out has its error as the reply.
+func (e *Database) Adapt(cmd wire.Command) Adaptation {
+	a, err := e.adapt(cmd)
+	var refused *commandError
+	switch {
+	case errors.As(err, &refused):
+		return Adaptation{Reply: refused.reply}
+	case err != nil:
+		return Adaptation{Reply: wire.ErrorReply(238, "NotImplemented", err.Error())}
 	}
-	switch cmd.name {
+	return a
+}
+
+func (e *Database) adapt(cmd wire.Command) (Adaptation, error) {
+	if transacts(cmd) {
+		return Adaptation{Reply: noTransactions}, nil
+	}
+	switch cmd.Name {
 	case "update":
 		return e.adaptUpdate(cmd)
 	case "findAndModify", "findandmodify":
@@ -31,9 +49,9 @@ func (e *embedded) adapt(cmd command) (adapted, error) {
 	case "aggregate":
 		return e.adaptAggregate(cmd)
 	case "endSessions", "killSessions", "refreshSessions":
-		return adapted{reply: okReply}, nil // it has none
+		return Adaptation{Reply: okReply}, nil // it has none
 	}
-	return adapted{}, nil
+	return Adaptation{}, nil
 }
 
 var okReply = must(bson.Marshal(bson.D{{Key: "ok", Value: 1.0}}))
@@ -47,17 +65,17 @@ func must[T any](v T, err error) T {
 
 // adaptFindAndModify takes the projection out of the command and applies it to
 // the answer.
-func adaptFindAndModify(cmd command) (adapted, error) {
-	fields, ok := cmd.doc.Lookup("fields").DocumentOK()
+func adaptFindAndModify(cmd wire.Command) (Adaptation, error) {
+	fields, ok := cmd.Doc.Lookup("fields").DocumentOK()
 	if !ok {
-		return adapted{}, nil
+		return Adaptation{}, nil
 	}
-	doc, err := without(cmd.doc, "fields")
+	doc, err := without(cmd.Doc, "fields")
 	if err != nil {
-		return adapted{}, err
+		return Adaptation{}, err
 	}
 	edit := func(reply bson.Raw) (bson.Raw, error) { return projectValue(reply, fields) }
-	return adapted{doc: doc, sequences: cmd.sequences, edit: edit}, nil
+	return Adaptation{Doc: doc, Sequences: cmd.Sequences, Edit: edit}, nil
 }
 
 // projectValue applies a projection to the value of findAndModify's answer.
@@ -87,36 +105,36 @@ func projectValue(reply, fields bson.Raw) (bson.Raw, error) {
 // do without here: documents do not expire, and a partial index is a whole
 // one. Its unique indexes let documents without the field be many, as partial
 // and sparse ones do.
-var indexOptionsDropped = setOf(
+var indexOptionsDropped = []string{
 	"partialFilterExpression", "expireAfterSeconds", "hidden", "storageEngine", "weights",
 	"default_language", "language_override", "textIndexVersion", "2dsphereIndexVersion", "collation", "v",
-)
+}
 
 // adaptCreateIndexes drops options, and whole indexes that are not ordered by
 // their fields (text, 2dsphere), which only make queries faster.
-func adaptCreateIndexes(cmd command) (adapted, error) {
+func adaptCreateIndexes(cmd wire.Command) (Adaptation, error) {
 	var kept bson.A
-	for _, d := range cmd.documents("indexes") {
+	for _, d := range cmd.Documents("indexes") {
 		if !ordered(d) {
 			continue
 		}
-		index, err := without(d, indexOptionsDropped.names()...)
+		index, err := without(d, indexOptionsDropped...)
 		if err != nil {
-			return adapted{}, err
+			return Adaptation{}, err
 		}
 		kept = append(kept, index)
 	}
 	if len(kept) == 0 {
-		return adapted{reply: okReply}, nil
+		return Adaptation{Reply: okReply}, nil
 	}
-	doc, err := with(cmd.doc, "indexes", kept)
-	return adapted{doc: doc}, err
+	doc, err := with(cmd.Doc, "indexes", kept)
+	return Adaptation{Doc: doc}, err
 }
 
 // ordered reports whether all fields of an index are ordered up or down.
 func ordered(index bson.Raw) bool {
 	keys, _ := index.Lookup("key").DocumentOK()
-	for _, e := range elements(keys) {
+	for _, e := range wire.Elements(keys) {
 		if _, isNumber := e.Value().AsFloat64OK(); !isNumber || strings.Contains(e.Key(), "$**") {
 			return false
 		}
@@ -124,21 +142,12 @@ func ordered(index bson.Raw) bool {
 	return true
 }
 
-func (s set) names() []string {
-	names := make([]string, 0, len(s))
-	for n := range s {
-		names = append(names, n)
-	}
-	return names
-}
-
 // without returns d less some fields, or d itself if it has none of them.
 func without(d bson.Raw, names ...string) (bson.Raw, error) {
-	drop := setOf(names...)
 	var kept bson.D
 	found := false
-	for _, e := range elements(d) {
-		if drop[e.Key()] {
+	for _, e := range wire.Elements(d) {
+		if slices.Contains(names, e.Key()) {
 			found = true
 			continue
 		}
@@ -154,7 +163,7 @@ func without(d bson.Raw, names ...string) (bson.Raw, error) {
 func with(d bson.Raw, name string, value any) (bson.Raw, error) {
 	var out bson.D
 	found := false
-	for _, e := range elements(d) {
+	for _, e := range wire.Elements(d) {
 		if e.Key() == name {
 			found = true
 			out = append(out, bson.E{Key: name, Value: value})

@@ -1,4 +1,4 @@
-package mongo
+package embedded
 
 import (
 	"context"
@@ -6,46 +6,48 @@ import (
 	"net"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
 // adaptAggregate runs a pipeline that FerretDB cannot: it gives FerretDB the
 // stages before the first that it lacks, and does the rest here, document by
 // document in memory.
-func (e *embedded) adaptAggregate(cmd command) (adapted, error) {
-	stages := documents(cmd.doc.Lookup("pipeline"))
+func (e *Database) adaptAggregate(cmd wire.Command) (Adaptation, error) {
+	stages := wire.Documents(cmd.Doc.Lookup("pipeline"))
 	own := firstForeign(stages)
 	if own < 0 {
-		return adapted{}, nil
+		return Adaptation{}, nil
 	}
-	conn, err := e.dial(context.Background())
+	conn, err := e.Dial(context.Background())
 	if err != nil {
-		return adapted{}, fmt.Errorf("connect to the embedded database: %w", err)
+		return Adaptation{}, fmt.Errorf("connect to the embedded database: %w", err)
 	}
 	defer conn.Close()
 	docs, err := e.head(conn, cmd, stages[:own])
 	if err != nil {
-		return adapted{}, err
+		return Adaptation{}, err
 	}
 	for _, s := range stages[own:] {
-		if docs, err = e.stage(conn, cmd.database, s, docs); err != nil {
-			return adapted{}, err
+		if docs, err = e.stage(conn, cmd.Database, s, docs); err != nil {
+			return Adaptation{}, err
 		}
 	}
 	reply, err := encode(bson.D{
 		{Key: "cursor", Value: bson.D{
 			{Key: "firstBatch", Value: docs},
 			{Key: "id", Value: int64(0)},
-			{Key: "ns", Value: cmd.database + "." + cmd.collection},
+			{Key: "ns", Value: cmd.Database + "." + cmd.Collection},
 		}},
 		{Key: "ok", Value: 1.0},
 	})
-	return adapted{reply: reply}, err
+	return Adaptation{Reply: reply}, err
 }
 
 // firstForeign returns the index of the first stage that FerretDB lacks, or -1.
 func firstForeign(stages []bson.Raw) int {
 	for i, s := range stages {
-		elems := elements(s)
+		elems := wire.Elements(s)
 		if len(elems) == 0 {
 			continue
 		}
@@ -68,7 +70,7 @@ func computes(v bson.RawValue) bool {
 	if !ok {
 		return false
 	}
-	for _, e := range elements(d) {
+	for _, e := range wire.Elements(d) {
 		if expressions[e.Key()] != nil || computes(e.Value()) {
 			return true
 		}
@@ -77,21 +79,21 @@ func computes(v bson.RawValue) bool {
 }
 
 // head runs the first stages on the database and returns all they yield.
-func (e *embedded) head(conn net.Conn, cmd command, stages []bson.Raw) ([]bson.D, error) {
+func (e *Database) head(conn net.Conn, cmd wire.Command, stages []bson.Raw) ([]bson.D, error) {
 	if stages == nil {
 		stages = []bson.Raw{}
 	}
 	return e.all(conn, bson.D{
-		{Key: "aggregate", Value: cmd.collection},
+		{Key: "aggregate", Value: cmd.Collection},
 		{Key: "pipeline", Value: stages},
 		{Key: "cursor", Value: bson.D{}},
-		{Key: "$db", Value: cmd.database},
+		{Key: "$db", Value: cmd.Database},
 	})
 }
 
 // all runs a command that answers with a cursor, and reads it to its end. The
 // command's first field is the collection, its last one $db.
-func (e *embedded) all(conn net.Conn, cmd bson.D) ([]bson.D, error) {
+func (e *Database) all(conn net.Conn, cmd bson.D) ([]bson.D, error) {
 	collection, db := cmd[0].Value, cmd[len(cmd)-1]
 	docs := []bson.D{}
 	for {
@@ -118,7 +120,7 @@ func (e *embedded) all(conn net.Conn, cmd bson.D) ([]bson.D, error) {
 }
 
 // stage applies one stage to documents in memory.
-func (e *embedded) stage(conn net.Conn, database string, s bson.Raw, docs []bson.D) ([]bson.D, error) {
+func (e *Database) stage(conn net.Conn, database string, s bson.Raw, docs []bson.D) ([]bson.D, error) {
 	var d bson.D
 	if err := bson.Unmarshal(s, &d); err != nil || len(d) != 1 {
 		return nil, fmt.Errorf("aggregation stage %s is malformed", s)
@@ -168,7 +170,7 @@ func slice(name string, spec any, docs []bson.D) ([]bson.D, error) {
 }
 
 // lookup joins by equality, as DocumentDB does without a pipeline.
-func (e *embedded) lookup(conn net.Conn, database string, spec any, docs []bson.D) ([]bson.D, error) {
+func (e *Database) lookup(conn net.Conn, database string, spec any, docs []bson.D) ([]bson.D, error) {
 	s, _ := spec.(bson.D)
 	from, _ := field(s, "from").(string)
 	local, _ := field(s, "localField").(string)

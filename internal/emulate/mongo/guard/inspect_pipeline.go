@@ -1,16 +1,18 @@
-package mongo
+package guard
 
 import (
 	"fmt"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
 // pipeline judges the stages of an aggregation.
 func (in *inspection) pipeline(at string, stages []bson.Raw) {
 	for i, s := range stages {
-		elems := elements(s)
+		elems := wire.Elements(s)
 		if len(elems) == 0 {
 			continue
 		}
@@ -45,7 +47,7 @@ func (in *inspection) stage(at, name string, v bson.RawValue) {
 // and are let pass.
 func (in *inspection) sorted(at string, after []bson.Raw) {
 	for _, s := range after {
-		elems := elements(s)
+		elems := wire.Elements(s)
 		if len(elems) == 0 {
 			continue
 		}
@@ -68,7 +70,7 @@ func (in *inspection) lookup(at string, v bson.RawValue) {
 	if present(d.Lookup("let")) {
 		in.add("$lookup with let", at+".let", Refused, "correlated subqueries are not supported", pageDifferences)
 	}
-	in.pipeline(at+".pipeline", documents(d.Lookup("pipeline")))
+	in.pipeline(at+".pipeline", wire.Documents(d.Lookup("pipeline")))
 }
 
 // expression judges operators and variables at any depth.
@@ -94,7 +96,7 @@ func (in *inspection) expression(at string, v bson.RawValue) {
 	if !ok {
 		return
 	}
-	for _, e := range elements(d) {
+	for _, e := range wire.Elements(d) {
 		k, path := e.Key(), at+"."+e.Key()
 		if strings.HasPrefix(k, "$") && !expressionsKnown[k] {
 			in.refuse(k, path, "the aggregation operator is not supported")

@@ -1,4 +1,4 @@
-package mongo
+package embedded
 
 import (
 	"testing"
@@ -11,7 +11,7 @@ func stagesOf(t *testing.T, docs []bson.D, stages ...bson.D) []bson.D {
 	t.Helper()
 	for _, s := range stages {
 		var err error
-		if docs, err = (*embedded)(nil).stage(nil, "x", must(bson.Marshal(s)), docs); err != nil {
+		if docs, err = (*Database)(nil).stage(nil, "x", must(bson.Marshal(s)), docs); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -47,7 +47,7 @@ func TestStagesInMemory(t *testing.T) {
 }
 
 func TestUnknownStageNamesTheWayOut(t *testing.T) {
-	_, err := (*embedded)(nil).stage(nil, "x", must(bson.Marshal(bson.D{{Key: "$group", Value: bson.D{}}})), nil)
+	_, err := (*Database)(nil).stage(nil, "x", must(bson.Marshal(bson.D{{Key: "$group", Value: bson.D{}}})), nil)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -77,6 +77,6 @@ func FuzzStage(f *testing.F) {
 		if err != nil || len(elems) == 0 || elems[0].Key() == "$lookup" {
 			return // needs a database
 		}
-		(*embedded)(nil).stage(nil, "x", stage, []bson.D{d})
+		(*Database)(nil).stage(nil, "x", stage, []bson.D{d})
 	})
 }

@@ -1,4 +1,4 @@
-package mongo
+package guard
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
 // Effect is what DocumentDB does with a feature.
@@ -35,7 +37,7 @@ type Finding struct {
 	Page       string // AWS's page
 	Count      int    // commands of this client that had it, as of this value
 	// Callers are those whose work had it, in order of first sight; a finding
-	// keeps the first [maxCallers]. It is empty where Config.Caller is not set.
+	// keeps the first 5. It is empty where nobody can say.
 	Callers []Caller
 }
 
@@ -72,8 +74,8 @@ func (f *Finding) add(c Caller) bool {
 	return true
 }
 
-// guard remembers findings. It is safe for concurrent use.
-type guard struct {
+// Guard remembers findings. It is safe for concurrent use.
+type Guard struct {
 	report func(Finding)
 
 	mu    sync.Mutex
@@ -81,13 +83,15 @@ type guard struct {
 	found []Finding
 }
 
-func newGuard(report func(Finding)) *guard {
-	return &guard{report: report, seen: map[string]int{}}
+// New makes a guard. report, if not nil, is called for each new finding and for
+// each new caller of one, who is its last, from the goroutine that checks.
+func New(report func(Finding)) *Guard {
+	return &Guard{report: report, seen: map[string]int{}}
 }
 
-// check records what DocumentDB would make of cmd, and returns the first
+// Check records what DocumentDB would make of cmd, and returns the first
 // finding that it would refuse. caller is asked only if there is one.
-func (g *guard) check(client, remote string, cmd command, caller func() Caller) *Finding {
+func (g *Guard) Check(client, remote string, cmd wire.Command, caller func() Caller) *Finding {
 	var refused *Finding
 	found := inspect(cmd)
 	if len(found) == 0 {
@@ -96,7 +100,7 @@ func (g *guard) check(client, remote string, cmd command, caller func() Caller) 
 	who := caller()
 	for _, f := range found {
 		f.Client, f.Remote = client, remote
-		f.Database, f.Collection, f.Command = cmd.database, cmd.collection, cmd.name
+		f.Database, f.Collection, f.Command = cmd.Database, cmd.Collection, cmd.Name
 		g.record(f, who)
 		if f.Effect == Refused && refused == nil {
 			refused = &f
@@ -106,7 +110,7 @@ func (g *guard) check(client, remote string, cmd command, caller func() Caller) 
 }
 
 // record keeps a finding, and reports it where it or its caller is new.
-func (g *guard) record(f Finding, who Caller) {
+func (g *Guard) record(f Finding, who Caller) {
 	g.mu.Lock()
 	i, known := g.seen[f.key()]
 	if !known {
@@ -127,7 +131,8 @@ func (f Finding) clone() Finding {
 	return f
 }
 
-func (g *guard) all() []Finding {
+// All returns what was found so far, in order of first sight.
+func (g *Guard) All() []Finding {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var all []Finding
@@ -137,29 +142,12 @@ func (g *guard) all() []Finding {
 	return all
 }
 
-// refusal is DocumentDB's answer to a command that it does not support. Code
-// 303 is what it gives for most features; retryable writes have their own.
-func refusal(f Finding) bson.Raw {
+// Reply is DocumentDB's answer to a command with a refused finding. Code 303 is
+// what it gives for most features; retryable writes have their own.
+func (f Finding) Reply() bson.Raw {
 	code, msg := int32(303), "Feature not supported: "+f.Feature
 	if f.Feature == retryableWrites {
 		code, msg = 9, "Unrecognized field: 'txnNumber'"
 	}
-	return errorReply(code, "CommandNotSupported", msg+" (DocumentDB guard of the rehearsal)")
-}
-
-// failure is the answer to a command that the shim could not carry out.
-func failure(err error) bson.Raw {
-	if refused, ok := err.(*commandError); ok {
-		return refused.reply
-	}
-	return errorReply(238, "NotImplemented", err.Error())
-}
-
-func errorReply(code int32, name, msg string) bson.Raw {
-	doc, err := bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: msg},
-		{Key: "code", Value: code}, {Key: "codeName", Value: name}})
-	if err != nil {
-		panic(err) // plain values always encode
-	}
-	return doc
+	return wire.ErrorReply(code, "CommandNotSupported", msg+" (DocumentDB guard of the rehearsal)")
 }

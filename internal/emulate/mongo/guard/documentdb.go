@@ -1,10 +1,4 @@
-package mongo
-
-// This file is the list of what Amazon DocumentDB 5.0 knows, in our own
-// arrangement, read in November 2026 from the "5.0" columns of
-// https://docs.aws.amazon.com/documentdb/latest/developerguide/mongo-apis.html
-// The page says that commands and operators which are internal or make no
-// sense in a managed service are left out of it and not supported.
+package guard
 
 const (
 	pageAPIs         = "https://docs.aws.amazon.com/documentdb/latest/developerguide/mongo-apis.html"

@@ -1,10 +1,12 @@
-package mongo
+package guard
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
 type d = bson.D
@@ -57,7 +59,7 @@ func TestInspect(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []string
-			for _, f := range inspect(newCommand(payload{doc: must(bson.Marshal(tc.cmd))})) {
+			for _, f := range inspect(wire.NewCommand(wire.Payload{Doc: must(bson.Marshal(tc.cmd))})) {
 				got = append(got, f.Feature)
 				if f.Page == "" || f.Why == "" || f.Path == "" {
 					t.Errorf("finding without its reason: %+v", f)
@@ -71,12 +73,19 @@ func TestInspect(t *testing.T) {
 }
 
 func TestInspectReadsSequences(t *testing.T) {
-	p := payload{
-		doc:       must(bson.Marshal(d{{Key: "delete", Value: "c"}, {Key: "$db", Value: "x"}})),
-		sequences: []sequence{{name: "deletes", docs: []bson.Raw{must(bson.Marshal(d{{Key: "q", Value: d{{Key: "$where", Value: "1"}}}}))}}},
+	p := wire.Payload{
+		Doc:       must(bson.Marshal(d{{Key: "delete", Value: "c"}, {Key: "$db", Value: "x"}})),
+		Sequences: []wire.Sequence{{Name: "deletes", Docs: []bson.Raw{must(bson.Marshal(d{{Key: "q", Value: d{{Key: "$where", Value: "1"}}}}))}}},
 	}
-	got := inspect(newCommand(p))
+	got := inspect(wire.NewCommand(p))
 	if len(got) != 1 || got[0].Path != "deletes[0].q.$where" {
 		t.Errorf("got %+v", got)
 	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err) // of plain values, which always encode
+	}
+	return v
 }
