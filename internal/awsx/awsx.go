@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Settings choose an account and where it is. The zero value takes all from the
@@ -51,7 +53,7 @@ func Load(ctx context.Context, settings Settings) (*Config, error) {
 		return nil, fmt.Errorf("find AWS credentials: %w", err)
 	}
 	if sdk.Region == "" {
-		return nil, errors.New("no AWS region (hint: set AWS_REGION, or region in the profile)")
+		return nil, hint.With(errors.New("no AWS region"), "set AWS_REGION, or region in the profile")
 	}
 	return &Config{sdk: sdk, emulated: sdk.BaseEndpoint != nil}, nil
 }
@@ -90,12 +92,12 @@ func code(err error) string {
 func explain(err error) error {
 	switch code(err) {
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
-		return fmt.Errorf("%w (hint: the credentials have run out: log in again)", err)
+		return hint.With(err, "the credentials have run out: log in again")
 	case "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch":
-		return fmt.Errorf("%w (hint: AWS does not know these credentials)", err)
+		return hint.With(err, "AWS does not know these credentials")
 	}
 	if status(err) == http.StatusForbidden {
-		return fmt.Errorf("%w (hint: these credentials lack the permission)", err)
+		return hint.With(err, "these credentials lack the permission")
 	}
 	return err
 }

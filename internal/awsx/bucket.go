@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/site"
 )
 
@@ -73,7 +74,7 @@ func (b *Bucket) checkRegion(region string) error {
 	if region == "" || region == b.region {
 		return nil
 	}
-	return fmt.Errorf("bucket %s is in %s, not in %s (hint: set the region to the bucket's)", b.name, region, b.region)
+	return hint.With(fmt.Errorf("bucket %s is in %s, not in %s", b.name, region, b.region), "set the region to the bucket's")
 }
 
 // List implements site.Store, 1,000 objects to a request.

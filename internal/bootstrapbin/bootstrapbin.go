@@ -21,6 +21,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Architectures are the values that Binary takes, in Go's and OCI's words.
@@ -64,7 +66,7 @@ func Path(ctx context.Context) (string, error) {
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find a place for the bootstrap: %w (%s)", err, cacheHint)
+		return "", hint.With(fmt.Errorf("find a place for the bootstrap: %w", err), cacheAdvice)
 	}
 	return store(filepath.Join(cache, "sluice", "bootstrap"), content)
 }
@@ -91,7 +93,7 @@ func binary(ctx context.Context, t target) ([]byte, error) {
 	return content, nil
 }
 
-const cacheHint = "hint: set HOME or XDG_CACHE_HOME to a directory that you may write to"
+const cacheAdvice = "set HOME or XDG_CACHE_HOME to a directory that you may write to"
 
 // store writes content to dir/DIGEST/bootstrap once and returns that path.
 func store(dir string, content []byte) (string, error) {
@@ -102,7 +104,7 @@ func store(dir string, content []byte) (string, error) {
 		return path, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("store the bootstrap: %w (%s)", err, cacheHint)
+		return "", hint.With(fmt.Errorf("store the bootstrap: %w", err), cacheAdvice)
 	}
 	if err := writeExecutable(dir, path, content); err != nil {
 		return "", fmt.Errorf("store the bootstrap: %w", err)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 func TestBinaryIsAStaticExecutableOfItsArchitecture(t *testing.T) {
@@ -148,7 +150,7 @@ func TestNoPlaceForTheBootstrapIsSaidWithAHint(t *testing.T) {
 		t.Setenv("XDG_CACHE_HOME", "")
 		t.Setenv("HOME", home)
 		_, err := Path(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "(hint: set HOME or XDG_CACHE_HOME") {
+		if err == nil || !strings.Contains(hint.Text(err), "(hint: set HOME or XDG_CACHE_HOME") {
 			t.Errorf("home is %s: %v", name, err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/tempdir"
 )
 
@@ -74,7 +75,7 @@ func goBuild(ctx context.Context, root, out string, t target) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, exec.ErrNotFound):
-		return fmt.Errorf("%w (hint: install Go, or use a released sluice, which carries the bootstrap)", err)
+		return hint.With(err, "install Go, or use a released sluice, which carries the bootstrap")
 	case err != nil:
 		return fmt.Errorf("go build: %w: %s", err, strings.TrimSpace(said.String()))
 	}
@@ -104,8 +105,7 @@ func sourceRoot() (string, error) {
 			return root, nil
 		}
 	}
-	return "", fmt.Errorf("no source of %s in %s or above (hint: run inside the source tree, or use a released sluice)",
-		module, strings.Join(tried, " or "))
+	return "", hint.With(fmt.Errorf("no source of %s in %s or above", module, strings.Join(tried, " or ")), "run inside the source tree, or use a released sluice")
 }
 
 func moduleAbove(dir string) (string, bool) {

@@ -9,11 +9,13 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/ui"
 )
 
@@ -168,17 +170,15 @@ func (a *app) report(ctx context.Context, err error) int {
 		a.say("interrupted", "")
 		return exitInterrupted
 	case errors.As(err, &usage):
-		message, hint := splitHint(err)
-		if hint == "" {
-			hint = "--help shows the flags"
+		if hint.Of(err) == "" {
+			err = hint.With(err, "--help shows the flags")
 		}
-		a.say(message, hint)
+		a.say(err.Error(), hint.Of(err))
 		return exitUsage
 	case a.quiet:
 		return exitFailure
 	}
-	message, hint := splitHint(err)
-	a.say(message, hint)
+	a.say(err.Error(), hint.Of(err))
 	return exitFailure
 }
 
@@ -189,24 +189,18 @@ type failure struct {
 	Hint  string `json:"hint,omitempty"`
 }
 
-func (a *app) say(message, hint string) {
+func (a *app) say(message, advice string) {
 	if a.json {
-		_ = ui.NewJSON(a.Out).Write(failure{"error", message, hint}) // nobody is left to hear of it
+		_ = ui.NewJSON(a.Out).Write(failure{"error", message, advice}) // nobody is left to hear of it
 	}
 	terminal := ui.NewTerminal(a.Err, a.Getenv)
 	terminal.Line(terminal.Paint(ui.Red, "error:") + " " + message)
-	if hint != "" {
-		terminal.Line(terminal.Paint(ui.Bold, "hint:") + "  " + hint)
+	if advice != "" {
+		terminal.Line(terminal.Paint(ui.Bold, "hint:") + "  " + advice)
 	}
 }
 
-// splitHint takes the hint off an error: by convention its text ends in
-// "(hint: …)".
-func splitHint(err error) (message, hint string) {
-	text := strings.TrimSpace(err.Error())
-	start := strings.LastIndex(text, "(hint: ")
-	if start < 0 || !strings.HasSuffix(text, ")") {
-		return text, ""
-	}
-	return strings.TrimSpace(text[:start]), text[start+len("(hint: ") : len(text)-1]
+// remark writes a line for people beside a command's own output: a warning or a note.
+func (a *app) remark(kind string, err error) {
+	_, _ = fmt.Fprintln(a.Err, kind+":", hint.Text(err)) // nobody is left to hear of it
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aproorg/sluice/internal/deploy"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/infra"
 	"github.com/aproorg/sluice/internal/probe"
 	"github.com/aproorg/sluice/internal/ui"
@@ -133,7 +134,7 @@ func (a *app) check(ctx context.Context, url string, known describe, vars map[st
 		err = report.WriteTable(a.Out)
 	}
 	if err == nil && !report.OK() {
-		return fmt.Errorf("%s is deployed, but %w (hint: see the table; sluice verify %s repeats it)", url, errChecksFailed, url)
+		return hint.With(fmt.Errorf("%s is deployed, but %w", url, errChecksFailed), "see the table; sluice verify %s repeats it", url)
 	}
 	return err
 }
@@ -214,7 +215,7 @@ func (a *app) confirm(ctx context.Context, q deploy.Question) (bool, error) {
 	}
 	answer, err := readLine(ctx, a.In)
 	if errors.Is(err, io.EOF) && answer == "" {
-		return false, errors.New("nobody answered: standard input is closed (hint: --yes applies without asking)")
+		return false, hint.With(errors.New("nobody answered: standard input is closed"), "--yes applies without asking")
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err

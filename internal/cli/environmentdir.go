@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/aproorg/sluice/internal/deploy"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/infra"
 	"github.com/aproorg/sluice/internal/provider"
 )
@@ -35,8 +36,11 @@ func (o *environmentDir) addFlags(f *pflag.FlagSet) {
 // workspace opens the environment with the program that runs it.
 func (o environmentDir) workspace(ctx context.Context) (*infra.Workspace, error) {
 	tool, err := infra.Find(o.tool)
-	var missing *infra.ErrNotFound
-	if errors.As(err, &missing) && o.fetch {
+	var missing *infra.NotFoundError
+	if errors.As(err, &missing) {
+		if !o.fetch {
+			return nil, hint.With(err, "--fetch downloads OpenTofu %s, its signature verified; or install one", infra.Version)
+		}
 		cache, cacheErr := os.UserCacheDir()
 		if cacheErr != nil {
 			return nil, fmt.Errorf("find a place for OpenTofu: %w", cacheErr)

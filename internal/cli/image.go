@@ -12,6 +12,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
 	"github.com/aproorg/sluice/internal/ui"
 )
@@ -67,9 +68,9 @@ the base, tar:FILE (what docker save writes).`,
 func (o imageOptions) check() error {
 	switch {
 	case o.base == "":
-		return &usageError{errors.New("--base is missing (hint: --base REF, oci:DIR or tar:FILE)")}
+		return &usageError{hint.With(errors.New("--base is missing"), "--base REF, oci:DIR or tar:FILE")}
 	case o.to == "" && !o.dryRun && o.rehearse == "":
-		return &usageError{errors.New("--to is missing (hint: --to REF or oci:DIR, or --dry-run to learn the digest)")}
+		return &usageError{hint.With(errors.New("--to is missing"), "--to REF or oci:DIR, or --dry-run to learn the digest")}
 	case o.rehearse != "" && (o.to != "" || o.dryRun):
 		return &usageError{errors.New("--rehearse sends nothing: leave out --to and --dry-run")}
 	}

@@ -10,6 +10,7 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 	"github.com/spf13/cobra"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/ui"
 )
 
@@ -47,7 +48,7 @@ func runStatus(ctx context.Context, a *app, o environmentDir) error {
 		count(state.Values.RootModule, s.Resources)
 	}
 	if len(s.Resources) == 0 {
-		return errors.New("nothing is deployed in " + o.dir + " (hint: sluice deploy)")
+		return hint.With(errors.New("nothing is deployed in "+o.dir), "sluice deploy")
 	}
 	if s.Outputs, err = workspace.Outputs(ctx); err != nil {
 		return err

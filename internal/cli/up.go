@@ -14,6 +14,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
@@ -225,4 +226,4 @@ func (o appOptions) environment() (map[string]string, error) {
 	return env, nil
 }
 
-var errNoCommand = errors.New("no command for the app (hint: give it with --command, such as --command \"node server.js\")")
+var errNoCommand = hint.With(errors.New("no command for the app"), `give it with --command, such as --command "node server.js"`)

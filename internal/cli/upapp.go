@@ -114,13 +114,13 @@ func (o appOptions) directory(a *app) (rehearse.Config, error) {
 	}
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return rehearse.Config{}, fmt.Errorf("find the app: there is no directory %s (hint: --app takes demo or the app's working directory)", o.app)
+		return rehearse.Config{}, hint.With(fmt.Errorf("find the app: there is no directory %s", o.app), "--app takes demo or the app's working directory")
 	}
 	if err != nil {
 		return rehearse.Config{}, fmt.Errorf("find the app: %w", err)
 	}
 	if !info.IsDir() {
-		return rehearse.Config{}, fmt.Errorf("find the app: %s is a file (hint: --app takes the app's working directory)", o.app)
+		return rehearse.Config{}, hint.With(fmt.Errorf("find the app: %s is a file", o.app), "--app takes the app's working directory")
 	}
 	command, err := o.commandLine(dir)
 	if err != nil {
@@ -144,9 +144,9 @@ func (o appOptions) scratchDirs(app string) ([]string, error) {
 			dir = filepath.Join(app, dir)
 		}
 		if info, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("--scratch: %w (hint: make the directory first: what is written there stays in each environment's /tmp)", err)
+			return nil, hint.With(fmt.Errorf("--scratch: %w", err), "make the directory first: what is written there stays in each environment's /tmp")
 		} else if !info.IsDir() {
-			return nil, fmt.Errorf("--scratch %s is a file (hint: name the directory that it is in)", dir)
+			return nil, hint.With(fmt.Errorf("--scratch %s is a file", dir), "name the directory that it is in")
 		}
 		dirs = append(dirs, dir)
 	}
@@ -165,7 +165,7 @@ func (o appOptions) commandLine(dir string) ([]string, error) {
 	}
 	words, err := shellwords.Parse(line)
 	if err != nil {
-		return nil, &usageError{fmt.Errorf("--command %q: %w (hint: mind the quotes; for more than one command give a script)", line, err)}
+		return nil, &usageError{hint.With(fmt.Errorf("--command %q: %w", line, err), "mind the quotes; for more than one command give a script")}
 	}
 	if len(words) == 0 {
 		return nil, &usageError{errNoCommand}
@@ -179,7 +179,7 @@ func checkProgram(dir, program string) error {
 		program = filepath.Join(dir, program)
 	}
 	if _, err := exec.LookPath(program); err != nil {
-		return fmt.Errorf("find the app's command: %w (hint: --command is run in the directory of --app)", err)
+		return hint.With(fmt.Errorf("find the app's command: %w", err), "--command is run in the directory of --app")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/tempdir"
@@ -52,7 +53,7 @@ func (o imageSource) resolve(ctx context.Context, app appOptions) (rehearse.Conf
 	}
 	config := file.Config
 	if len(config.Entrypoint) == 0 || config.Entrypoint[0] != image.BootstrapPath {
-		return rehearse.Config{}, nil, fmt.Errorf("image %s: its entry point is %q, not the bootstrap (hint: sluice image --base %s --to oci:out makes one that is)", o.ref, config.Entrypoint, o.ref)
+		return rehearse.Config{}, nil, hint.With(fmt.Errorf("image %s: its entry point is %q, not the bootstrap", o.ref, config.Entrypoint), "sluice image --base %s --to oci:out makes one that is", o.ref)
 	}
 	dir, err := tempdir.Make("image")
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
 	"github.com/aproorg/sluice/internal/tempdir"
@@ -63,12 +64,12 @@ func (o librechatOptions) resolve(a *app, app appOptions, function map[string]st
 		dir = a.Getenv("SLUICE_LIBRECHAT_DIR")
 	}
 	if dir == "" {
-		return rehearse.Config{}, nil, &usageError{errors.New("--app librechat wants --librechat DIR, a built LibreChat (hint: git clone it, npm ci, npm run frontend)")}
+		return rehearse.Config{}, nil, &usageError{hint.With(errors.New("--app librechat wants --librechat DIR, a built LibreChat"), "git clone it, npm ci, npm run frontend")}
 	}
 	o.leaveStores(a, env)
 	release, err := librechat.Detect(dir)
 	if errors.Is(err, librechat.ErrUnknownVersion) {
-		_, _ = fmt.Fprintln(a.Err, "warning:", err) // it may well work
+		a.remark("warning", err) // it may well work
 	} else if err != nil {
 		return rehearse.Config{}, nil, err
 	}
@@ -117,7 +118,8 @@ func (o librechatOptions) leaveStores(a *app, env map[string]string) {
 	for name, flag := range map[string]string{"MONGO_URI": "--mongo", "REDIS_URI": "--redis"} {
 		if _, ok := env[name]; ok {
 			delete(env, name)
-			_, _ = fmt.Fprintf(a.Err, "warning: %s of --env or --env-file is left out: a rehearsal has stores of its own (hint: %s URI names a real one)\n", name, flag)
+			left := fmt.Errorf("%s of --env or --env-file is left out: a rehearsal has stores of its own", name)
+			a.remark("warning", hint.With(left, "%s URI names a real one", flag))
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/probe"
 )
 
@@ -36,7 +37,7 @@ func (o verifyOptions) describer() (describe, error) {
 	if o.description == "" {
 		known, ok := descriptions[o.app]
 		if !ok {
-			return nil, &usageError{fmt.Errorf("no checks are known for app %q (hint: --app %s, or --describe FILE)", o.app, strings.Join(descriptionNames(), ", --app "))}
+			return nil, &usageError{hint.With(fmt.Errorf("no checks are known for app %q", o.app), "--app %s, or --describe FILE", strings.Join(descriptionNames(), ", --app "))}
 		}
 		return known, nil
 	}
@@ -78,7 +79,7 @@ func describeLibreChat(ctx context.Context, a *app, o verifyOptions, vars map[st
 		vars["email"], vars["password"] = librechat.UserEmail, librechat.UserPassword
 	}
 	if vars["email"] == "" {
-		_, _ = fmt.Fprintln(a.Err, "note: no user is given, so streams and cookies are not checked (hint: --var email=… --var password=…)")
+		a.remark("note", hint.With(errors.New("no user is given, so streams and cookies are not checked"), "--var email=… --var password=…"))
 		return librechat.Public(), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
@@ -88,7 +89,7 @@ func describeLibreChat(ctx context.Context, a *app, o verifyOptions, vars map[st
 		remote, err = librechat.Ask(ctx, http.DefaultClient, o.url, vars["email"], vars["password"])
 	}
 	if errors.Is(err, librechat.ErrLogin) && rehearsed {
-		return probe.Description{}, fmt.Errorf("%w (hint: the user of a rehearsal is made in its first seconds; for another give --var email=… --var password=…)", err)
+		return probe.Description{}, hint.With(err, "the user of a rehearsal is made in its first seconds; for another give --var email=… --var password=…")
 	}
 	if err != nil {
 		return probe.Description{}, err
@@ -99,7 +100,7 @@ func describeLibreChat(ctx context.Context, a *app, o verifyOptions, vars map[st
 	}
 	if endpoint == "" || model == "" {
 		endpoint = ""
-		_, _ = fmt.Fprintln(a.Err, "note: no model is named, so streams are not checked (hint: --endpoint NAME --model NAME, as in librechat.yaml)")
+		a.remark("note", hint.With(errors.New("no model is named, so streams are not checked"), "--endpoint NAME --model NAME, as in librechat.yaml"))
 	}
 	return librechat.Description(remote.Design, endpoint, model), nil
 }

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -72,7 +74,7 @@ func assignment(text string) (name, value, after string, err error) {
 	line, _, _ := strings.Cut(text, "\n")
 	name, _, ok := strings.Cut(line, "=")
 	if !ok {
-		return "", "", "", errors.New("no = in it (hint: NAME=value, and quotes around a value of several lines)")
+		return "", "", "", hint.With(errors.New("no = in it"), "NAME=value, and quotes around a value of several lines")
 	}
 	text = text[len(name)+1:]
 	name = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(name), "export "))

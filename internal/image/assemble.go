@@ -9,6 +9,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // labelBase is OCI's annotation key for the base image's digest.
@@ -78,7 +80,7 @@ func configure(base *baseImage, o Options) (*v1.ConfigFile, error) {
 		return nil, fmt.Errorf("base image %s starts nothing: it has neither an entry point nor a command", o.Base)
 	}
 	if command[0] == BootstrapPath {
-		return nil, fmt.Errorf("base image %s holds the bootstrap already (hint: give the image that it was made from)", o.Base)
+		return nil, hint.With(fmt.Errorf("base image %s holds the bootstrap already", o.Base), "give the image that it was made from")
 	}
 	config.Config.Entrypoint = append([]string{BootstrapPath, "--"}, command...)
 	config.Config.Cmd = nil

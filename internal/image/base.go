@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // baseImage is a base that has passed all checks which need no layer.
@@ -157,7 +159,7 @@ func checkManifest(manifest *v1.Manifest) error {
 		switch layer.MediaType {
 		case types.DockerLayer, types.OCILayer, types.OCIUncompressedLayer:
 		case types.OCILayerZStd:
-			return fmt.Errorf("layer %s is zstd: Lambda takes gzip (hint: skopeo copy --dest-compress-format gzip)", layer.Digest)
+			return hint.With(fmt.Errorf("layer %s is zstd: Lambda takes gzip", layer.Digest), "skopeo copy --dest-compress-format gzip")
 		default:
 			return fmt.Errorf("layer %s has type %s: Lambda takes gzip layers", layer.Digest, layer.MediaType)
 		}

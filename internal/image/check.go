@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // check looks for the expected paths in the base, from the top layer down and
@@ -131,7 +133,7 @@ func (s *search) verdict(o Options) error {
 		case !ok && !slices.Contains(o.Expect, path):
 			// The links' layer makes the directory.
 		case !ok:
-			return fmt.Errorf("has no %s (hint: is it the app's image, and of a version that Sluice knows?)", path)
+			return hint.With(fmt.Errorf("has no %s", path), "is it the app's image, and of a version that Sluice knows?")
 		case isParent && kind != tar.TypeDir:
 			return fmt.Errorf("%s is no directory: a link below it would replace it", path)
 		}

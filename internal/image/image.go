@@ -23,6 +23,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Where Build puts its own files in the image. All lie in one directory.
@@ -232,7 +234,7 @@ func (o Options) arch() string {
 func (o Options) validate() error {
 	switch {
 	case o.Base == "":
-		return errors.New("no base image given (hint: REPOSITORY:TAG, oci:DIR or tar:FILE)")
+		return hint.With(errors.New("no base image given"), "REPOSITORY:TAG, oci:DIR or tar:FILE")
 	case o.arch() != "amd64" && o.arch() != "arm64":
 		return fmt.Errorf("architecture %q: Lambda has amd64 and arm64", o.Arch)
 	}

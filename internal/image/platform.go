@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // pick returns the one image for linux/arch from an index, of any depth.
@@ -32,7 +34,7 @@ func pick(index v1.ImageIndex, arch string) (v1.Image, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return nil, fmt.Errorf("holds %d images for linux/%s (hint: name one by its digest)", len(found), arch)
+		return nil, hint.With(fmt.Errorf("holds %d images for linux/%s", len(found), arch), "name one by its digest")
 	case len(others) == 0:
 		return nil, errors.New("holds no image")
 	}

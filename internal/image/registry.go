@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // options are the registry client's. A meter, if given, counts what is sent.
@@ -82,16 +84,16 @@ func explain(err error) error {
 	for _, detail := range refusal.Errors {
 		switch detail.Code {
 		case transport.NameUnknownErrorCode:
-			return fmt.Errorf("%w (hint: the repository does not exist: create it first)", err)
+			return hint.With(err, "the repository does not exist: create it first")
 		case transport.ManifestUnknownErrorCode:
-			return fmt.Errorf("%w (hint: the repository has no such tag or digest)", err)
+			return hint.With(err, "the repository has no such tag or digest")
 		}
 	}
 	switch refusal.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("%w (hint: the registry wants other credentials: docker login, or for ECR an AWS profile that may use it)", err)
+		return hint.With(err, "the registry wants other credentials: docker login, or for ECR an AWS profile that may use it")
 	case http.StatusNotFound:
-		return fmt.Errorf("%w (hint: no such repository, tag or digest)", err)
+		return hint.With(err, "no such repository, tag or digest")
 	}
 	return err
 }

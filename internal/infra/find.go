@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/opentofu/tofudl"
 )
@@ -14,11 +15,11 @@ import (
 // Version of OpenTofu that Fetch takes when there is neither tofu nor terraform.
 const Version = "1.12.6"
 
-// ErrNotFound says that the machine has neither program.
-type ErrNotFound struct{ Looked []string }
+// NotFoundError says that the machine has none of the programs looked for.
+type NotFoundError struct{ Looked []string }
 
-func (e *ErrNotFound) Error() string {
-	return fmt.Sprintf("neither %s nor %s is on PATH (hint: --fetch downloads OpenTofu %s, its signature verified; or install one)", e.Looked[0], e.Looked[1], Version)
+func (e *NotFoundError) Error() string {
+	return "neither " + strings.Join(e.Looked, " nor ") + " is on PATH"
 }
 
 // Find returns the path of tofu, or else of terraform. A name that the caller
@@ -37,7 +38,7 @@ func Find(name string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", &ErrNotFound{names}
+	return "", &NotFoundError{names}
 }
 
 // Fetch downloads a version of OpenTofu into dir, unless it is there. The checksums'

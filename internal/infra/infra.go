@@ -14,6 +14,8 @@ import (
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Workspace is one root module's folder with the program that runs it. It is
@@ -27,7 +29,7 @@ type Workspace struct {
 // executable. The program inherits the environment (AWS_PROFILE, TF_VAR_…).
 func Open(dir, executable string) (*Workspace, error) {
 	if found, err := filepath.Glob(filepath.Join(dir, "*.tf")); err != nil || len(found) == 0 {
-		return nil, fmt.Errorf("%s holds no *.tf file (hint: --dir names the environment's folder, such as infrastructure/terraform/environments/dev)", dir)
+		return nil, hint.With(fmt.Errorf("%s holds no *.tf file", dir), "--dir names the environment's folder, such as infrastructure/terraform/environments/dev")
 	}
 	tf, err := tfexec.NewTerraform(dir, executable)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Event is a line of the program's machine-readable output that is worth showing.
@@ -76,21 +78,21 @@ func (s *stream) failure(what string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w: %w", what, errInterrupted, err)
 	case len(s.errors) > 0:
-		return fmt.Errorf("%s: %s%s", what, strings.Join(s.errors, "\n"), hint(s.errors))
+		return advise(fmt.Errorf("%s: %s", what, strings.Join(s.errors, "\n")), s.errors)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// hint adds what to do about faults that have one known way out.
-func hint(faults []string) string {
+// advise adds what to do about faults that have one known way out.
+func advise(err error, faults []string) error {
 	all := strings.Join(faults, "\n")
 	switch {
 	case strings.Contains(all, "Error acquiring the state lock"):
-		return " (hint: another run holds the lock; when it is dead, free it with tofu force-unlock ID)"
+		return hint.With(err, "another run holds the lock; when it is dead, free it with tofu force-unlock ID")
 	case strings.Contains(all, "No valid credential sources"), strings.Contains(all, "ExpiredToken"):
-		return " (hint: sign in first: aws sso login, or set AWS_PROFILE)"
+		return hint.With(err, "sign in first: aws sso login, or set AWS_PROFILE")
 	}
-	return ""
+	return err
 }
 
 type uiLine struct {

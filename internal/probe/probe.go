@@ -15,6 +15,8 @@ import (
 	"net"
 	"net/url"
 	"time"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Options bound and shape a run. The zero value is the full run, of a little over a minute.
@@ -114,7 +116,7 @@ func Run(ctx context.Context, baseURL string, d Description, o Options) (Report,
 	s := newSession(base, d, o.withDefaults())
 	defer s.client.CloseIdleConnections()
 	if err := s.reach(ctx); err != nil {
-		return Report{}, fmt.Errorf("verify %s: %w (hint: is it running, and is the address right?)", baseURL, err)
+		return Report{}, hint.With(fmt.Errorf("verify %s: %w", baseURL, err), "is it running, and is the address right?")
 	}
 	report := Report{BaseURL: base.String(), App: d.App, Started: time.Now().UTC()}
 	for _, c := range checks {

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
 )
 
@@ -54,12 +55,12 @@ func (m *imageModel) known() bool {
 func (m *imageModel) computed(img *image.Image) (diags diag.Diagnostics) {
 	digest, err := img.Digest()
 	if err != nil {
-		diags.AddError("The image cannot be made", err.Error())
+		diags.AddError("The image cannot be made", hint.Text(err))
 		return diags
 	}
 	result, err := img.Describe()
 	if err != nil {
-		diags.AddError("The image cannot be made", err.Error())
+		diags.AddError("The image cannot be made", hint.Text(err))
 		return diags
 	}
 	m.Digest, m.BaseDigest = types.StringValue(result.Digest), types.StringValue(result.BaseDigest)
@@ -70,7 +71,7 @@ func (m *imageModel) computed(img *image.Image) (diags diag.Diagnostics) {
 	}
 	repository, err := name.NewRepository(m.Repository.ValueString())
 	if err != nil {
-		diags.AddAttributeError(path.Root("repository"), "Not a repository", err.Error())
+		diags.AddAttributeError(path.Root("repository"), "Not a repository", hint.Text(err))
 		return diags
 	}
 	tag := m.Tag.ValueString()

@@ -19,6 +19,7 @@ import (
 	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/awsx"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
 )
 
@@ -53,12 +54,12 @@ func (i *imageResource) ModifyPlan(ctx context.Context, request resource.ModifyP
 	}
 	options, err := i.options(ctx, &plan)
 	if err != nil {
-		r.Diagnostics.AddError("The image cannot be made", err.Error())
+		r.Diagnostics.AddError("The image cannot be made", hint.Text(err))
 		return
 	}
 	img, err := image.Compute(ctx, options)
 	if err != nil {
-		r.Diagnostics.AddError("The image cannot be made", err.Error())
+		r.Diagnostics.AddError("The image cannot be made", hint.Text(err))
 		return
 	}
 	r.Diagnostics.Append(plan.computed(img)...)
@@ -101,12 +102,12 @@ func (i *imageResource) push(ctx context.Context, plan *imageModel, diags *diag.
 		err = i.checkPlanned(ctx, plan, options)
 	}
 	if err != nil {
-		diags.AddError("The image cannot be made", err.Error())
+		diags.AddError("The image cannot be made", hint.Text(err))
 		return
 	}
 	result, err := image.Build(ctx, options)
 	if err != nil {
-		diags.AddError("The image was not pushed", err.Error())
+		diags.AddError("The image was not pushed", hint.Text(err))
 		return
 	}
 	plan.Digest, plan.BaseDigest = types.StringValue(result.Digest), types.StringValue(result.BaseDigest)
@@ -124,7 +125,7 @@ func (i *imageResource) checkPlanned(ctx context.Context, plan *imageModel, opti
 	}
 	digest, err := img.Digest()
 	if err == nil && digest.String() != plan.Digest.ValueString() {
-		err = fmt.Errorf("planned %s, but it would be %s now: the base's tag has moved, or sluice was changed (hint: plan again)", plan.Digest.ValueString(), digest)
+		err = hint.With(fmt.Errorf("planned %s, but it would be %s now: the base's tag has moved, or sluice was changed", plan.Digest.ValueString(), digest), "plan again")
 	}
 	return err
 }
@@ -138,12 +139,12 @@ func (i *imageResource) Read(ctx context.Context, request resource.ReadRequest, 
 	uri := state.URI.ValueString()
 	registry, err := i.session.registry(ctx, uri)
 	if err != nil {
-		r.Diagnostics.AddError("The registry cannot be asked", err.Error())
+		r.Diagnostics.AddError("The registry cannot be asked", hint.Text(err))
 		return
 	}
 	there, err := image.Exists(ctx, uri, registry)
 	if err != nil {
-		r.Diagnostics.AddError("The registry cannot be asked", err.Error())
+		r.Diagnostics.AddError("The registry cannot be asked", hint.Text(err))
 		return
 	}
 	if !there {
@@ -163,7 +164,7 @@ func (i *imageResource) Delete(ctx context.Context, request resource.DeleteReque
 	}
 	for _, digest := range recall(remember(private, state.Digest)) {
 		if err := i.delete(ctx, &state, digest); err != nil {
-			r.Diagnostics.AddError("The image was not deleted", err.Error())
+			r.Diagnostics.AddError("The image was not deleted", hint.Text(err))
 			return
 		}
 	}
@@ -193,7 +194,7 @@ func (i *imageResource) delete(ctx context.Context, state *imageModel, digest st
 func (i *imageResource) ImportState(ctx context.Context, request resource.ImportStateRequest, r *resource.ImportStateResponse) {
 	digest, err := name.NewDigest(request.ID)
 	if err != nil {
-		r.Diagnostics.AddError("Not an image by digest", fmt.Sprintf("%v (hint: tofu import ADDRESS REPOSITORY@sha256:…)", err))
+		r.Diagnostics.AddError("Not an image by digest", hint.Text(hint.With(err, "tofu import ADDRESS REPOSITORY@sha256:…")))
 		return
 	}
 	for attribute, value := range map[string]string{
@@ -232,7 +233,7 @@ func bootstrap(ctx context.Context, file, arch string) ([]byte, error) {
 	}
 	content, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("bootstrap: %w (hint: leave the attribute out to use sluice's own)", err)
+		return nil, hint.With(fmt.Errorf("bootstrap: %w", err), "leave the attribute out to use sluice's own")
 	}
 	return content, err
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Places returns the directories for Install: the one where OpenTofu and
@@ -35,7 +37,7 @@ func Places(getenv func(string) string) ([]string, error) {
 		}
 		place, err := explicitPlace(string(text))
 		if errors.Is(err, errNoPlace) {
-			err = fmt.Errorf("%w (hint: add filesystem_mirror { path = %q } to its provider_installation)", err, implied)
+			err = hint.With(err, "add filesystem_mirror { path = %q } to its provider_installation", implied)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("CLI configuration %s: %w", file, err)

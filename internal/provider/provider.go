@@ -26,6 +26,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/aproorg/sluice/internal/awsx"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
 )
 
@@ -91,7 +92,7 @@ func (p *sluice) Configure(_ context.Context, request provider.ConfigureRequest,
 	if endpoint := model.RegistryEndpoint.ValueString(); endpoint != "" {
 		transport, err := awsx.EmulatedRegistry(endpoint, remote.DefaultTransport)
 		if err != nil {
-			r.Diagnostics.AddError("The provider's registry_endpoint", err.Error())
+			r.Diagnostics.AddError("The provider's registry_endpoint", hint.Text(err))
 			return
 		}
 		session.transport = transport

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/site"
 )
 
@@ -75,7 +76,7 @@ func (s *siteResource) ModifyPlan(ctx context.Context, request resource.ModifyPl
 		}
 	}
 	if err := s.plan(ctx, &plan, state); err != nil {
-		r.Diagnostics.AddError("The site cannot be planned", err.Error())
+		r.Diagnostics.AddError("The site cannot be planned", hint.Text(err))
 		return
 	}
 	r.Diagnostics.Append(r.Plan.Set(ctx, &plan)...)
@@ -149,19 +150,19 @@ func (s *siteResource) Update(ctx context.Context, request resource.UpdateReques
 func (s *siteResource) apply(ctx context.Context, plan *siteModel, diags *diag.Diagnostics) {
 	options, closeSource, err := s.options(ctx, plan)
 	if err != nil {
-		diags.AddError("The site cannot be deployed", err.Error())
+		diags.AddError("The site cannot be deployed", hint.Text(err))
 		return
 	}
 	defer closeSource()
 	found, err := site.MakePlan(ctx, options)
 	if err == nil && !plan.Release.IsUnknown() && found.Release != plan.Release.ValueString() {
-		err = fmt.Errorf("planned release %s, but the files are %s now (hint: plan again)", plan.Release.ValueString(), found.Release)
+		err = hint.With(fmt.Errorf("planned release %s, but the files are %s now", plan.Release.ValueString(), found.Release), "plan again")
 	}
 	if err == nil {
 		_, err = found.Apply(ctx, options)
 	}
 	if err != nil {
-		diags.AddError("The site was not deployed", err.Error())
+		diags.AddError("The site was not deployed", hint.Text(err))
 		return
 	}
 	changes := plan.Changes
@@ -180,7 +181,7 @@ func (s *siteResource) Read(ctx context.Context, request resource.ReadRequest, r
 	}
 	bucket, err := s.session.bucket(ctx, state.Bucket.ValueString())
 	if err != nil {
-		r.Diagnostics.AddError("The bucket cannot be read", err.Error())
+		r.Diagnostics.AddError("The bucket cannot be read", hint.Text(err))
 		return
 	}
 	found, err := site.Inspect(ctx, bucket)
@@ -189,7 +190,7 @@ func (s *siteResource) Read(ctx context.Context, request resource.ReadRequest, r
 		r.State.RemoveResource(ctx)
 		return
 	case err != nil:
-		r.Diagnostics.AddError("The bucket cannot be read", err.Error())
+		r.Diagnostics.AddError("The bucket cannot be read", hint.Text(err))
 		return
 	}
 	drift := append(found.Missing, found.Altered...)
@@ -216,7 +217,7 @@ func (s *siteResource) Delete(ctx context.Context, request resource.DeleteReques
 		_, err = site.Remove(ctx, site.Options{Store: bucket})
 	}
 	if err != nil {
-		r.Diagnostics.AddError("The site was not removed", err.Error())
+		r.Diagnostics.AddError("The site was not removed", hint.Text(err))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -266,7 +267,7 @@ func TestPortTaken(t *testing.T) {
 			cfg.TimelineListen = taken.Addr().String()
 		}
 		_, err := rehearse.Start(t.Context(), cfg)
-		if err == nil || !strings.Contains(err.Error(), taken.Addr().String()) || !strings.Contains(err.Error(), "hint: "+flag) {
+		if err == nil || !strings.Contains(err.Error(), taken.Addr().String()) || !strings.Contains(hint.Text(err), "hint: "+flag) {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}

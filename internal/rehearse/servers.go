@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // servers are the HTTP servers of a rehearsal. The zero value is ready.
@@ -67,11 +69,11 @@ func listen(what, address, flag string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("start %s: address %s is taken by another program (hint: %s %s)", what, address, flag, anyPort(address))
+		return nil, hint.With(fmt.Errorf("start %s: address %s is taken by another program", what, address), "%s %s", flag, anyPort(address))
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("start %s: address %s is not permitted to this user (hint: take a port from 1024 on, such as %s 127.0.0.1:8080)", what, address, flag)
+		return nil, hint.With(fmt.Errorf("start %s: address %s is not permitted to this user", what, address), "take a port from 1024 on, such as %s 127.0.0.1:8080", flag)
 	case err != nil:
-		return nil, fmt.Errorf("start %s: %w (hint: give HOST:PORT, such as %s 127.0.0.1:8080)", what, err, flag)
+		return nil, hint.With(fmt.Errorf("start %s: %w", what, err), "give HOST:PORT, such as %s 127.0.0.1:8080", flag)
 	}
 	return listener, nil
 }

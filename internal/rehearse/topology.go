@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/stack"
 )
 
@@ -132,9 +133,9 @@ func proxyMethods(s *stack.Stack) ([]stack.Method, error) {
 func resourcePaths(pattern string) ([]string, error) {
 	switch fixed, rest, wild := strings.Cut(pattern, "*"); {
 	case !strings.HasPrefix(pattern, "/"):
-		return nil, fmt.Errorf("route %q does not begin with / (hint: such as /api/* or /health)", pattern)
+		return nil, hint.With(fmt.Errorf("route %q does not begin with /", pattern), "such as /api/* or /health")
 	case strings.Contains(pattern, "?"), wild && (rest != "" || !strings.HasSuffix(fixed, "/")):
-		return nil, fmt.Errorf("route %q: API Gateway has no resource for it (hint: a * may only be the last segment, as in /api/*)", pattern)
+		return nil, hint.With(fmt.Errorf("route %q: API Gateway has no resource for it", pattern), "a * may only be the last segment, as in /api/*")
 	case !wild:
 		return []string{pattern}, nil
 	case fixed == "/":

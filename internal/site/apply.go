@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // maxPaths is how many paths an invalidation names before it takes the whole
@@ -96,7 +98,7 @@ func (r *run) begin(ctx context.Context) error {
 	if err := r.o.Store.Delete(ctx, []string{pendingKey}); err != nil {
 		return err
 	}
-	return fmt.Errorf("release %s was put there after the plan was made: %w (hint: plan again)", now.ID, ErrConflict)
+	return hint.With(fmt.Errorf("release %s was put there after the plan was made: %w", now.ID, ErrConflict), "plan again")
 }
 
 // next is the release as it will be, but for the ETags of what is uploaded.

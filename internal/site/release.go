@@ -12,6 +12,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Keys below Prefix. The release is the truth and is written last. A pending
@@ -80,10 +82,10 @@ func read(ctx context.Context, store Store, key string) (*Release, error) {
 func parse(text []byte) (*Release, error) {
 	release := &Release{}
 	if err := json.Unmarshal(text, release); err != nil {
-		return nil, fmt.Errorf("%w (hint: delete the object; the next run then uploads all files)", err)
+		return nil, hint.With(err, "delete the object; the next run then uploads all files")
 	}
 	if release.Version != formatVersion {
-		return nil, fmt.Errorf("format %d is not of this sluice, which knows %d (hint: use the sluice that wrote it)", release.Version, formatVersion)
+		return nil, hint.With(fmt.Errorf("format %d is not of this sluice, which knows %d", release.Version, formatVersion), "use the sluice that wrote it")
 	}
 	for path := range release.Files {
 		if !fs.ValidPath(path) {
@@ -116,7 +118,7 @@ func putJSON(ctx context.Context, store Store, key string, text []byte, etag str
 		IfMatch: etag, IfAbsent: etag == "",
 	})
 	if errors.Is(err, ErrConflict) {
-		return fmt.Errorf("write %s: another run is changing the bucket: %w (hint: wait for it, then run again)", key, err)
+		return hint.With(fmt.Errorf("write %s: another run is changing the bucket: %w", key, err), "wait for it, then run again")
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", key, err)

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // A File is one file of a release as the bucket holds it.
@@ -55,7 +57,7 @@ func scan(ctx context.Context, o Options) (map[string]File, error) {
 		byPath[path] = files[n]
 	}
 	if _, ok := byPath[Index]; !ok {
-		return nil, fmt.Errorf("the site has no %s among its %d files (hint: give the directory of the built client)", Index, len(paths))
+		return nil, hint.With(fmt.Errorf("the site has no %s among its %d files", Index, len(paths)), "give the directory of the built client")
 	}
 	return byPath, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/site"
 )
 
@@ -414,7 +415,7 @@ func TestDamagedMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.o.Source = release("v1")
-		if _, err := site.Apply(t.Context(), w.o); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := site.Apply(t.Context(), w.o); err == nil || !strings.Contains(hint.Text(err), want) {
 			t.Errorf("%s: got %v", text, err)
 		}
 	}

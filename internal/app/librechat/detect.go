@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // ErrUnknownVersion is wrapped by Detect's error for a release that this
@@ -50,26 +52,26 @@ func Detect(dir string) (Release, error) {
 
 // version reads package.json, which tells LibreChat from other directories.
 func version(dir string) (string, error) {
-	const hint = "give the directory that holds LibreChat's api, client and packages"
+	const advice = "give the directory that holds LibreChat's api, client and packages"
 	data, err := readFile(filepath.Join(dir, "package.json"))
 	switch _, there := os.Stat(dir); {
 	case errors.Is(there, fs.ErrNotExist):
-		return "", fmt.Errorf("there is no LibreChat directory %s (hint: git clone https://github.com/danny-avila/LibreChat %s)", dir, dir)
+		return "", hint.With(fmt.Errorf("there is no LibreChat directory %s", dir), "git clone https://github.com/danny-avila/LibreChat %s", dir)
 	case errors.Is(err, syscall.ENOTDIR):
-		return "", fmt.Errorf("%s is a file, not a LibreChat directory (hint: %s)", dir, hint)
+		return "", hint.With(fmt.Errorf("%s is a file, not a LibreChat directory", dir), advice)
 	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("%s is no LibreChat directory: it has no package.json (hint: %s)", dir, hint)
+		return "", hint.With(fmt.Errorf("%s is no LibreChat directory: it has no package.json", dir), advice)
 	case errors.Is(err, fs.ErrPermission):
-		return "", fmt.Errorf("LibreChat directory: %w (hint: chmod -R a+rX %s, or run as its owner)", err, dir)
+		return "", hint.With(fmt.Errorf("LibreChat directory: %w", err), "chmod -R a+rX %s, or run as its owner", dir)
 	case err != nil:
 		return "", fmt.Errorf("LibreChat directory: %w", err)
 	}
 	var p struct{ Name, Version string }
 	if err := json.Unmarshal(data, &p); err != nil {
-		return "", fmt.Errorf("%s is no LibreChat directory: its package.json cannot be read: %w (hint: git checkout package.json)", dir, err)
+		return "", hint.With(fmt.Errorf("%s is no LibreChat directory: its package.json cannot be read: %w", dir, err), "git checkout package.json")
 	}
 	if !strings.EqualFold(p.Name, "LibreChat") {
-		return "", fmt.Errorf("%s is no LibreChat directory: its package.json names %q (hint: %s)", dir, p.Name, hint)
+		return "", hint.With(fmt.Errorf("%s is no LibreChat directory: its package.json names %q", dir, p.Name), advice)
 	}
 	return p.Version, nil
 }
@@ -102,7 +104,7 @@ func built(dir string) error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("LibreChat in %s is not built: %s missing (hint: cd %s && %s)", dir, strings.Join(missing, ", "), dir, strings.Join(commands, " && "))
+		return hint.With(fmt.Errorf("LibreChat in %s is not built: %s missing", dir, strings.Join(missing, ", ")), "cd %s && %s", dir, strings.Join(commands, " && "))
 	}
 	return nil
 }

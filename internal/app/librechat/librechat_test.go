@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/probe"
 )
 
@@ -89,7 +90,7 @@ func TestDetectSaysWhatIsWrong(t *testing.T) {
 				t.Fatal("no error")
 			}
 			for _, want := range append(tc.want, dir) {
-				if !strings.Contains(err.Error(), want) {
+				if !strings.Contains(hint.Text(err), want) {
 					t.Errorf("error lacks %q: %v", want, err)
 				}
 			}

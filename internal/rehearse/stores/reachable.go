@@ -13,6 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // reachLimit is the time for a real server to answer. Mongo's driver tells why it has found none after selectLimit.
@@ -41,21 +43,21 @@ func reachRedis(ctx context.Context, uri string) error {
 	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" {
 		return fmt.Errorf("the URI of Redis: want redis://HOST:PORT or rediss://HOST:PORT (the one given may hold a password, so it is not shown)")
 	}
-	const hint = "(hint: leave --redis out for the embedded one)"
+	const advice = "leave --redis out for the embedded one"
 	config, err := redis.ParseURL(uri)
 	if err != nil {
-		return fmt.Errorf("the URI of Redis at %s cannot be used %s", u.Host, hint)
+		return hint.With(fmt.Errorf("the URI of Redis at %s cannot be used", u.Host), advice)
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", config.Addr) // the client would write its failures to standard error
 	if err != nil {
-		return fmt.Errorf("reach Redis at %s: %w %s", u.Host, within(ctx, err), hint)
+		return hint.With(fmt.Errorf("reach Redis at %s: %w", u.Host, within(ctx, err)), advice)
 	}
 	conn.Close()
 	config.MaxRetries, config.ContextTimeoutEnabled = -1, true
 	client := redis.NewClient(config)
 	defer client.Close()
 	if err := client.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("reach Redis at %s: %w %s", u.Host, within(ctx, err), hint)
+		return hint.With(fmt.Errorf("reach Redis at %s: %w", u.Host, within(ctx, err)), advice)
 	}
 	return nil
 }
@@ -68,14 +70,14 @@ func reachMongo(ctx context.Context, uri string) error {
 	if err != nil {
 		return nil // the database's own start tells what is wrong with it
 	}
-	const hint = "(hint: leave --mongo out for the embedded one)"
+	const advice = "leave --mongo out for the embedded one"
 	client, err := driver.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(selectLimit))
 	if err != nil {
-		return fmt.Errorf("the URI of MongoDB at %s cannot be used: %w %s", hosts, err, hint)
+		return hint.With(fmt.Errorf("the URI of MongoDB at %s cannot be used: %w", hosts, err), advice)
 	}
 	defer client.Disconnect(context.WithoutCancel(ctx))
 	if err := client.Ping(ctx, nil); err != nil {
-		return fmt.Errorf("reach MongoDB at %s: %w %s", hosts, within(ctx, plain(err)), hint)
+		return hint.With(fmt.Errorf("reach MongoDB at %s: %w", hosts, within(ctx, plain(err))), advice)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/configfile"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // checkLimit bounds the release's own look at librechat.yaml, which takes 0.2 s.
@@ -55,7 +56,7 @@ func (c *Chat) checkSchema(ctx context.Context) error {
 		return fmt.Errorf("librechat.yaml %s is refused by LibreChat %s:\n  %s", c.cfg.ConfigFile, c.cfg.Release.Version,
 			strings.ReplaceAll(strings.TrimSpace(string(said)), "\n", "\n  "))
 	case errors.Is(err, exec.ErrNotFound):
-		return fmt.Errorf("check librechat.yaml: %w (hint: LibreChat runs on Node 20; put it on the PATH)", err)
+		return hint.With(fmt.Errorf("check librechat.yaml: %w", err), "LibreChat runs on Node 20; put it on the PATH")
 	}
 	return fmt.Errorf("check librechat.yaml with LibreChat %s: %w", c.cfg.Release.Version, err)
 }

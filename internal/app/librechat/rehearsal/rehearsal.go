@@ -19,6 +19,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/dotenv"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
 )
@@ -72,7 +73,7 @@ func New(cfg Config) (*Chat, error) {
 	}
 	var err error
 	if c.config, err = os.ReadFile(cfg.ConfigFile); err != nil {
-		return nil, fmt.Errorf("read librechat.yaml: %w (hint: --config takes a file; without it a stub model answers)", err)
+		return nil, hint.With(fmt.Errorf("read librechat.yaml: %w", err), "--config takes a file; without it a stub model answers")
 	}
 	return c, nil
 }
