@@ -1,6 +1,18 @@
 // What both panels draw with: a sharp canvas, the theme's colours, small marks.
 
-export const GUTTER = 330; // pixels left of the time axis, for labels
+// GUTTER is how many pixels left of the time axis hold labels. It follows the
+// width of the panels: call fitGutter before drawing.
+export let GUTTER = 360;
+
+const NARROW = 190;
+
+export function fitGutter(width) {
+  GUTTER = width < 640 ? NARROW : 360;
+}
+
+// roomy tells whether there is room for every column of labels, or on a phone
+// for the most important ones alone.
+export const roomy = () => GUTTER > NARROW;
 
 // colours reads the theme from the style sheet, light-dark() resolved.
 export function colours() {

@@ -85,7 +85,7 @@ function hopTable(r) {
   return element("table", {}, element("thead", {}, element("tr", {}, ...titles.map((t) => element("th", {}, t)))), element("tbody", {}, ...rows));
 }
 
-const LABELS = 96;
+const LABELS = 108;
 
 function drawHops(canvas, r, env, now) {
   const c = colours();

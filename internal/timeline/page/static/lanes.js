@@ -1,6 +1,6 @@
 // The upper panel: a lane per execution environment.
 
-import { GUTTER, bar, fitText, grid, gutter, hatch, scale, ticks } from "./canvas.js";
+import { GUTTER, bar, fitText, grid, gutter, hatch, roomy, scale, ticks } from "./canvas.js";
 import { state } from "./model.js";
 import { clock, duration } from "./view.js";
 
@@ -38,7 +38,7 @@ export function drawAxis(ctx, view, c, width, height) {
   ctx.restore();
   ctx.textAlign = "left";
   ctx.fillStyle = c.muted;
-  ctx.fillText("time since start", 16, height / 2 + 0.5);
+  ctx.fillText("time since start", roomy() ? 16 : 8, height / 2 + 0.5);
 }
 
 // drawLanes paints the lanes that are on the screen and tells where each is.
@@ -152,18 +152,20 @@ function drawLabel(ctx, env, y, lane, c, hover, selected) {
   const small = lane < 18;
   ctx.fillStyle = c[now];
   ctx.beginPath();
-  ctx.arc(21, middle - 0.5, small ? 3.2 : 4, 0, 7);
+  const left = roomy() ? 33 : 20;
+  ctx.arc(left - 12, middle - 0.5, small ? 3.2 : 4, 0, 7);
   ctx.fill();
   ctx.font = `${now === "killed" ? 400 : 550} ${small ? Math.min(11, lane - 1) : 12.5}px ${c.font}`;
   ctx.textAlign = "left";
   ctx.fillStyle = now === "killed" ? c.muted : c.text;
-  ctx.fillText(env.id, 33, middle);
+  ctx.fillText(fitText(ctx, env.id, 62), left, middle);
   ctx.font = `${small ? Math.min(10.5, lane - 1.5) : 12}px ${c.font}`;
   ctx.fillStyle = c.muted;
-  ctx.fillText(now, 94, middle);
+  ctx.fillText(now, left + 68, middle);
+  if (!roomy()) return;
   ctx.textAlign = "right";
   const n = env.served;
-  ctx.fillText(`${n} request${n === 1 ? "" : "s"}`, 234, middle);
+  ctx.fillText(`${n} request${n === 1 ? "" : "s"}`, 252, middle);
   const init = env.init;
   if (init?.to) ctx.fillText(`init ${duration(init.to - init.from)}`, GUTTER - 14, middle);
   ctx.textAlign = "left";

@@ -1,7 +1,7 @@
 // The page: the feed into the model, the model onto the canvases, and the
 // hand's work (zoom, pan, pause, select).
 
-import { GUTTER, colours, prepare, scale } from "./canvas.js";
+import { GUTTER, colours, fitGutter, prepare, scale } from "./canvas.js";
 import { environmentDetails, requestDetails, storeDetails } from "./details.js";
 import { Model } from "./model.js";
 import { drawAxis, drawLanes, laneHeight, requestAt, visibleEnvironments } from "./lanes.js";
@@ -81,6 +81,7 @@ function draw(t) {
   theme ??= colours();
   view.follow(t, model.begin);
   const width = $(".lanes").clientWidth;
+  fitGutter(width);
   const axis = $(".axis");
   drawAxis(prepare(axis, width, 22), view, theme, width, 22);
   const common = { model, view, c: theme, now: t, hover, selected };
@@ -123,7 +124,8 @@ function empty(ctx, text, p, height) {
   ctx.font = `13px ${theme.font}`;
   ctx.fillStyle = theme.muted;
   ctx.textAlign = "center";
-  ctx.fillText(text, GUTTER + (p.width - GUTTER) / 2, Math.min(height / 2, 90));
+  const room = p.width - GUTTER > 420; // else across the labels, of which there are none
+  ctx.fillText(text, room ? GUTTER + (p.width - GUTTER) / 2 : p.width / 2, Math.min(height / 2, 90), p.width - 16);
   ctx.textAlign = "left";
 }
 

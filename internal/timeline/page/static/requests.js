@@ -1,7 +1,7 @@
 // The lower panel: a row per request, newest first, with its hops inside one
 // another as they call one another.
 
-import { GUTTER, bar, diamond, fitText, grid, gutter, scale, ticks } from "./canvas.js";
+import { GUTTER, bar, diamond, fitText, grid, gutter, roomy, scale, ticks } from "./canvas.js";
 import { duration } from "./view.js";
 
 export const ROW = 24;
@@ -125,22 +125,34 @@ function drawTotal(ctx, r, y, x, width, now, c) {
   ctx.fillText(text, x1 + size > width ? before : x1, y + ROW / 2 + 0.5);
 }
 
+// Pixels that a status and the name of who answered may take.
+const STATUS = 36;
+const SERVED = 74;
+
+// columns are the left edges of method and path, and the right edges of status
+// and of who answered, which a phone has no room for.
+function columns() {
+  if (!roomy()) return { method: 8, path: 46, status: GUTTER - 8 };
+  return { method: 16, path: 76, status: GUTTER - 14 - SERVED - 12, served: GUTTER - 14 };
+}
+
 function drawLabel(ctx, r, y, c, now, hover, selected) {
   shade(ctx, r, y, GUTTER - 1, c, hover, selected);
   const middle = y + ROW / 2 + 0.5;
   ctx.textAlign = "left";
   ctx.font = `600 10.5px ${c.font}`;
   ctx.fillStyle = c.muted;
-  ctx.fillText(r.method, 16, middle);
+  const column = columns();
+  ctx.fillText(fitText(ctx, r.method, column.path - column.method - 6), column.method, middle);
   ctx.font = `12px ${c.mono}`;
   ctx.fillStyle = c.text;
-  ctx.fillText(fitText(ctx, r.path, 162), 62, middle);
+  ctx.fillText(fitText(ctx, r.path, column.status - STATUS - column.path), column.path, middle);
   ctx.font = `12px ${c.font}`;
   ctx.textAlign = "right";
   ctx.fillStyle = statusColour(r, c);
-  ctx.fillText(r.status ? String(r.status) : r.end === null ? "…" : "–", 256, middle);
+  ctx.fillText(r.status ? String(r.status) : r.end === null ? "…" : "–", column.status, middle);
   ctx.fillStyle = c.muted;
-  ctx.fillText(served(r), GUTTER - 14, middle);
+  if (column.served) ctx.fillText(fitText(ctx, served(r), SERVED), column.served, middle);
   ctx.textAlign = "left";
 }
 
