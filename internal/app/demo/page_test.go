@@ -19,6 +19,18 @@ func (b tab) logIn() {
 	b.do("log in", chromedp.SendKeys(chromedp.CSS("form.login input"), "Ada\r"), chromedp.WaitVisible(chromedp.CSS(".welcome h1")))
 }
 
+// fits checks that what lies in a box neither leaves it nor hides a part of its own text.
+func (b tab) fits(box, within string) {
+	b.t.Helper()
+	script := `(([box, within]) => [...document.querySelectorAll(box + " " + within)].filter((e) => {
+		const own = e.getBoundingClientRect(), outer = e.closest(box).getBoundingClientRect();
+		return own.right > outer.right + 1 || e.scrollWidth > e.clientWidth + 1;
+	}).map((e) => e.textContent))(["` + box + `", "` + within + `"])`
+	if out := eval[[]string](b, script); len(out) > 0 {
+		b.t.Errorf("%s: %d of %s do not fit: %q", box, len(out), within, out)
+	}
+}
+
 func TestPageStreamsAnAnswerAndShowsItsTitle(t *testing.T) {
 	b := openTab(t, standalone(t, demo.Config{Environment: "env-blue", TitleWork: 300 * time.Millisecond}))
 	b.logIn()
@@ -67,6 +79,7 @@ func TestPagesWorkOnAPhoneAndInTheDark(t *testing.T) {
 	b.open("/lab", ".cards")
 	b.do("twenty calls", chromedp.Click(chromedp.CSS(".card button")), chromedp.WaitVisible(chromedp.CSS(".card .result")))
 	b.shot("lab")
+	b.fits(".dots", ".dot")
 	chromiumtest.Prefer(t, b.ctx, "dark")
 	b.do("become a phone", chromedp.EmulateViewport(390, 844))
 	for _, path := range []string{"/", "/about", "/lab", "/nowhere"} {
@@ -77,6 +90,7 @@ func TestPagesWorkOnAPhoneAndInTheDark(t *testing.T) {
 		}
 	}
 	b.open("/", composer)
+	b.fits(".options", "select")
 	b.do("ask", chromedp.SendKeys(composer, "What is frozen?"), chromedp.Click(chromedp.CSS(".send")), chromedp.WaitVisible(chromedp.CSS(".fate.good")))
 	b.shot("phone-chat")
 	b.do("open the list of chats", chromedp.Click(chromedp.CSS("#menu")), chromedp.WaitVisible(chromedp.CSS("#side .new")), chromedp.Sleep(300*time.Millisecond))
