@@ -1,4 +1,4 @@
-# The two commands: `go run ./cmd/sluice up` runs the rehearsal, `make test` passes all tests.
+# The two commands: `go run ./cmd/sluice up` runs the rehearsal, `make deps test` passes all tests.
 STATICCHECK = go tool staticcheck
 BOOTSTRAP_FLAGS = -trimpath -buildvcs=false -ldflags="-s -w -buildid="
 
@@ -7,11 +7,12 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
 .PHONY: test
-test: deps lint ## check and test everything, with the race detector; installs what the tests use where it may
+test: lint ## check and test everything, with the race detector; says first which tests will skip
+	@.ci/deps --check
 	go test -race -timeout 25m ./...
 
 .PHONY: deps
-deps: ## install what some tests use: Node, Chromium, Redis, nginx, moto
+deps: ## install what some tests use: Node, Chromium, Redis, nginx, moto, MCP's server and clients
 	@.ci/deps
 
 .PHONY: lint
