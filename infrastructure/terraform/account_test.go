@@ -48,7 +48,7 @@ import (
 )
 
 // howToRun is the command that makes the tests with a real tofu run.
-const howToRun = `eval "$(../shared/terraform/setup FOLDER_WITH_MODULE_CLONES)" && pip install 'moto[server]' && go test -timeout 30m ./infrastructure/terraform/`
+const howToRun = "what is needed: make deps, and a tofu with a module registry on loopback, which .ci/run prepares where the folder ../shared/terraform lies beside the repository"
 
 // providerVersion is what environments/dev pins.
 const providerVersion = "0.1.0"

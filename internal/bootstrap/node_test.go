@@ -13,7 +13,7 @@ import (
 func TestNodeWorkAfterResponse(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Skip("no Node: install Node 18 or later and put it on the PATH, then: go test ./internal/bootstrap")
+		t.Skip("Node is not here: make deps")
 	}
 	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for range 6 {
@@ -54,7 +54,7 @@ func TestNodeWorkAfterResponse(t *testing.T) {
 func TestNodeWorkIsLetGoBeforeDeadline(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Skip("no Node: install Node 18 or later and put it on the PATH, then: go test ./internal/bootstrap")
+		t.Skip("Node is not here: make deps")
 	}
 	model := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	t.Cleanup(model.Close)

@@ -40,7 +40,7 @@ func Start(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocatorOpti
 func Open(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {
-		t.Skip("no Chromium here; to run this test: apt-get install chromium")
+		t.Skip("Chromium is not here: make deps")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1440, 900),

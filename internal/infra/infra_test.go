@@ -20,7 +20,7 @@ func workspace(t *testing.T, config string) *Workspace {
 	t.Helper()
 	tofu, err := exec.LookPath("tofu")
 	if err != nil {
-		t.Skip(`needs OpenTofu: eval "$(../shared/terraform/setup)"`)
+		t.Skip("OpenTofu is not here: https://opentofu.org/docs/intro/install/")
 	}
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(config), 0o600); err != nil {

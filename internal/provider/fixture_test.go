@@ -62,7 +62,7 @@ func eachTool(t *testing.T, test func(*testing.T, *tool)) {
 		t.Run(name, func(t *testing.T) { test(t, newTool(t, path)) })
 	}
 	if !ran {
-		t.Skip(`neither tofu nor terraform is here: eval "$(../shared/terraform/setup DIR)" && go test ./internal/provider`)
+		t.Skip("neither tofu nor terraform is here: https://opentofu.org/docs/intro/install/")
 	}
 }
 

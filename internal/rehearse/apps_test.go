@@ -130,7 +130,7 @@ func TestNginx(t *testing.T) {
 		nginx, err = exec.LookPath("/usr/sbin/nginx")
 	}
 	if err != nil {
-		t.Skip("no nginx; to run this test: apt-get install nginx-light")
+		t.Skip("nginx is not here: make deps")
 	}
 	dir := t.TempDir()
 	files := map[string]string{

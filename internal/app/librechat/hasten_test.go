@@ -45,7 +45,7 @@ exports.MCPManager = class {
 // other timers are not.
 func TestStartDoesNotWaitForItsElection(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs node: apt-get install nodejs")
+		t.Skip("needs Node: make deps")
 	}
 	dir := t.TempDir()
 	module := filepath.Join(dir, "node_modules", "@librechat", "api")

@@ -15,7 +15,7 @@ import (
 func standIn(t *testing.T, d librechat.Design) *world {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs node: apt-get install nodejs")
+		t.Skip("needs Node: make deps")
 	}
 	w := newWorld(t, librechattest.StandIn(t, t.TempDir(), d))
 	w.env[librechattest.State] = t.TempDir()

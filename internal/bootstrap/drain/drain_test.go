@@ -37,7 +37,7 @@ func startNode(t *testing.T) *node {
 		program = "node"
 	}
 	if _, err := exec.LookPath(program); err != nil {
-		t.Skip("no Node: install Node 18 or later, then: SLUICE_TEST_NODE=/path/to/node go test ./internal/bootstrap/drain")
+		t.Skip("Node is not here: make deps, or: SLUICE_TEST_NODE=/path/to/node go test ./internal/bootstrap/drain")
 	}
 	d := New(Config{Preload: true, TimerLimit: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	n := &node{Drain: d, t: t, output: &lines{}, web: httptest.NewServer(http.HandlerFunc(upstream)), db: database(t)}

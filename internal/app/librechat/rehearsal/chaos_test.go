@@ -31,7 +31,7 @@ var (
 func standInWorld(t *testing.T, d librechat.Design, change func(*rehearse.Config)) *world {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs node: apt-get install nodejs")
+		t.Skip("needs Node: make deps")
 	}
 	dir, err := os.MkdirTemp("/var/tmp", "sluice-standin-")
 	if err != nil {

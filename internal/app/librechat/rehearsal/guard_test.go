@@ -81,7 +81,7 @@ func counting(t *testing.T) librechat.Release {
 // page sees, and the report names the request.
 func TestStrictRefuses(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs node: apt-get install nodejs")
+		t.Skip("needs Node: make deps")
 	}
 	record := timeline.NewRecorder(0)
 	w := startWith(t, counting(t), nil, stores.Config{Strict: true, Record: record.Record}, func(cfg *rehearse.Config) { cfg.Recorder = record })

@@ -15,7 +15,7 @@ import (
 // an answer.
 func TestOutageRealRedis(t *testing.T) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("needs redis-server: apt-get install redis-server")
+		t.Skip("needs redis-server: make deps")
 	}
 	eachBuilt(t, func(t *testing.T, r librechat.Release) {
 		redis := &realRedis{}
