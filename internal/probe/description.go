@@ -37,6 +37,9 @@ type Description struct {
 	Stream  *Stream `json:"stream,omitempty"`  // ${events} events, one each ${interval_ms}
 	Late    *Stream `json:"late,omitempty"`    // no headers for ${late_ms}
 	Silence *Stream `json:"silence,omitempty"` // an event, nothing for ${silence_ms}, more events
+	// Conversation is made call by call, each with what the answers before it gave. Each
+	// is a check of its own.
+	Conversation []Call `json:"conversation,omitempty"`
 	// HeartbeatEvent is the name of the event that fills a silence. Empty: any event that comes in it.
 	HeartbeatEvent string `json:"heartbeatEvent,omitempty"`
 }
@@ -53,8 +56,8 @@ type Site struct {
 type Request struct {
 	Method string            `json:"method,omitempty"` // empty: GET, or POST with a body
 	Path   string            `json:"path"`
-	Header map[string]string `json:"header,omitempty"`
-	Body   string            `json:"body,omitempty"` // JSON, unless Header says otherwise
+	Header map[string]string `json:"header,omitempty"` // a field whose value is empty is not sent
+	Body   string            `json:"body,omitempty"`   // JSON, unless Header says otherwise
 	// Capture names variables that are taken from the answer: variable -> dotted path of a JSON field.
 	Capture map[string]string `json:"capture,omitempty"`
 }
@@ -127,6 +130,11 @@ func (d Description) check() error {
 			faults = append(faults, fmt.Errorf("%s: %w", name, err))
 		}
 	}
+	for i, c := range d.Conversation {
+		if c.Name == "" {
+			faults = append(faults, fmt.Errorf("conversation[%d]: it has no name", i))
+		}
+	}
 	if d.Site != nil {
 		if _, err := regexp.Compile(d.Site.Hashed); err != nil {
 			faults = append(faults, fmt.Errorf("site.hashed: %w", err))
@@ -165,6 +173,9 @@ func (d Description) requests() map[string]*Request {
 	add("head", d.Head)
 	add("noContent", d.NoContent)
 	add("notModified", d.NotModified)
+	for i := range d.Conversation {
+		add(fmt.Sprintf("conversation[%d]", i), &d.Conversation[i].Request)
+	}
 	for i := range d.Errors {
 		add(fmt.Sprintf("errors[%d]", i), &d.Errors[i].Request)
 	}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/aproorg/sluice/internal/hint"
@@ -119,7 +120,7 @@ func Run(ctx context.Context, baseURL string, d Description, o Options) (Report,
 		return Report{}, hint.With(fmt.Errorf("verify %s: %w", baseURL, err), "is it running, and is the address right?")
 	}
 	report := Report{BaseURL: base.String(), App: d.App, Started: time.Now().UTC()}
-	for _, c := range checks {
+	for _, c := range slices.Concat(checks, d.conversation()) {
 		if err := ctx.Err(); err != nil {
 			return report, fmt.Errorf("verify %s: %w", baseURL, context.Cause(ctx))
 		}

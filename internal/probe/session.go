@@ -36,6 +36,7 @@ type session struct {
 	silence *recording  // the stream with a silence, once read
 	first   *timings    // of the first request to the API, which may have met a cold start
 	apiHead http.Header // the head of that answer
+	silent  string      // the call of the conversation that failed
 }
 
 func newSession(base *url.URL, d Description, o Options) *session {
@@ -168,6 +169,10 @@ func (s *session) setHeader(req *http.Request, r Request, hasBody bool) error {
 		v, err := s.expand(v)
 		if err != nil {
 			return err
+		}
+		if v == "" {
+			req.Header.Del(name)
+			continue
 		}
 		req.Header.Set(name, v)
 	}
