@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/app/demo"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/probe"
 	"github.com/google/go-cmp/cmp"
 )
@@ -384,7 +385,7 @@ func TestNobodyThereIsToldOnce(t *testing.T) {
 	}
 	listener.Close()
 	report, err := probe.Run(t.Context(), "http://"+listener.Addr().String(), probe.Demo(), probe.Options{Quick: true})
-	if err == nil || !strings.Contains(err.Error(), "connection refused") || !strings.Contains(err.Error(), "is it running") || len(report.Results) != 0 {
+	if err == nil || !strings.Contains(err.Error(), "connection refused") || !strings.Contains(hint.Of(err), "is it running") || len(report.Results) != 0 {
 		t.Errorf("%d results and %v", len(report.Results), err)
 	}
 }
