@@ -8,20 +8,22 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/aproorg/sluice/internal/emulate/lambda/environment"
+	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
 // stream passes every chunk on as it comes, each as an event of its own.
-func (em *Emulator) stream(w http.ResponseWriter, v *invocation) {
+func (em *Emulator) stream(w http.ResponseWriter, v *environment.Invocation) {
 	w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
 	flush := http.NewResponseController(w)
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	total := int64(0)
 	for {
-		n, err := v.read.Read(*buf)
+		n, err := v.Read(*buf)
 		if n > 0 {
 			if total == 0 {
 				em.emit(v, timeline.Event{Kind: timeline.RequestFirstByte, Status: 200})
@@ -29,7 +31,7 @@ func (em *Emulator) stream(w http.ResponseWriter, v *invocation) {
 			total += int64(n)
 			em.emit(v, timeline.Event{Kind: timeline.RequestChunk, Bytes: int64(n)})
 			if writePayloadChunk(w, (*buf)[:n]) != nil || flush.Flush() != nil {
-				_ = v.read.CloseWithError(errGone)
+				v.Abandon(errGone)
 			}
 		}
 		if err != nil {
@@ -41,46 +43,40 @@ func (em *Emulator) stream(w http.ResponseWriter, v *invocation) {
 }
 
 // complete is the payload of the event that ends a stream.
-func (em *Emulator) complete(v *invocation, err error) []byte {
+func (em *Emulator) complete(v *environment.Invocation, err error) []byte {
 	var doc struct {
 		ErrorCode    string `json:",omitempty"`
 		ErrorDetails string `json:",omitempty"`
 		LogResult    string `json:",omitempty"`
 	}
-	var f *failure
+	var f *runtimeapi.Failure
 	if errors.As(err, &f) {
-		doc.ErrorCode, doc.ErrorDetails = f.kind, string(f.body)
+		doc.ErrorCode, doc.ErrorDetails = f.Kind, string(f.Body)
 	}
-	doc.LogResult = v.logResult()
+	doc.LogResult = logResult(v)
 	payload, _ := json.Marshal(doc)
 	return payload
 }
 
-// logResult waits for the end of the invocation, whose last line it has.
-func (v *invocation) logResult() string {
-	if v.tail == nil {
-		return ""
-	}
-	<-v.ctx.Done()
-	return base64.StdEncoding.EncodeToString(v.tail.bytes())
-}
+// logResult is the header that carries the end of the log, or empty.
+func logResult(v *environment.Invocation) string { return base64.StdEncoding.EncodeToString(v.Log()) }
 
 // buffer answers when the whole response is there. An error of the function is
 // an answer of status 200 with a header.
-func (em *Emulator) buffer(w http.ResponseWriter, v *invocation) {
+func (em *Emulator) buffer(w http.ResponseWriter, v *environment.Invocation) {
 	limit := em.cfg.Limits.BufferedResponse
-	body, err := readLimited(v.read, limit)
-	if errors.Is(err, errTooLarge) {
-		_ = v.read.CloseWithError(err)
-		err = fail(typeTooLarge, "", "Response payload size exceeded maximum allowed payload size (%d bytes).", limit)
+	body, err := runtimeapi.ReadLimited(v, limit)
+	if errors.Is(err, runtimeapi.ErrTooLarge) {
+		v.Abandon(err)
+		err = runtimeapi.Fail(runtimeapi.ResponseTooLarge, "", "Response payload size exceeded maximum allowed payload size (%d bytes).", limit)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	var f *failure
+	var f *runtimeapi.Failure
 	if errors.As(err, &f) {
 		w.Header().Set("X-Amz-Function-Error", "Unhandled")
-		body = f.body
+		body = f.Body
 	}
-	if log := v.logResult(); log != "" {
+	if log := logResult(v); log != "" {
 		w.Header().Set("X-Amz-Log-Result", log)
 	}
 	em.emit(v, timeline.Event{Kind: timeline.RequestFirstByte, Status: 200})
@@ -88,7 +84,7 @@ func (em *Emulator) buffer(w http.ResponseWriter, v *invocation) {
 	em.finish(v, int64(len(body)), err)
 }
 
-func (em *Emulator) finish(v *invocation, total int64, err error) {
+func (em *Emulator) finish(v *environment.Invocation, total int64, err error) {
 	event := timeline.Event{Kind: timeline.RequestEnd, Status: 200, Bytes: total}
 	if err != nil && !errors.Is(err, io.EOF) {
 		event.Error = err.Error()

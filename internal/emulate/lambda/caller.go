@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -31,8 +30,8 @@ func (em *Emulator) Owner(client netip.AddrPort) (environment string, err error)
 	envs := slices.Collect(maps.Values(em.envs))
 	em.mu.Unlock()
 	for _, e := range envs {
-		if e.group.Holds(socket) {
-			return e.id, nil
+		if e.Holds(socket) {
+			return e.ID(), nil
 		}
 	}
 	return "", nil
@@ -59,22 +58,10 @@ func (em *Emulator) Work(environment string) (Work, bool) {
 	if !ok {
 		return Work{}, false
 	}
-	work := Work{State: e.info().State}
-	if v := e.current.Load(); v != nil {
-		work.Request, work.Invocation = v.request, v.id
-		work.Method, work.Path = v.asks()
+	work := Work{State: e.Info().State}
+	if v := e.Current(); v != nil {
+		work.Request, work.Invocation = v.Request, v.ID
+		work.Method, work.Path = v.Asks()
 	}
 	return work, true
-}
-
-// asks reads the method and the path out of a proxy integration's event.
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-input-format
-func (v *invocation) asks() (method, path string) {
-	v.asked.Do(func() {
-		var event struct{ HTTPMethod, Path string }
-		if json.Unmarshal(v.event, &event) == nil {
-			v.method, v.path = event.HTTPMethod, event.Path
-		}
-	})
-	return v.method, v.path
 }

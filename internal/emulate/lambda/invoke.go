@@ -2,9 +2,12 @@ package lambda
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 
+	"github.com/aproorg/sluice/internal/emulate/lambda/environment"
+	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -26,7 +29,9 @@ func (e *apiError) write(w http.ResponseWriter) {
 		who = "Service"
 	}
 	w.Header().Set("X-Amzn-Errortype", e.kind)
-	answer(w, e.status, struct {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.status)
+	_ = json.NewEncoder(w).Encode(struct {
 		Reason  string `json:",omitempty"`
 		Type    string
 		Message string `json:"message"`
@@ -36,7 +41,7 @@ func (e *apiError) write(w http.ResponseWriter) {
 // ServeHTTP serves Invoke and InvokeWithResponseStream. Signatures are neither
 // asked for nor checked.
 func (em *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id := newID()
+	id := runtimeapi.NewID()
 	w.Header().Set("X-Amzn-Requestid", id)
 	t, v, err := em.accept(r, id)
 	if err != nil {
@@ -54,7 +59,7 @@ func (em *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Amz-Executed-Version", em.cfg.Version)
 	// A client that goes away stops nothing: what comes is dropped.
-	defer context.AfterFunc(r.Context(), func() { _ = v.read.CloseWithError(errGone) })()
+	defer context.AfterFunc(r.Context(), func() { v.Abandon(errGone) })()
 	if t.streaming {
 		em.stream(w, v)
 	} else {
@@ -64,8 +69,8 @@ func (em *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var errGone = errors.New("the client went away")
 
-func (em *Emulator) emit(v *invocation, event timeline.Event) {
-	event.Hop, event.Request, event.Invocation = timeline.Lambda, v.request, v.id
+func (em *Emulator) emit(v *environment.Invocation, event timeline.Event) {
+	event.Hop, event.Request, event.Invocation = timeline.Lambda, v.Request, v.ID
 	em.cfg.Record.Emit(event)
 }
 
@@ -75,7 +80,8 @@ func (em *Emulator) refuse(w http.ResponseWriter, r *http.Request, id string, er
 		e = &apiError{500, "ServiceException", err.Error(), ""}
 	}
 	event := timeline.Event{Kind: timeline.RequestEnd, Status: e.status, Error: e.Error()}
-	v := &invocation{id: id, request: requestID(r, id)}
+	v := environment.NewInvocation(requestID(r, id), false)
+	v.ID = id
 	if e.status == 429 || e.status == 413 {
 		em.emit(v, timeline.Event{Kind: timeline.Limit, Note: e.message})
 	}

@@ -2,20 +2,24 @@ package lambda
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/aproorg/sluice/internal/emulate/lambda/environment"
 	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/tempdir"
 	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// What a function's environments are made of; see package environment.
+type (
+	Process     = environment.Process
+	Extension   = environment.Extension
+	Credentials = environment.Credentials
 )
 
 // Config says which function runs, as what, and within which bounds. Only
@@ -54,35 +58,6 @@ type Config struct {
 	Log    *slog.Logger
 }
 
-// Process is the program that speaks the Runtime API: the image's entry point
-// and command.
-type Process struct {
-	Command []string
-	Dir     string // the working directory
-	// Env is what the image sets (PATH, NODE_ENV, …) as NAME=VALUE. Nothing of the
-	// emulator's own environment reaches the process.
-	Env []string
-	// Handler becomes _HANDLER: of an image, its command.
-	Handler string
-	// Root is the unpacked image; if empty the process sees the machine's files.
-	Root string
-	// Writable paths stay so although the file system is read-only; for code that a
-	// real image would carry otherwise. WritableRoot turns read-only off.
-	Writable     []string
-	WritableRoot bool
-	// Scratch directories lead into the environment's own /tmp, as links in an
-	// image do; for an app that runs from its directory instead of an image.
-	Scratch []string
-	// Visible paths below /tmp are seen in the environment's own /tmp too.
-	Visible []string
-}
-
-// Extension is an external extension: a program that registers under Name.
-type Extension struct {
-	Name    string
-	Command []string
-}
-
 // Emulator is a Lambda function's data plane. It is safe for concurrent use.
 type Emulator struct {
 	cfg  Config
@@ -91,9 +66,9 @@ type Emulator struct {
 	own  bool // Dir was made here
 
 	mu      sync.Mutex
-	envs    map[string]*environment
-	idle    []*environment      // most recently used last
-	waiters []chan *environment // each holds one; closed instead where there is room for a new one, or no room ever
+	envs    map[string]*environment.Environment
+	idle    []*environment.Environment      // most recently used last
+	waiters []chan *environment.Environment // each holds one; closed instead where there is room for a new one, or no room ever
 	made    int
 	closing bool
 
@@ -107,7 +82,7 @@ func New(cfg Config) (*Emulator, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	em := &Emulator{cfg: cfg, envs: map[string]*environment{}, stop: make(chan struct{})}
+	em := &Emulator{cfg: cfg, envs: map[string]*environment.Environment{}, stop: make(chan struct{})}
 	if cfg.Dir == "" {
 		dir, err := tempdir.Make("lambda")
 		if err != nil {
@@ -141,7 +116,7 @@ func (c *Config) complete() error {
 		c.Concurrency = min(c.Concurrency, n)
 	}
 	c.Limits = c.Limits.withDefaults()
-	for _, check := range []func() error{c.checkProcess, c.checkFunction} {
+	for _, check := range []func() error{c.Process.Check, c.checkFunction} {
 		if err := check(); err != nil {
 			return fmt.Errorf("lambda: %w", err)
 		}
@@ -163,66 +138,17 @@ func (c *Config) checkFunction() error {
 	if f.MemorySize < 128 || f.MemorySize > 10240 {
 		return fmt.Errorf("memory size %d MB: Lambda allows 128 to 10240 MB", f.MemorySize)
 	}
-	return checkEnvironment(f.Environment, c.Limits.Environment)
+	return environment.CheckVariables(f.Environment, c.Limits.Environment)
 }
 
-func (c *Config) checkProcess() error {
-	p := &c.Process
-	if len(p.Command) == 0 {
-		return errors.New("no command to run; give the bootstrap's command line")
+// environment is what the environments need to know.
+func (c *Config) environment() environment.Config {
+	return environment.Config{
+		Function: c.Function, Process: c.Process, Extensions: c.Extensions,
+		Region: c.Region, Version: c.Version, Credentials: c.Credentials, Limits: c.Limits.environment(),
+		NoFreeze: c.NoFreeze, NoMemoryLimit: c.NoMemoryLimit, MaxAge: c.MaxAge, MaxInvocations: c.MaxInvocations,
+		Record: c.Record, Log: c.Log,
 	}
-	if p.Root == "" {
-		if err := p.resolve(); err != nil {
-			return err
-		}
-	}
-	return p.checkPaths()
-}
-
-// resolve finds the program now, so that a wrong name is an error of the command
-// line and not of every invocation.
-func (p *Process) resolve() error {
-	dir, err := filepath.Abs(p.Dir)
-	if err != nil {
-		return fmt.Errorf("the function's working directory: %w", err)
-	}
-	if p.Dir != "" {
-		p.Dir = dir
-	}
-	program := p.Command[0]
-	if !filepath.IsAbs(program) && filepath.Base(program) != program {
-		program = filepath.Join(dir, program)
-	}
-	if program, err = exec.LookPath(program); err == nil {
-		program, err = filepath.Abs(program)
-	}
-	if err != nil {
-		return fmt.Errorf("the function's command: %w", err)
-	}
-	p.Command = append([]string{program}, p.Command[1:]...)
-	return nil
-}
-
-// checkPaths refuses directories that are not there: a sandbox could not say so
-// before its first invocation.
-func (p Process) checkPaths() error {
-	for name, paths := range map[string][]string{"working directory": {p.Dir}, "writable path": p.Writable, "scratch directory": p.Scratch, "visible path": p.Visible, "root directory": {p.Root}} {
-		for _, path := range paths {
-			if path == "" {
-				continue
-			}
-			if !filepath.IsAbs(path) {
-				return fmt.Errorf("the function's %s %s is not an absolute path", name, path)
-			}
-			if name != "root directory" && name != "visible path" {
-				path = filepath.Join(p.Root, path)
-			}
-			if _, err := os.Stat(path); err != nil {
-				return fmt.Errorf("the function's %s: %w", name, err)
-			}
-		}
-	}
-	return nil
 }
 
 func or(s *string, value string) {
@@ -231,7 +157,7 @@ func or(s *string, value string) {
 	}
 }
 
-// Missing tells what this machine does not allow, in plain sentences; see
+// Missing says what this machine does not allow, in plain sentences; see
 // package sandbox.
 func (em *Emulator) Missing() []string { return em.host.Missing }
 
@@ -264,12 +190,4 @@ func (em *Emulator) Close(ctx context.Context) error {
 		return os.RemoveAll(em.cfg.Dir)
 	}
 	return nil
-}
-
-// newID is a random UUID, as Lambda's request ids are.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

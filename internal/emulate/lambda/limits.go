@@ -1,8 +1,10 @@
 package lambda
 
 import (
-	"context"
 	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/lambda/environment"
+	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
 )
 
 // Limits are Lambda's quotas. A zero field is Lambda's own value, which is also
@@ -27,13 +29,10 @@ const (
 	mb = 1 << 20
 	// maxPayload is 6 MB and what the service's own envelope needs.
 	maxPayload = 6*mb + 100
-	// defaultInit also bounds the shared part of provisioned environments.
-	defaultInit     = 10 * time.Second
-	provisionedInit = 130 * time.Second
 )
 
 func (l Limits) withDefaults() Limits {
-	orDuration(&l.Init, defaultInit)
+	orDuration(&l.Init, environment.DefaultInit)
 	orDuration(&l.ShutdownInternal, 500*time.Millisecond)
 	orDuration(&l.ShutdownExternal, 2*time.Second)
 	orBytes(&l.Request, maxPayload)
@@ -59,33 +58,9 @@ func orBytes(n *int64, v int64) {
 	}
 }
 
-// bucket slows a streamed response: it holds burst bytes at first and gains rate
-// bytes per second, never more than burst.
-type bucket struct {
-	burst, rate float64
-	tokens      float64
-	last        time.Time
-}
-
-func newBucket(burst, rate int64) *bucket {
-	return &bucket{burst: float64(burst), rate: float64(rate), tokens: float64(burst), last: time.Now()}
-}
-
-// take waits until n bytes may pass. It reports false when ctx ends first.
-func (b *bucket) take(ctx context.Context, n int) bool {
-	now := time.Now()
-	b.tokens = min(b.burst, b.tokens+now.Sub(b.last).Seconds()*b.rate)
-	b.last = now
-	b.tokens -= float64(n)
-	if b.tokens >= 0 {
-		return true
-	}
-	timer := time.NewTimer(time.Duration(-b.tokens / b.rate * float64(time.Second)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
+func (l Limits) environment() environment.Limits {
+	return environment.Limits{
+		Init: l.Init, ShutdownInternal: l.ShutdownInternal, ShutdownExternal: l.ShutdownExternal,
+		Response: runtimeapi.Limits{Buffered: l.BufferedResponse, Streamed: l.StreamedResponse, Burst: l.Burst, Rate: l.Rate},
 	}
 }

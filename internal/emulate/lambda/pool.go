@@ -4,25 +4,16 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/aproorg/sluice/internal/timeline"
+	"github.com/aproorg/sluice/internal/emulate/lambda/environment"
 )
 
 // EnvironmentInfo is a snapshot of an execution environment.
-type EnvironmentInfo struct {
-	ID          string // env-1, env-2, …
-	State       timeline.State
-	Since       time.Time // of the state
-	Started     time.Time
-	Provisioned bool
-	Invocations int
-	PID         int   // of the runtime's process, 0 while there is none
-	MaxMemory   int64 // bytes, the most that was seen
-	LogStream   string
-}
+type EnvironmentInfo = environment.Info
 
 // Environments lists the environments that are not killed, oldest first.
 func (em *Emulator) Environments() []EnvironmentInfo {
@@ -31,7 +22,7 @@ func (em *Emulator) Environments() []EnvironmentInfo {
 	em.mu.Unlock()
 	infos := make([]EnvironmentInfo, len(envs))
 	for i, e := range envs {
-		infos[i] = e.info()
+		infos[i] = e.Info()
 	}
 	slices.SortFunc(infos, func(a, b EnvironmentInfo) int {
 		if d := len(a.ID) - len(b.ID); d != 0 {
@@ -45,20 +36,20 @@ func (em *Emulator) Environments() []EnvironmentInfo {
 // Recycle ends an environment as Lambda does after some hours: through its
 // shutdown phase, when no invocation is at work in it. It reports whether the
 // environment exists.
-func (em *Emulator) Recycle(id string) bool { return em.signal(id, (*environment).askRecycle) }
+func (em *Emulator) Recycle(id string) bool { return em.signal(id, (*environment.Environment).Recycle) }
 
 // Kill ends the processes of an environment at once and removes it, as when its
 // host fails. The invocation in it fails. It reports whether the environment
 // exists.
-func (em *Emulator) Kill(id string) bool { return em.signal(id, (*environment).askKill) }
+func (em *Emulator) Kill(id string) bool { return em.signal(id, (*environment.Environment).Kill) }
 
 // RecycleAll recycles every environment, as a new configuration does.
-func (em *Emulator) RecycleAll() { em.all((*environment).askRecycle) }
+func (em *Emulator) RecycleAll() { em.all((*environment.Environment).Recycle) }
 
 // KillAll kills every environment.
-func (em *Emulator) KillAll() { em.all((*environment).askKill) }
+func (em *Emulator) KillAll() { em.all((*environment.Environment).Kill) }
 
-func (em *Emulator) signal(id string, f func(*environment)) bool {
+func (em *Emulator) signal(id string, f func(*environment.Environment)) bool {
 	em.mu.Lock()
 	e, ok := em.envs[id]
 	em.mu.Unlock()
@@ -68,7 +59,7 @@ func (em *Emulator) signal(id string, f func(*environment)) bool {
 	return ok
 }
 
-func (em *Emulator) all(f func(*environment)) {
+func (em *Emulator) all(f func(*environment.Environment)) {
 	em.mu.Lock()
 	envs := slices.Collect(maps.Values(em.envs))
 	em.mu.Unlock()
@@ -92,7 +83,7 @@ const handover = 25 * time.Millisecond
 
 // dispatch gives the invocation to the environment that was used last, or to a
 // new one. Lambda has no queue for synchronous invocations.
-func (em *Emulator) dispatch(ctx context.Context, v *invocation) error {
+func (em *Emulator) dispatch(ctx context.Context, v *environment.Invocation) error {
 	em.mu.Lock()
 	defer em.mu.Unlock()
 	for {
@@ -105,7 +96,7 @@ func (em *Emulator) dispatch(ctx context.Context, v *invocation) error {
 		}
 		switch {
 		case e != nil:
-			e.jobs <- v
+			e.Give(v)
 			return nil
 		case em.closing: // meanwhile
 			return errClosing
@@ -119,7 +110,7 @@ func (em *Emulator) dispatch(ctx context.Context, v *invocation) error {
 			return errThrottled
 		}
 		if e := em.awaitTurn(ctx, v); e != nil {
-			e.jobs <- v
+			e.Give(v)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -130,10 +121,10 @@ func (em *Emulator) dispatch(ctx context.Context, v *invocation) error {
 
 // awaitHandover waits for an environment that is about to become idle. Called
 // with em.mu held.
-func (em *Emulator) awaitHandover() *environment {
+func (em *Emulator) awaitHandover() *environment.Environment {
 	var wait time.Duration
 	for _, e := range em.envs {
-		wait = max(wait, e.handoverLeft())
+		wait = max(wait, handoverLeft(e))
 	}
 	if wait <= 0 {
 		return nil
@@ -146,8 +137,8 @@ func (em *Emulator) awaitHandover() *environment {
 // await waits, without the lock, until an environment is handed over; nil means
 // that the time is up, the client went away, or it is worth looking again. Called
 // with em.mu held.
-func (em *Emulator) await(ctx context.Context, limit <-chan time.Time) *environment {
-	waiter := make(chan *environment, 1)
+func (em *Emulator) await(ctx context.Context, limit <-chan time.Time) *environment.Environment {
+	waiter := make(chan *environment.Environment, 1)
 	em.waiters = append(em.waiters, waiter)
 	em.mu.Unlock()
 	select {
@@ -165,6 +156,15 @@ func (em *Emulator) await(ctx context.Context, limit <-chan time.Time) *environm
 	return <-waiter // it came in the last moment
 }
 
+// handoverLeft is how long the environment may still be waited for.
+func handoverLeft(e *environment.Environment) time.Duration {
+	at := e.Responded()
+	if at.IsZero() {
+		return 0
+	}
+	return handover - time.Since(at)
+}
+
 // dismiss lets all who wait look again. Called with em.mu held.
 func (em *Emulator) dismiss() {
 	for _, waiter := range em.waiters {
@@ -174,13 +174,13 @@ func (em *Emulator) dismiss() {
 }
 
 // popIdle prefers provisioned environments. Called with em.mu held.
-func (em *Emulator) popIdle() *environment {
+func (em *Emulator) popIdle() *environment.Environment {
 	if len(em.idle) == 0 {
 		return nil
 	}
 	at := len(em.idle) - 1
 	for i := at; i >= 0; i-- {
-		if em.idle[i].provisioned {
+		if em.idle[i].Provisioned() {
 			at = i
 			break
 		}
@@ -192,18 +192,21 @@ func (em *Emulator) popIdle() *environment {
 
 // create starts an environment, with its first invocation if there is one.
 // Called with em.mu held.
-func (em *Emulator) create(provisioned bool, first *invocation) error {
+func (em *Emulator) create(provisioned bool, first *environment.Invocation) error {
 	em.made++
-	e, err := newEnvironment(em, fmt.Sprintf("env-%d", em.made), provisioned)
+	id := fmt.Sprintf("env-%d", em.made)
+	e, err := environment.New(em.cfg.environment(), em.host, id, filepath.Join(em.cfg.Dir, id), provisioned)
 	if err != nil {
 		return err
 	}
 	if first != nil {
-		e.jobs <- first
+		e.Give(first)
 	}
-	em.envs[e.id] = e
-	em.running.Add(1)
-	go e.run()
+	em.envs[e.ID()] = e
+	em.running.Go(func() {
+		e.Run(environment.Pool{HandOver: em.handOver, Offer: em.offer, Withdraw: em.withdraw, Stop: em.stop})
+		em.remove(e)
+	})
 	return nil
 }
 
@@ -216,7 +219,7 @@ func (em *Emulator) provision() {
 	}
 	have := 0
 	for _, e := range em.envs {
-		if e.provisioned {
+		if e.Provisioned() {
 			have++
 		}
 	}
@@ -230,28 +233,28 @@ func (em *Emulator) provision() {
 
 // handOver gives the environment to a request that waits already, unfrozen. It
 // reports whether there was one.
-func (em *Emulator) handOver(e *environment) bool {
+func (em *Emulator) handOver(e *environment.Environment) bool {
 	em.mu.Lock()
 	defer em.mu.Unlock()
 	return em.giveToWaiter(e)
 }
 
 // offer makes an environment available.
-func (em *Emulator) offer(e *environment) {
+func (em *Emulator) offer(e *environment.Environment) {
 	em.mu.Lock()
 	defer em.mu.Unlock()
 	if !em.giveToWaiter(e) {
-		e.responded.Store(0)
+		e.ForgetResponse()
 		em.idle = append(em.idle, e)
 	}
 }
 
 // giveToWaiter is called with em.mu held. The waiter gives the environment a job.
-func (em *Emulator) giveToWaiter(e *environment) bool {
+func (em *Emulator) giveToWaiter(e *environment.Environment) bool {
 	if len(em.waiters) == 0 {
 		return false
 	}
-	e.responded.Store(0)
+	e.ForgetResponse()
 	em.waiters[0] <- e
 	em.waiters = em.waiters[1:]
 	return true
@@ -259,7 +262,7 @@ func (em *Emulator) giveToWaiter(e *environment) bool {
 
 // withdraw takes an environment back. It reports false when an invocation has
 // been given to it already.
-func (em *Emulator) withdraw(e *environment) bool {
+func (em *Emulator) withdraw(e *environment.Environment) bool {
 	em.mu.Lock()
 	defer em.mu.Unlock()
 	i := slices.Index(em.idle, e)
@@ -270,15 +273,14 @@ func (em *Emulator) withdraw(e *environment) bool {
 	return true
 }
 
-func (em *Emulator) remove(e *environment) {
+func (em *Emulator) remove(e *environment.Environment) {
 	em.mu.Lock()
-	delete(em.envs, e.id)
+	delete(em.envs, e.ID())
 	if em.cfg.Queue { // there is room now, and perhaps nobody else to wait for
 		em.dismiss()
 	}
 	em.mu.Unlock()
-	if e.provisioned {
+	if e.Provisioned() {
 		em.provision()
 	}
-	em.running.Done()
 }

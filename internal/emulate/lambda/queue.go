@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aproorg/sluice/internal/emulate/lambda/environment"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -16,48 +17,48 @@ const waitNotice = 3 * time.Second
 
 // awaitTurn waits in the queue, as await does, and reports a long wait. Called
 // with em.mu held.
-func (em *Emulator) awaitTurn(ctx context.Context, v *invocation) *environment {
+func (em *Emulator) awaitTurn(ctx context.Context, v *environment.Invocation) *environment.Environment {
 	notice := time.AfterFunc(waitNotice, func() { em.reportWait(v) })
 	defer notice.Stop()
 	return em.await(ctx, nil)
 }
 
 // reportWait records which environment an invocation waits for, and what holds it.
-func (em *Emulator) reportWait(v *invocation) {
+func (em *Emulator) reportWait(v *environment.Invocation) {
 	em.mu.Lock()
 	envs := slices.Collect(maps.Values(em.envs))
 	em.mu.Unlock()
 	if len(envs) == 0 {
 		return // one is about to be made
 	}
-	e := slices.MinFunc(envs, func(a, b *environment) int { return a.started.Compare(b.started) })
-	which := e.id
+	e := slices.MinFunc(envs, func(a, b *environment.Environment) int { return a.Info().Started.Compare(b.Info().Started) })
+	which := e.ID()
 	if em.cfg.Concurrency == 1 {
 		which += ", the only environment"
 	}
 	em.emit(v, timeline.Event{
-		Kind: timeline.RequestWait, Environment: e.id,
-		Note: fmt.Sprintf("%s waits for %s: %s", v.name(), which, e.holder()),
+		Kind: timeline.RequestWait, Environment: e.ID(),
+		Note: fmt.Sprintf("%s waits for %s: %s", name(v), which, holder(e)),
 	})
 }
 
 // holder says what keeps the environment from the next invocation.
-func (e *environment) holder() string {
-	v := e.current.Load()
+func holder(e *environment.Environment) string {
+	v := e.Current()
 	if v == nil {
-		return "its state is " + string(e.info().State)
+		return "its state is " + string(e.Info().State)
 	}
-	held := time.Since(v.began).Round(time.Second)
-	if e.info().State == timeline.Draining {
-		return fmt.Sprintf("the app is at work after its response to %s, since %s", v.name(), held)
+	held := time.Since(v.Began).Round(time.Second)
+	if e.Info().State == timeline.Draining {
+		return fmt.Sprintf("the app is at work after its response to %s, since %s", name(v), held)
 	}
-	return fmt.Sprintf("%s has held it for %s", v.name(), held)
+	return fmt.Sprintf("%s has held it for %s", name(v), held)
 }
 
 // name is what a person knows the invocation by.
-func (v *invocation) name() string {
-	if method, path := v.asks(); method != "" {
+func name(v *environment.Invocation) string {
+	if method, path := v.Asks(); method != "" {
 		return method + " " + path
 	}
-	return "invocation " + v.id
+	return "invocation " + v.ID
 }

@@ -9,6 +9,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/lambda/environment"
+	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
 )
 
 // target is what the path of a request names.
@@ -45,15 +48,15 @@ func parsePath(escaped string) (target, bool) {
 }
 
 func requestID(r *http.Request, id string) string {
-	if given := r.Header.Get(RequestHeader); given != "" {
-		return given
+	if known := r.Header.Get(RequestHeader); known != "" {
+		return known
 	}
 	return id
 }
 
 // accept checks the request as the service does before it looks for an
 // environment. A nil invocation is a dry run.
-func (em *Emulator) accept(r *http.Request, id string) (target, *invocation, error) {
+func (em *Emulator) accept(r *http.Request, id string) (target, *environment.Invocation, error) {
 	t, ok := parsePath(r.URL.EscapedPath())
 	if !ok || r.Method != http.MethodPost {
 		return t, nil, &apiError{404, "UnknownOperationException", "", ""}
@@ -72,31 +75,28 @@ func (em *Emulator) accept(r *http.Request, id string) (target, *invocation, err
 	if err != nil {
 		return t, nil, err
 	}
-	v := newInvocation()
-	v.id, v.request, v.event = id, requestID(r, id), event
-	v.arn = em.arn
+	v := environment.NewInvocation(requestID(r, id), r.Header.Get("X-Amz-Log-Type") == "Tail")
+	v.ID, v.Event = id, event
+	v.ARN = em.arn
 	if q := r.URL.Query().Get("Qualifier"); q != "" {
 		t.qualifier = q
 	}
 	if t.qualifier != "" {
-		v.arn += ":" + t.qualifier
+		v.ARN += ":" + t.qualifier
 	}
-	if v.trace = r.Header.Get("X-Amzn-Trace-Id"); v.trace == "" {
-		v.trace = newTrace()
+	if v.Trace = r.Header.Get("X-Amzn-Trace-Id"); v.Trace == "" {
+		v.Trace = newTrace()
 	}
 	if c, err := base64.StdEncoding.DecodeString(r.Header.Get("X-Amz-Client-Context")); err == nil {
-		v.clientContext = string(c)
-	}
-	if r.Header.Get("X-Amz-Log-Type") == "Tail" {
-		v.tail = &tail{}
+		v.ClientContext = string(c)
 	}
 	return t, v, nil
 }
 
 func (em *Emulator) readEvent(r *http.Request) ([]byte, error) {
 	limit := em.cfg.Limits.Request
-	event, err := readLimited(r.Body, limit)
-	if errors.Is(err, errTooLarge) {
+	event, err := runtimeapi.ReadLimited(r.Body, limit)
+	if errors.Is(err, runtimeapi.ErrTooLarge) {
 		return nil, &apiError{413, "RequestTooLargeException", fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", limit), ""}
 	}
 	if err != nil {
@@ -113,6 +113,6 @@ func (em *Emulator) readEvent(r *http.Request) ([]byte, error) {
 
 // newTrace makes a trace header as Lambda does for a request that has none.
 func newTrace() string {
-	hex := strings.ReplaceAll(newID()+newID(), "-", "")
+	hex := strings.ReplaceAll(runtimeapi.NewID()+runtimeapi.NewID(), "-", "")
 	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", time.Now().Unix(), hex[:24], hex[24:40])
 }

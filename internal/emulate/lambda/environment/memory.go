@@ -1,4 +1,4 @@
-package lambda
+package environment
 
 import "time"
 
@@ -6,11 +6,11 @@ import "time"
 // works. It costs about 50 µs per process.
 const memoryInterval = 100 * time.Millisecond
 
-func (e *environment) watchMemory() *time.Ticker { return time.NewTicker(memoryInterval) }
+func (e *Environment) watchMemory() *time.Ticker { return time.NewTicker(memoryInterval) }
 
 // sampleMemory notes the most memory that was seen. It looks at most once per
 // interval, so that quick invocations stay quick.
-func (e *environment) sampleMemory() {
+func (e *Environment) sampleMemory() {
 	now := time.Now()
 	if e.session == nil || now.Sub(e.sampled) < memoryInterval {
 		return
@@ -23,7 +23,7 @@ func (e *environment) sampleMemory() {
 }
 
 // checkMemory kills the processes when the kernel does not do it itself.
-func (e *environment) checkMemory() {
+func (e *Environment) checkMemory() {
 	n := e.group.Memory()
 	e.sampled = time.Now()
 	e.mu.Lock()

@@ -1,4 +1,4 @@
-package lambda
+package runtimeapi
 
 import (
 	"context"
@@ -12,25 +12,47 @@ import (
 	"time"
 )
 
-// api is the HTTP server of one environment, at the address in
-// AWS_LAMBDA_RUNTIME_API: the Runtime API and the Extensions API.
-type api struct {
+// Config says which function the APIs belong to.
+type Config struct {
+	Function, Version, Handler string
+	// Extensions are the names of the external ones: programs beside the runtime. Who
+	// registers under any other name is the runtime's own, internal one.
+	Extensions []string
+	Limits     Limits
+	// Limit is called when the invocation at hand runs into a limit.
+	Limit func(note string)
+}
+
+// Limits are the quotas of a response. All are required.
+type Limits struct {
+	Buffered int64 // bytes of an answer that is not streamed
+	Streamed int64 // bytes of a streamed answer
+	// The first Burst bytes of a streamed answer pass unhindered, the rest at Rate
+	// bytes per second.
+	Burst, Rate int64
+}
+
+// Server serves the two APIs to the processes of one environment, one session
+// after the other.
+type Server struct {
+	cfg     Config
 	address string
 	server  *http.Server
 	done    chan struct{}
 
 	mu      sync.Mutex
-	session *session
+	session *Session
 }
 
-func newAPI(e *environment) (*api, error) {
+// Listen starts a server on a free port of 127.0.0.1.
+func Listen(cfg Config) (*Server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	a := &api{address: listener.Addr().String(), done: make(chan struct{})}
+	a := &Server{cfg: cfg, address: listener.Addr().String(), done: make(chan struct{})}
 	mux := http.NewServeMux()
-	runtime := &runtimeAPI{env: e, api: a}
+	runtime := runtimeAPI{a}
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", runtime.next)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", runtime.response)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", runtime.invocationError)
@@ -38,7 +60,7 @@ func newAPI(e *environment) (*api, error) {
 	mux.HandleFunc("GET /2018-06-01/runtime/restore/next", runtime.restore)
 	mux.HandleFunc("POST /2018-06-01/runtime/restore/error", runtime.restore)
 	mux.HandleFunc("GET /2018-06-01/ping", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "pong") })
-	extensions := &extensionsAPI{env: e, api: a}
+	extensions := extensionsAPI{a}
 	mux.HandleFunc("POST /2020-01-01/extension/register", extensions.register)
 	mux.HandleFunc("GET /2020-01-01/extension/event/next", extensions.next)
 	mux.HandleFunc("POST /2020-01-01/extension/init/error", extensions.initError)
@@ -51,8 +73,12 @@ func newAPI(e *environment) (*api, error) {
 	return a, nil
 }
 
-func (a *api) close() {
-	a.use(nil)
+// Address is what the processes find in AWS_LAMBDA_RUNTIME_API.
+func (a *Server) Address() string { return a.address }
+
+// Close ends the server and waits for its goroutine.
+func (a *Server) Close() {
+	a.Use(nil)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if a.server.Shutdown(ctx) != nil {
@@ -61,7 +87,8 @@ func (a *api) close() {
 	<-a.done
 }
 
-func (a *api) use(s *session) {
+// Use makes s the session of whoever calls; nil is none.
+func (a *Server) Use(s *Session) {
 	a.mu.Lock()
 	a.session = s
 	a.mu.Unlock()
@@ -69,7 +96,7 @@ func (a *api) use(s *session) {
 
 // get returns the session that asks, or answers that there is none: the caller
 // is a process that outlived its environment.
-func (a *api) get(w http.ResponseWriter) *session {
+func (a *Server) get(w http.ResponseWriter) *Session {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.session == nil {
@@ -100,13 +127,14 @@ func wrongPhase(w http.ResponseWriter, from, to string) {
 		"State transition from %s to %s failed for runtime. Error: State transition is not allowed", from, to)
 }
 
-var errTooLarge = errors.New("too large")
+// ErrTooLarge is the error of what is over its limit.
+var ErrTooLarge = errors.New("too large")
 
-// readLimited reads all of r, or errTooLarge.
-func readLimited(r io.Reader, limit int64) ([]byte, error) {
+// ReadLimited reads all of r, up to limit bytes, or returns ErrTooLarge.
+func ReadLimited(r io.Reader, limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(b)) > limit {
-		return nil, errTooLarge
+		return nil, ErrTooLarge
 	}
 	return b, err
 }

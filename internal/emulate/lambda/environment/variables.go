@@ -1,4 +1,4 @@
-package lambda
+package environment
 
 import (
 	"encoding/json"
@@ -22,8 +22,8 @@ var reserved = []string{
 
 var variableName = regexp.MustCompile(`^[a-zA-Z]([a-zA-Z0-9_])+$`)
 
-// checkEnvironment refuses a configuration that Lambda would refuse.
-func checkEnvironment(env map[string]string, limit int) error {
+// CheckVariables refuses variables of a function that Lambda would refuse. limit is in bytes.
+func CheckVariables(env map[string]string, limit int) error {
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		if slices.Contains(reserved, name) {
 			return fmt.Errorf("function's environment: Lambda reserves the name %s; remove it from the function's variables", name)
@@ -46,17 +46,17 @@ func checkEnvironment(env map[string]string, limit int) error {
 	return nil
 }
 
-// environ is what the processes of an environment see. The base (PATH, HOME and
+// variables are what the processes of an environment see. The base (PATH, HOME and
 // the like, from the image or the caller) comes first, then what is configured,
 // then Lambda's own, which nothing can override.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
-func (e *environment) environ() []string {
-	f := e.em.cfg.Function
+func (e *Environment) variables() []string {
+	f := e.cfg.Function
 	vars := map[string]string{
 		"LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
 		"AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
 	}
-	for _, v := range e.em.cfg.Process.Env {
+	for _, v := range e.cfg.Process.Env {
 		if name, value, ok := strings.Cut(v, "="); ok {
 			vars[name] = value
 		}
@@ -65,20 +65,20 @@ func (e *environment) environ() []string {
 	vars["SLUICE_ENVIRONMENT"] = e.id
 	maps.Copy(vars, f.Environment)
 	maps.Copy(vars, map[string]string{
-		"AWS_LAMBDA_RUNTIME_API":          e.api.address,
+		"AWS_LAMBDA_RUNTIME_API":          e.api.Address(),
 		"AWS_LAMBDA_FUNCTION_NAME":        f.FunctionName,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.MemorySize),
-		"AWS_LAMBDA_FUNCTION_VERSION":     e.em.cfg.Version,
+		"AWS_LAMBDA_FUNCTION_VERSION":     e.cfg.Version,
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  e.initializationType(),
 		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + f.FunctionName,
 		"AWS_LAMBDA_LOG_STREAM_NAME":      e.logStream,
-		"AWS_REGION":                      e.em.cfg.Region,
-		"AWS_DEFAULT_REGION":              e.em.cfg.Region,
+		"AWS_REGION":                      e.cfg.Region,
+		"AWS_DEFAULT_REGION":              e.cfg.Region,
 		"LAMBDA_TASK_ROOT":                "/var/task",
 		"LAMBDA_RUNTIME_DIR":              "/var/runtime",
-		"_HANDLER":                        e.em.cfg.Process.Handler,
+		"_HANDLER":                        e.cfg.Process.Handler,
 	})
-	for name, value := range e.em.cfg.Credentials.variables() {
+	for name, value := range e.cfg.Credentials.variables() {
 		vars[name] = value
 	}
 	out := make([]string, 0, len(vars))
@@ -88,7 +88,7 @@ func (e *environment) environ() []string {
 	return out
 }
 
-func (e *environment) initializationType() string {
+func (e *Environment) initializationType() string {
 	if e.provisioned {
 		return "provisioned-concurrency"
 	}

@@ -1,17 +1,19 @@
-package lambda
+package environment
 
 import (
 	"fmt"
 	"math"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
 )
 
 // report is the line that ends an invocation in the log. The init phase is
 // billed with the first invocation, as since August 2025.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
-func (e *environment) report(v *invocation, took time.Duration, f *failure) string {
-	if timeout := e.em.cfg.Function.Timeout; took > timeout {
+func (e *Environment) report(v *Invocation, took time.Duration, f *runtimeapi.Failure) string {
+	if timeout := e.cfg.Function.Timeout; took > timeout {
 		took = timeout
 	}
 	init := e.initTime
@@ -21,7 +23,7 @@ func (e *environment) report(v *invocation, took time.Duration, f *failure) stri
 	e.mu.Unlock()
 	var b strings.Builder
 	fmt.Fprintf(&b, "REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
-		v.id, ms(took), int(math.Ceil(ms(took+init))), e.em.cfg.Function.MemorySize, (used+mb-1)/mb)
+		v.ID, ms(took), int(math.Ceil(ms(took+init))), e.cfg.Function.MemorySize, (used+mb-1)/mb)
 	if init > 0 {
 		fmt.Fprintf(&b, "Init Duration: %.2f ms\t", ms(init))
 	}
@@ -30,18 +32,18 @@ func (e *environment) report(v *invocation, took time.Duration, f *failure) stri
 }
 
 // initReport tells of an init phase that failed or was repeated.
-func initReport(took time.Duration, phase string, f *failure) string {
+func initReport(took time.Duration, phase string, f *runtimeapi.Failure) string {
 	return fmt.Sprintf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s\t%s", ms(took), phase, status(f))
 }
 
-func status(f *failure) string {
+func status(f *runtimeapi.Failure) string {
 	switch {
 	case f == nil:
 		return ""
-	case f.kind == typeTimeout:
+	case f.Kind == runtimeapi.Timeout:
 		return "Status: timeout"
 	}
-	return "Status: error\tError Type: " + f.kind
+	return "Status: error\tError Type: " + f.Kind
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,30 +1,31 @@
-package lambda
+package environment
 
 import (
 	"fmt"
 	"time"
 
+	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
-// invoke takes one invocation from its event to the runtime's next call of next,
+// handle takes one invocation from its event to the runtime's next call of next,
 // which can be long after the response has ended.
-func (e *environment) invoke(v *invocation) {
-	defer v.cancel()
+func (e *Environment) handle(v *Invocation) {
+	defer v.GiveUp()
 	begin := time.Now()
-	v.began, v.deadline = begin, begin.Add(e.em.cfg.Function.Timeout)
-	v.answered = &e.responded
+	v.Began, v.Deadline = begin, begin.Add(e.cfg.Function.Timeout)
+	v.Answered = func() { e.responded.Store(time.Now().UnixNano()) }
 	e.current.Store(v)
 	defer e.current.Store(nil)
 	e.mu.Lock()
 	e.invocations++
 	e.tail = v.tail
 	e.mu.Unlock()
-	e.em.cfg.Record.Emit(timeline.Event{Time: begin, Kind: timeline.Invoke, Request: v.request, Environment: e.id, Invocation: v.id})
-	e.log("START RequestId: " + v.id + " Version: " + e.em.cfg.Version)
+	e.cfg.Record.Emit(timeline.Event{Time: begin, Kind: timeline.Invoke, Request: v.Request, Environment: e.id, Invocation: v.ID})
+	e.log("START RequestId: " + v.ID + " Version: " + e.cfg.Version)
 	f := e.serve(v)
 	e.sampleMemory()
-	e.log("END RequestId: " + v.id)
+	e.log("END RequestId: " + v.ID)
 	e.log(e.report(v, time.Since(begin), f))
 	e.mu.Lock()
 	e.tail = nil
@@ -33,15 +34,15 @@ func (e *environment) invoke(v *invocation) {
 
 // serve returns the failure of the invocation, if any. A session that cannot go
 // on is ended here.
-func (e *environment) serve(v *invocation) *failure {
+func (e *Environment) serve(v *Invocation) *runtimeapi.Failure {
 	if e.session == nil {
 		e.setState(timeline.Init, "repeated within the invocation")
 		begin := time.Now()
-		f := e.start(v.id, v.deadline)
+		f := e.start(v.ID, v.Deadline)
 		e.log(initReport(time.Since(begin), "invoke", f))
 		if f != nil {
-			e.log(f.message())
-			v.end(f)
+			e.log(f.Message())
+			v.End(f)
 			e.endSession(shutdownReason(f))
 			return f
 		}
@@ -51,9 +52,9 @@ func (e *environment) serve(v *invocation) *failure {
 	e.setState(timeline.Busy, "")
 	f, fatal := e.work(v)
 	if fatal {
-		e.log(f.message())
-		v.end(f)
-		v.cancel()
+		e.log(f.Message())
+		v.End(f)
+		v.GiveUp()
 		e.endSession(shutdownReason(f))
 	}
 	return f
@@ -61,21 +62,21 @@ func (e *environment) serve(v *invocation) *failure {
 
 // work waits for the end of the invocation. A fatal failure is one after which
 // the session cannot go on.
-func (e *environment) work(v *invocation) (f *failure, fatal bool) {
+func (e *Environment) work(v *Invocation) (f *runtimeapi.Failure, fatal bool) {
 	s := e.session
-	idle := s.begin(v)
-	timer := time.NewTimer(time.Until(v.deadline))
+	idle := s.Begin(v.Invocation)
+	timer := time.NewTimer(time.Until(v.Deadline))
 	defer timer.Stop()
 	memory := e.watchMemory()
 	defer memory.Stop()
-	give, responded, killed := s.work, v.responded, e.killed
+	give, responded, killed := s.Work(), v.Responded(), e.killed
 	for {
 		select {
-		case give <- v:
+		case give <- v.Invocation:
 			give = nil
 		case <-responded:
 			responded = nil
-			if v.truncated {
+			if v.Truncated() {
 				return e.broken(s, v), true
 			}
 			e.setState(timeline.Draining, "")
@@ -83,15 +84,15 @@ func (e *environment) work(v *invocation) (f *failure, fatal bool) {
 			if responded != nil {
 				e.setState(timeline.Draining, "")
 			}
-			return v.failed, false
+			return v.Failure(), false
 		case <-s.exited:
 			return e.crashed(s, v), true
 		case name := <-s.crash:
-			return fail(typeExtension, v.id, "extension %s ended: %s", name, s.externals[name].Exit()), true
-		case <-s.failedInit:
-			return s.initError, true
+			return runtimeapi.Fail(runtimeapi.ExtensionCrash, v.ID, "extension %s ended: %s", name, s.externals[name].Exit()), true
+		case <-s.Failed():
+			return s.Failure(), true
 		case <-timer.C:
-			return e.timedOut(v.id), true
+			return e.timedOut(v.ID), true
 		case <-memory.C:
 			e.checkMemory()
 		case <-killed:
@@ -101,34 +102,31 @@ func (e *environment) work(v *invocation) (f *failure, fatal bool) {
 	}
 }
 
-func (e *environment) timedOut(request string) *failure {
-	timeout := e.em.cfg.Function.Timeout.Seconds()
+func (e *Environment) timedOut(request string) *runtimeapi.Failure {
+	timeout := e.cfg.Function.Timeout.Seconds()
 	e.log(fmt.Sprintf("%s %s Task timed out after %.2f seconds", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), request, timeout))
 	e.hit("timed out after %.2f seconds", timeout)
-	return fail(typeTimeout, request, "Task timed out after %.2f seconds", timeout)
+	return runtimeapi.Fail(runtimeapi.Timeout, request, "Task timed out after %.2f seconds", timeout)
 }
 
 // crashed is called when the runtime has ended. What it had written before is
 // still on its way, so a response that was complete stays so.
-func (e *environment) crashed(s *session, v *invocation) *failure {
-	s.mu.Lock()
-	answering := s.phase == phaseResponse
-	s.mu.Unlock()
-	if answering {
+func (e *Environment) crashed(s *session, v *Invocation) *runtimeapi.Failure {
+	if s.Answering() {
 		select {
-		case <-v.responded:
+		case <-v.Responded():
 		case <-time.After(time.Second):
 		}
 	}
-	return e.exitFailure(s, v.id)
+	return e.exitFailure(s, v.ID)
 }
 
 // broken is called when a response broke off: mostly the runtime is ending.
-func (e *environment) broken(s *session, v *invocation) *failure {
+func (e *Environment) broken(s *session, v *Invocation) *runtimeapi.Failure {
 	select {
 	case <-s.exited:
-		return e.exitFailure(s, v.id)
+		return e.exitFailure(s, v.ID)
 	case <-time.After(500 * time.Millisecond):
-		return fail(typeTruncated, v.id, "Runtime truncated the response")
+		return runtimeapi.Fail(runtimeapi.TruncatedResponse, v.ID, "Runtime truncated the response")
 	}
 }

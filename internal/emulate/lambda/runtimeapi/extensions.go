@@ -1,4 +1,4 @@
-package lambda
+package runtimeapi
 
 import (
 	"encoding/json"
@@ -11,13 +11,10 @@ import (
 // extensionsAPI is the part of the Extensions API that the life of an
 // environment depends on: registration, events, errors.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
-type extensionsAPI struct {
-	env *environment
-	api *api
-}
+type extensionsAPI struct{ *Server }
 
-// maxExtensions is how many may register in one environment.
-const maxExtensions = 10
+// MaxExtensions is how many may register in one environment.
+const MaxExtensions = 10
 
 const (
 	headerExtensionName = "Lambda-Extension-Name"
@@ -44,10 +41,10 @@ func (x *extension) send(event map[string]any) {
 	}
 }
 
-func invokeEvent(v *invocation) map[string]any {
+func invokeEvent(v *Invocation) map[string]any {
 	return map[string]any{
-		"eventType": "INVOKE", "deadlineMs": v.deadline.UnixMilli(), "requestId": v.id, "invokedFunctionArn": v.arn,
-		"tracing": map[string]string{"type": "X-Amzn-Trace-Id", "value": v.trace},
+		"eventType": "INVOKE", "deadlineMs": v.Deadline.UnixMilli(), "requestId": v.ID, "invokedFunctionArn": v.ARN,
+		"tracing": map[string]string{"type": "X-Amzn-Trace-Id", "value": v.Trace},
 	}
 }
 
@@ -55,8 +52,8 @@ func shutdownEvent(reason string, deadline time.Time) map[string]any {
 	return map[string]any{"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": deadline.UnixMilli()}
 }
 
-func (a *extensionsAPI) register(w http.ResponseWriter, r *http.Request) {
-	s := a.api.get(w)
+func (a extensionsAPI) register(w http.ResponseWriter, r *http.Request) {
+	s := a.get(w)
 	if s == nil {
 		return
 	}
@@ -72,7 +69,7 @@ func (a *extensionsAPI) register(w http.ResponseWriter, r *http.Request) {
 		answerError(w, http.StatusForbidden, "InvalidRequestFormat", "%s", err)
 		return
 	}
-	x := &extension{name: name, id: newID(), external: a.env.em.isExternal(name), events: make(chan map[string]any, 2)}
+	x := &extension{name: name, id: NewID(), external: slices.Contains(a.cfg.Extensions, name), events: make(chan map[string]any, 2)}
 	if bad := x.subscribe(body.Events); bad != "" {
 		answerError(w, http.StatusForbidden, "Extension.InvalidEventType", "%s: this kind of extension cannot register for it", bad)
 		return
@@ -83,7 +80,7 @@ func (a *extensionsAPI) register(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set(headerExtensionID, x.id)
 	answer(w, http.StatusOK, map[string]string{
-		"functionName": a.env.em.cfg.Function.FunctionName, "functionVersion": a.env.em.cfg.Version, "handler": a.env.em.cfg.Process.Handler,
+		"functionName": a.cfg.Function, "functionVersion": a.cfg.Version, "handler": a.cfg.Handler,
 	})
 }
 
@@ -102,17 +99,13 @@ func (x *extension) subscribe(events []string) (bad string) {
 	return ""
 }
 
-func (em *Emulator) isExternal(name string) bool {
-	return slices.ContainsFunc(em.cfg.Extensions, func(x Extension) bool { return x.Name == name })
-}
-
-func (s *session) register(x *extension) (kind, message string) {
+func (s *Session) register(x *extension) (kind, message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return "Extension.RegistrationClosed", "Extension registration closed already"
 	}
-	if len(s.extensions) >= maxExtensions {
+	if len(s.extensions) >= MaxExtensions {
 		return "Extension.TooManyExtensions", "Extension limit (10) reached"
 	}
 	for _, other := range s.extensions {
@@ -122,14 +115,14 @@ func (s *session) register(x *extension) (kind, message string) {
 	}
 	s.extensions[x.id] = x
 	if x.external {
-		s.registeredExternal <- x.name
+		s.registered <- x.name
 	}
 	return "", ""
 }
 
 // find answers an error itself when the caller is no extension.
-func (a *extensionsAPI) find(w http.ResponseWriter, r *http.Request) (*session, *extension) {
-	s := a.api.get(w)
+func (a extensionsAPI) find(w http.ResponseWriter, r *http.Request) (*Session, *extension) {
+	s := a.get(w)
 	if s == nil {
 		return nil, nil
 	}
@@ -148,7 +141,7 @@ func (a *extensionsAPI) find(w http.ResponseWriter, r *http.Request) (*session, 
 	return s, x
 }
 
-func (a *extensionsAPI) next(w http.ResponseWriter, r *http.Request) {
+func (a extensionsAPI) next(w http.ResponseWriter, r *http.Request) {
 	s, x := a.find(w, r)
 	if x == nil {
 		return
@@ -169,23 +162,23 @@ func (a *extensionsAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *extensionsAPI) initError(w http.ResponseWriter, r *http.Request) {
+func (a extensionsAPI) initError(w http.ResponseWriter, r *http.Request) {
 	a.report(w, r, "Extension.InitError")
 }
 
-func (a *extensionsAPI) exitError(w http.ResponseWriter, r *http.Request) {
+func (a extensionsAPI) exitError(w http.ResponseWriter, r *http.Request) {
 	a.report(w, r, "Extension.ExitError")
 }
 
 // report is fatal for the environment: an init phase fails, an invocation fails.
-func (a *extensionsAPI) report(w http.ResponseWriter, r *http.Request, kind string) {
+func (a extensionsAPI) report(w http.ResponseWriter, r *http.Request, kind string) {
 	s, x := a.find(w, r)
 	if x == nil {
 		return
 	}
-	body, _ := readLimited(r.Body, maxPayload)
+	body, _ := ReadLimited(r.Body, a.cfg.Limits.Buffered)
 	s.mu.Lock()
-	s.reportInitError(&failure{kind, body})
+	s.reportInitError(&Failure{kind, body})
 	s.mu.Unlock()
 	accepted(w)
 }

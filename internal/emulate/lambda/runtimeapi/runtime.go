@@ -1,4 +1,4 @@
-package lambda
+package runtimeapi
 
 import (
 	"encoding/base64"
@@ -7,16 +7,11 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
-
-	"github.com/aproorg/sluice/internal/timeline"
 )
 
 // runtimeAPI is the API of version 2018-06-01 that a custom runtime calls.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
-type runtimeAPI struct {
-	env *environment
-	api *api
-}
+type runtimeAPI struct{ *Server }
 
 const (
 	headerErrorType = "Lambda-Runtime-Function-Error-Type"
@@ -27,8 +22,8 @@ const (
 // next ends the init phase or the invocation at hand and waits, for as long as
 // it takes, for another one. A runtime that asks twice for the same invocation
 // gets it twice.
-func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
-	s := a.api.get(w)
+func (a runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
+	s := a.get(w)
 	if s == nil {
 		return
 	}
@@ -61,32 +56,32 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func giveOut(w http.ResponseWriter, v *invocation) {
+func giveOut(w http.ResponseWriter, v *Invocation) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("Lambda-Runtime-Aws-Request-Id", v.id)
-	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(v.deadline.UnixMilli(), 10))
-	h.Set("Lambda-Runtime-Invoked-Function-Arn", v.arn)
-	if v.trace != "" {
-		h.Set("Lambda-Runtime-Trace-Id", v.trace)
+	h.Set("Lambda-Runtime-Aws-Request-Id", v.ID)
+	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(v.Deadline.UnixMilli(), 10))
+	h.Set("Lambda-Runtime-Invoked-Function-Arn", v.ARN)
+	if v.Trace != "" {
+		h.Set("Lambda-Runtime-Trace-Id", v.Trace)
 	}
-	if v.clientContext != "" {
-		h.Set("Lambda-Runtime-Client-Context", v.clientContext)
+	if v.ClientContext != "" {
+		h.Set("Lambda-Runtime-Client-Context", v.ClientContext)
 	}
-	h.Set("Content-Length", strconv.Itoa(len(v.event)))
-	_, _ = w.Write(v.event)
+	h.Set("Content-Length", strconv.Itoa(len(v.Event)))
+	_, _ = w.Write(v.Event)
 }
 
 // enter checks the request id and takes the runtime from Running to phase.
-func (a *runtimeAPI) enter(w http.ResponseWriter, r *http.Request, phase string) (*session, *invocation) {
-	s := a.api.get(w)
+func (a runtimeAPI) enter(w http.ResponseWriter, r *http.Request, phase string) (*Session, *Invocation) {
+	s := a.get(w)
 	if s == nil {
 		return nil, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.current
-	if v == nil || v.id != r.PathValue("id") {
+	if v == nil || v.ID != r.PathValue("id") {
 		answerError(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 		return nil, nil
 	}
@@ -98,13 +93,13 @@ func (a *runtimeAPI) enter(w http.ResponseWriter, r *http.Request, phase string)
 	return s, v
 }
 
-func (s *session) sent() {
+func (s *Session) sent() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.phase = phaseSent
 }
 
-func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
+func (a runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 	s, v := a.enter(w, r, phaseResponse)
 	if v == nil {
 		return
@@ -116,16 +111,16 @@ func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 		a.buffered(w, r, s, v)
 	default:
 		s.sent()
-		v.respond(fail(typeMode, v.id, "Invalid function response mode"), false)
+		v.respond(Fail(InvalidMode, v.ID, "Invalid function response mode"), false)
 		answerError(w, http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode")
 	}
 }
 
-func (a *runtimeAPI) buffered(w http.ResponseWriter, r *http.Request, s *session, v *invocation) {
-	limit := a.env.em.cfg.Limits.BufferedResponse
-	body, err := readLimited(r.Body, limit)
+func (a runtimeAPI) buffered(w http.ResponseWriter, r *http.Request, s *Session, v *Invocation) {
+	limit := a.cfg.Limits.Buffered
+	body, err := ReadLimited(r.Body, limit)
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, ErrTooLarge):
 		a.tooLarge(w, s, v, limit)
 	case err != nil:
 		v.respond(nil, true)
@@ -137,29 +132,29 @@ func (a *runtimeAPI) buffered(w http.ResponseWriter, r *http.Request, s *session
 	}
 }
 
-func (a *runtimeAPI) tooLarge(w http.ResponseWriter, s *session, v *invocation, limit int64) {
-	a.env.limit(v, "the response is larger than "+strconv.FormatInt(limit, 10)+" bytes")
+func (a runtimeAPI) tooLarge(w http.ResponseWriter, s *Session, v *Invocation, limit int64) {
+	a.cfg.Limit("the response is larger than " + strconv.FormatInt(limit, 10) + " bytes")
 	s.sent()
-	v.respond(fail(typeTooLarge, "", "Response payload size exceeded maximum allowed payload size (%d bytes).", limit), false)
+	v.respond(Fail(ResponseTooLarge, "", "Response payload size exceeded maximum allowed payload size (%d bytes).", limit), false)
 	answerError(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (%d bytes).", limit)
 }
 
 // stream passes each read on at once. What the invoker no longer wants is read
 // and dropped: the function is not told that its client went away.
-func (a *runtimeAPI) stream(w http.ResponseWriter, r *http.Request, s *session, v *invocation) {
-	limits := a.env.em.cfg.Limits
+func (a runtimeAPI) stream(w http.ResponseWriter, r *http.Request, s *Session, v *Invocation) {
+	limits := a.cfg.Limits
 	throttle := newBucket(limits.Burst, limits.Rate)
 	buf := make([]byte, 64<<10)
 	slowed := false
 	for total := int64(0); ; {
 		n, err := r.Body.Read(buf)
-		if total += int64(n); total > limits.StreamedResponse {
-			a.tooLarge(w, s, v, limits.StreamedResponse)
+		if total += int64(n); total > limits.Streamed {
+			a.tooLarge(w, s, v, limits.Streamed)
 			return
 		}
 		if total > limits.Burst && !slowed {
 			slowed = true
-			a.env.limit(v, "the response passed its first "+strconv.FormatInt(limits.Burst, 10)+" bytes; the rest is slowed down")
+			a.cfg.Limit("the response passed its first " + strconv.FormatInt(limits.Burst, 10) + " bytes; the rest is slowed down")
 		}
 		if n > 0 && throttle.take(v.ctx, n) {
 			_, _ = v.write.Write(buf[:n])
@@ -178,7 +173,7 @@ func (a *runtimeAPI) stream(w http.ResponseWriter, r *http.Request, s *session, 
 }
 
 // trailerFailure reads an error that came in the middle of a streamed response.
-func trailerFailure(trailer http.Header) *failure {
+func trailerFailure(trailer http.Header) *Failure {
 	kind, encoded := trailer.Get(headerErrorType), trailer.Get(headerErrorBody)
 	if kind == "" && encoded == "" {
 		return nil
@@ -187,7 +182,7 @@ func trailerFailure(trailer http.Header) *failure {
 	if err != nil {
 		body = []byte(encoded)
 	}
-	return &failure{errorType(kind), body}
+	return &Failure{errorType(kind), body}
 }
 
 var errorTypePattern = regexp.MustCompile(`^(Runtime|Function)\.[A-Z][a-zA-Z]+$`)
@@ -203,28 +198,28 @@ func errorType(kind string) string {
 	return "Runtime.Unknown"
 }
 
-func (a *runtimeAPI) invocationError(w http.ResponseWriter, r *http.Request) {
+func (a runtimeAPI) invocationError(w http.ResponseWriter, r *http.Request) {
 	s, v := a.enter(w, r, "InvocationErrorResponse")
 	if v == nil {
 		return
 	}
-	limit := a.env.em.cfg.Limits.BufferedResponse
-	body, err := readLimited(r.Body, limit)
-	if errors.Is(err, errTooLarge) {
+	limit := a.cfg.Limits.Buffered
+	body, err := ReadLimited(r.Body, limit)
+	if errors.Is(err, ErrTooLarge) {
 		a.tooLarge(w, s, v, limit)
 		return
 	}
 	s.sent()
-	v.respond(&failure{errorType(r.Header.Get(headerErrorType)), body}, false)
+	v.respond(&Failure{errorType(r.Header.Get(headerErrorType)), body}, false)
 	accepted(w)
 }
 
-func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
-	s := a.api.get(w)
+func (a runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
+	s := a.get(w)
 	if s == nil {
 		return
 	}
-	body, _ := readLimited(r.Body, a.env.em.cfg.Limits.BufferedResponse)
+	body, _ := ReadLimited(r.Body, a.cfg.Limits.Buffered)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase != phaseStarted {
@@ -232,19 +227,15 @@ func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.phase = phaseInitError
-	s.reportInitError(&failure{errorType(r.Header.Get(headerErrorType)), body})
+	s.reportInitError(&Failure{errorType(r.Header.Get(headerErrorType)), body})
 	accepted(w)
 }
 
 // restore belongs to SnapStart, which the emulator does not have.
-func (a *runtimeAPI) restore(w http.ResponseWriter, _ *http.Request) {
-	if s := a.api.get(w); s != nil {
+func (a runtimeAPI) restore(w http.ResponseWriter, _ *http.Request) {
+	if s := a.get(w); s != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		wrongPhase(w, s.phase, "RestoreReady")
 	}
-}
-
-func (e *environment) limit(v *invocation, note string) {
-	e.em.cfg.Record.Emit(timeline.Event{Kind: timeline.Limit, Hop: timeline.Lambda, Request: v.request, Environment: e.id, Invocation: v.id, Note: note})
 }

@@ -1,0 +1,22 @@
+// Package runtimeapi serves the Runtime API and the Extensions API to the processes
+// of one execution environment, as Lambda does at the address in
+// AWS_LAMBDA_RUNTIME_API, and keeps the state that their calls move.
+//
+// It models:
+//   - Runtime API 2018-06-01: next, response buffered and streamed (with the error
+//     trailers), error, init/error, statuses 202, 400, 403, 413. (runtimes-api.html)
+//   - Extensions API 2020-01-01: register, event/next, init/error, exit/error.
+//     (runtimes-extensions-api.html)
+//   - The limits of an answer, and its speed after the burst.
+//     (configuration-response-streaming.html)
+//
+// It refuses restore/next and restore/error of SnapStart (403); the Logs, Telemetry
+// and credentials APIs are not there (404).
+//
+// It cannot know which status next gives to a process that outlived its environment
+// (here 410).
+//
+// It leaves processes, deadlines and phases to package environment, which waits on
+// the channels of a [Session]. Pages are below
+// https://docs.aws.amazon.com/lambda/latest/dg/.
+package runtimeapi
