@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 func load(t *testing.T, endpoint string) *Config {
@@ -34,7 +36,7 @@ func TestLoadWantsARegion(t *testing.T) {
 	}
 	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-	if _, err := Load(t.Context(), Settings{}); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
+	if _, err := Load(t.Context(), Settings{}); err == nil || !strings.Contains(hint.Text(err), "AWS_REGION") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -117,7 +119,7 @@ func TestKeychainWithoutPermission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := authn.Resolve(t.Context(), load(t, endpoint).Keychain(), registry); err == nil || !strings.Contains(err.Error(), "lack the permission") {
+	if _, err := authn.Resolve(t.Context(), load(t, endpoint).Keychain(), registry); err == nil || !strings.Contains(hint.Text(err), "lack the permission") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -142,7 +144,7 @@ func TestDeleteImage(t *testing.T) {
 				return test.status, test.reply
 			})
 			err := load(t, endpoint).DeleteImage(t.Context(), host, "app/one", "sha256:"+strings.Repeat("0", 64))
-			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(hint.Text(err), test.want)) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})

@@ -162,6 +162,7 @@ func (e *usageError) Unwrap() error { return e.error }
 
 // report tells the user what failed, and maps it to an exit code.
 func (a *app) report(ctx context.Context, err error) int {
+	err = withFlags(err)
 	var usage *usageError
 	switch {
 	case err == nil:

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/aproorg/sluice/internal/deploy"
-	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/infra"
 	"github.com/aproorg/sluice/internal/provider"
 )
@@ -37,10 +36,7 @@ func (o *environmentDir) addFlags(f *pflag.FlagSet) {
 func (o environmentDir) workspace(ctx context.Context) (*infra.Workspace, error) {
 	tool, err := infra.Find(o.tool)
 	var missing *infra.NotFoundError
-	if errors.As(err, &missing) {
-		if !o.fetch {
-			return nil, hint.With(err, "--fetch downloads OpenTofu %s, its signature verified; or install one", infra.Version)
-		}
+	if errors.As(err, &missing) && o.fetch {
 		cache, cacheErr := os.UserCacheDir()
 		if cacheErr != nil {
 			return nil, fmt.Errorf("find a place for OpenTofu: %w", cacheErr)

@@ -19,6 +19,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // A trouble spoils some requests of a registry and leaves others alone.
@@ -281,7 +283,7 @@ func TestCredentials(t *testing.T) {
 	o := largeApp(t)
 	o.To = host + "/app:v1"
 	o.Registry.Keychain = keychain{}
-	if _, err := Build(t.Context(), o); err == nil || !strings.Contains(err.Error(), "docker login") {
+	if _, err := Build(t.Context(), o); err == nil || !strings.Contains(hint.Text(err), "docker login") {
 		t.Errorf("without: %v", err)
 	}
 	o.Registry.Keychain = keychain{"AWS", "token"}

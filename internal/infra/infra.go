@@ -14,8 +14,6 @@ import (
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 	tfjson "github.com/hashicorp/terraform-json"
-
-	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Workspace is one root module's folder with the program that runs it. It is
@@ -25,11 +23,16 @@ type Workspace struct {
 	dir string
 }
 
+// NoModuleError says that a directory is no root module.
+type NoModuleError struct{ Dir string }
+
+func (e *NoModuleError) Error() string { return e.Dir + " holds no *.tf file" }
+
 // Open checks that dir is a root module and returns it with the program at
 // executable. The program inherits the environment (AWS_PROFILE, TF_VAR_…).
 func Open(dir, executable string) (*Workspace, error) {
 	if found, err := filepath.Glob(filepath.Join(dir, "*.tf")); err != nil || len(found) == 0 {
-		return nil, hint.With(fmt.Errorf("%s holds no *.tf file", dir), "--dir names the environment's folder, such as infrastructure/terraform/environments/dev")
+		return nil, &NoModuleError{dir}
 	}
 	tf, err := tfexec.NewTerraform(dir, executable)
 	if err != nil {

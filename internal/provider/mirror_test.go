@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 func TestPlaces(t *testing.T) {
@@ -39,7 +41,7 @@ func TestPlaces(t *testing.T) {
 			}
 			got, err := Places(getenv)
 			if test.fault != "" {
-				if err == nil || !strings.Contains(err.Error(), test.fault) {
+				if err == nil || !strings.Contains(hint.Text(err), test.fault) {
 					t.Errorf("error is %v", err)
 				}
 				return

@@ -145,7 +145,7 @@ func (c Config) withDefaults() Config {
 // start takes the addresses first: a port that is taken is the likeliest fault,
 // and the cheapest to find.
 func (w *World) start(ctx context.Context) error {
-	viewer, err := listen("the rehearsal", w.cfg.Listen, "--listen")
+	viewer, err := listen(Viewer, w.cfg.Listen)
 	if err != nil {
 		return err
 	}

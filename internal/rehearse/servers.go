@@ -9,10 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
-
-	"github.com/aproorg/sluice/internal/hint"
 )
 
 // servers are the HTTP servers of a rehearsal. The zero value is ready.
@@ -64,29 +61,6 @@ func (s *servers) cut() {
 // wait returns once no request is at work any more.
 func (s *servers) wait() { s.running.Wait() }
 
-// listen takes an address for a person to use.
-func listen(what, address, flag string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, hint.With(fmt.Errorf("start %s: address %s is taken by another program", what, address), "%s %s", flag, anyPort(address))
-	case errors.Is(err, syscall.EACCES):
-		return nil, hint.With(fmt.Errorf("start %s: address %s is not permitted to this user", what, address), "take a port from 1024 on, such as %s 127.0.0.1:8080", flag)
-	case err != nil:
-		return nil, hint.With(fmt.Errorf("start %s: %w", what, err), "give HOST:PORT, such as %s 127.0.0.1:8080", flag)
-	}
-	return listener, nil
-}
-
-// anyPort is the same host with a port that the system picks.
-func anyPort(address string) string {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, "0") + " takes a free one"
-}
-
 // loopback listens where the hops talk to one another.
 func loopback() (net.Listener, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -100,7 +74,7 @@ func loopback() (net.Listener, error) {
 // viewer's, or any.
 func (w *World) listenTimeline(viewer net.Addr) (net.Listener, error) {
 	if w.cfg.TimelineListen != "" {
-		return listen("the timeline page", w.cfg.TimelineListen, "--timeline")
+		return listen(TimelinePage, w.cfg.TimelineListen)
 	}
 	host, port, err := net.SplitHostPort(viewer.String())
 	if err != nil {
@@ -112,7 +86,7 @@ func (w *World) listenTimeline(viewer net.Addr) (net.Listener, error) {
 			return listener, nil
 		}
 	}
-	return listen("the timeline page", net.JoinHostPort(host, "0"), "--timeline")
+	return listen(TimelinePage, net.JoinHostPort(host, "0"))
 }
 
 // address is the URL of a listener; one that takes every address is reached by

@@ -98,7 +98,7 @@ func reroute(s *stack.Stack, patterns []string) error {
 			if slices.ContainsFunc(resources, func(r stack.Resource) bool { return r.Path == path }) {
 				continue
 			}
-			resources = append(resources, stack.Resource{Address: fmt.Sprintf("--routes %s (%s)", pattern, path), Path: path, Methods: methods})
+			resources = append(resources, stack.Resource{Address: fmt.Sprintf("route %s (%s)", pattern, path), Path: path, Methods: methods})
 		}
 	}
 	s.Distribution.OrderedCacheBehaviors = behaviors

@@ -13,8 +13,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
-	"github.com/aproorg/sluice/internal/hint"
 )
 
 // reachLimit is the time for a real server to answer. Mongo's driver tells why it has found none after selectLimit.
@@ -23,8 +21,17 @@ const (
 	selectLimit = 3 * time.Second
 )
 
+// ConfigError says that the real server which a field of Config names cannot be used.
+type ConfigError struct {
+	Field string // Mongo or Redis
+	Err   error
+}
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Unwrap() error { return e.Err }
+
 // reachable logs in to the real servers that were named, side by side: a wrong
-// address or password is told before an app waits for it. No error holds a
+// address or password is an error before an app waits for it. No error holds a
 // password.
 func (cfg Config) reachable(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, reachLimit)
@@ -43,21 +50,20 @@ func reachRedis(ctx context.Context, uri string) error {
 	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" {
 		return fmt.Errorf("the URI of Redis: want redis://HOST:PORT or rediss://HOST:PORT (the one given may hold a password, so it is not shown)")
 	}
-	const advice = "leave --redis out for the embedded one"
 	config, err := redis.ParseURL(uri)
 	if err != nil {
-		return hint.With(fmt.Errorf("the URI of Redis at %s cannot be used", u.Host), advice)
+		return &ConfigError{"Redis", fmt.Errorf("the URI of Redis at %s cannot be used", u.Host)}
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", config.Addr) // the client would write its failures to standard error
 	if err != nil {
-		return hint.With(fmt.Errorf("reach Redis at %s: %w", u.Host, within(ctx, err)), advice)
+		return &ConfigError{"Redis", fmt.Errorf("reach Redis at %s: %w", u.Host, within(ctx, err))}
 	}
 	conn.Close()
 	config.MaxRetries, config.ContextTimeoutEnabled = -1, true
 	client := redis.NewClient(config)
 	defer client.Close()
 	if err := client.Ping(ctx).Err(); err != nil {
-		return hint.With(fmt.Errorf("reach Redis at %s: %w", u.Host, within(ctx, err)), advice)
+		return &ConfigError{"Redis", fmt.Errorf("reach Redis at %s: %w", u.Host, within(ctx, err))}
 	}
 	return nil
 }
@@ -68,16 +74,15 @@ func reachMongo(ctx context.Context, uri string) error {
 	}
 	hosts, err := mongoHosts(uri)
 	if err != nil {
-		return nil // the database's own start tells what is wrong with it
+		return nil // the database's own start says what is wrong with it
 	}
-	const advice = "leave --mongo out for the embedded one"
 	client, err := driver.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(selectLimit))
 	if err != nil {
-		return hint.With(fmt.Errorf("the URI of MongoDB at %s cannot be used: %w", hosts, err), advice)
+		return &ConfigError{"Mongo", fmt.Errorf("the URI of MongoDB at %s cannot be used: %w", hosts, err)}
 	}
 	defer client.Disconnect(context.WithoutCancel(ctx))
 	if err := client.Ping(ctx, nil); err != nil {
-		return hint.With(fmt.Errorf("reach MongoDB at %s: %w", hosts, within(ctx, plain(err))), advice)
+		return &ConfigError{"Mongo", fmt.Errorf("reach MongoDB at %s: %w", hosts, within(ctx, plain(err)))}
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func (e *Database) stage(conn net.Conn, database string, s bson.Raw, docs []bson
 	case "$skip", "$limit":
 		return slice(name, spec, docs)
 	}
-	return nil, fmt.Errorf("the embedded database does not know %s after $lookup: rehearse with --mongo and a real server", name)
+	return nil, fmt.Errorf("the embedded database does not know %s after $lookup: rehearse with a real server", name)
 }
 
 func each(spec any, docs []bson.D, f func(doc, spec bson.D) (bson.D, error)) ([]bson.D, error) {
@@ -177,7 +177,7 @@ func (e *Database) lookup(conn net.Conn, database string, spec any, docs []bson.
 	foreign, _ := field(s, "foreignField").(string)
 	as, _ := field(s, "as").(string)
 	if from == "" || local == "" || foreign == "" || as == "" || field(s, "pipeline") != nil {
-		return nil, fmt.Errorf("the embedded database knows $lookup with from, localField, foreignField and as only: rehearse with --mongo and a real server")
+		return nil, fmt.Errorf("the embedded database knows $lookup with from, localField, foreignField and as only: rehearse with a real server")
 	}
 	others, err := e.all(conn, bson.D{
 		{Key: "find", Value: from}, {Key: "filter", Value: bson.D{}}, {Key: "$db", Value: database},

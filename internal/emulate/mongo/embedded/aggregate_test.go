@@ -51,7 +51,7 @@ func TestUnknownStageNamesTheWayOut(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	if got := err.Error(); got != "the embedded database does not know $group after $lookup: rehearse with --mongo and a real server" {
+	if got := err.Error(); got != "the embedded database does not know $group after $lookup: rehearse with a real server" {
 		t.Error(got)
 	}
 }

@@ -145,7 +145,7 @@ func eval(d bson.D, vars variables, expr any) (any, error) {
 		if len(x) == 1 && strings.HasPrefix(x[0].Key, "$") {
 			f := expressions[x[0].Key]
 			if f == nil {
-				return nil, fmt.Errorf("the embedded database does not know the operator %s: rehearse with --mongo and a real server", x[0].Key)
+				return nil, fmt.Errorf("the embedded database does not know the operator %s: rehearse with a real server", x[0].Key)
 			}
 			return f(d, vars, x[0].Value)
 		}
