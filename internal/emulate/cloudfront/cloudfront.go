@@ -7,10 +7,13 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
+	"github.com/aproorg/sluice/internal/emulate/cloudfront/cache"
+	"github.com/aproorg/sluice/internal/emulate/cloudfront/function"
+	"github.com/aproorg/sluice/internal/emulate/cloudfront/origin"
+	"github.com/aproorg/sluice/internal/emulate/cloudfront/policy"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -37,8 +40,8 @@ type Distribution struct {
 	cfg       Config
 	behaviors []*behavior // in order of precedence, the default one last
 	errors    map[int]stack.CustomErrorResponse
-	origins   map[string]*origin
-	cache     *cache
+	origins   map[string]*origin.Origin
+	cache     *cache.Store
 	log       *slog.Logger
 	via, pop  string
 }
@@ -46,9 +49,9 @@ type Distribution struct {
 // behavior is a cache behavior that is ready to run.
 type behavior struct {
 	stack.CacheBehavior
-	origin         *origin
-	viewerRequest  *function
-	viewerResponse *function
+	origin         *origin.Origin
+	viewerRequest  *function.Function
+	viewerResponse *function.Function
 }
 
 // New checks that the distribution can be emulated; its errors name the part that
@@ -60,14 +63,18 @@ func New(cfg Config) (*Distribution, error) {
 	if cfg.CacheBytes == 0 {
 		cfg.CacheBytes = 64 << 20
 	}
-	d := &Distribution{cfg: cfg, log: cfg.Log, cache: newCache(cfg.CacheBytes), pop: "FRA56-P1",
-		origins: map[string]*origin{}, errors: map[int]stack.CustomErrorResponse{}}
+	d := &Distribution{cfg: cfg, log: cfg.Log, cache: cache.New(cfg.CacheBytes), pop: "FRA56-P1",
+		origins: map[string]*origin.Origin{}, errors: map[int]stack.CustomErrorResponse{}}
 	d.via = "1.1 " + hostID(cfg.DomainName) + ".cloudfront.net (CloudFront)"
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
 	for _, o := range cfg.Distribution.Origins {
-		built, err := newOrigin(o, cfg)
+		base, ok := cfg.Origins[o.OriginID]
+		if !ok {
+			return nil, fmt.Errorf("distribution %s: origin %s: there is no base URL for it", cfg.Distribution.Address, o.OriginID)
+		}
+		built, err := origin.New(o, base, cfg.Transport)
 		if err != nil {
 			return nil, fmt.Errorf("distribution %s: origin %s: %w", cfg.Distribution.Address, o.OriginID, err)
 		}
@@ -98,11 +105,11 @@ func (d *Distribution) newBehavior(b stack.CacheBehavior) (*behavior, error) {
 	if out.origin == nil {
 		return nil, fmt.Errorf("there is no origin %q", b.TargetOriginID)
 	}
-	if err := checkPolicies(b); err != nil {
+	if err := policy.Check(b); err != nil {
 		return nil, err
 	}
 	for _, f := range b.Functions {
-		built, err := newFunction(f)
+		built, err := function.New(f)
 		if err != nil {
 			return nil, fmt.Errorf("function %q: %w", f.Name, err)
 		}
@@ -121,7 +128,7 @@ func (d *Distribution) newBehavior(b stack.CacheBehavior) (*behavior, error) {
 // Close closes idle connections to origins.
 func (d *Distribution) Close() {
 	for _, o := range d.origins {
-		o.close()
+		o.Close()
 	}
 }
 
@@ -132,7 +139,7 @@ func (d *Distribution) Invalidate(paths ...string) error {
 		if !strings.HasPrefix(p, "/") || strings.Contains(strings.TrimSuffix(p, "*"), "*") {
 			return fmt.Errorf("invalidate %q: a path begins with / and has * only at its end", p)
 		}
-		d.cache.invalidate(p)
+		d.cache.Invalidate(p)
 	}
 	return nil
 }
@@ -163,9 +170,9 @@ type exchange struct {
 	id    string // X-Amz-Cf-Id
 	https bool
 
-	request request   // what the behavior goes on with, after its function
-	b       *behavior // nil until matched
-	accept  string    // normalized Accept-Encoding: what may be stored and sent
+	request function.Request // what the behavior goes on with, after its function
+	b       *behavior        // nil until matched
+	accept  string           // normalized Accept-Encoding: what may be stored and sent
 
 	status int
 	bytes  int64
@@ -173,22 +180,32 @@ type exchange struct {
 	cut    bool // the response has begun and is not whole
 }
 
-// request is the part of a viewer request that a function may change.
-type request struct {
-	path    string // escaped
-	query   string
-	headers http.Header // with Cookie and without Host
-	host    string
-}
-
 func (d *Distribution) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{w: w, rc: http.NewResponseController(w), r: r, emit: d.cfg.Record, start: time.Now(),
 		id: newID(), https: d.cfg.AssumeHTTPS || r.TLS != nil}
-	x.request = request{path: r.URL.EscapedPath(), query: r.URL.RawQuery, headers: r.Header.Clone(), host: r.Host}
-	if x.request.path == "" {
-		x.request.path = "/"
+	x.request = function.Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Header: r.Header.Clone(), Host: r.Host}
+	if x.request.Path == "" {
+		x.request.Path = "/"
 	}
 	return x
+}
+
+// match returns the first behavior whose pattern matches the path. The default
+// behavior matches every path.
+func (d *Distribution) match(path string) *behavior {
+	for _, b := range d.behaviors {
+		if policy.Match(b.PathPattern, path) {
+			return b
+		}
+	}
+	return d.behaviors[len(d.behaviors)-1]
+}
+
+// key names the object that the exchange asks for, in the cache.
+func (x *exchange) key() string {
+	o := policy.Object{Method: x.r.Method, Path: x.request.Path, Query: x.request.Query,
+		Cookies: x.request.Header.Values("Cookie"), Encoding: x.accept, Header: x.viewerHeader}
+	return o.Key(x.b.CachePolicy)
 }
 
 func (x *exchange) record(e timeline.Event) {
@@ -207,12 +224,4 @@ func hostID(s string) string {
 	f := fnv.New128a()
 	f.Write([]byte(s))
 	return fmt.Sprintf("%x", f.Sum(nil))
-}
-
-// unescaped is a path decoded, or as it came where it cannot be.
-func unescaped(path string) string {
-	if p, err := url.PathUnescape(path); err == nil {
-		return p
-	}
-	return path
 }

@@ -1,4 +1,8 @@
-// Package cloudfront emulates one distribution at one edge location.
+// Package cloudfront emulates one distribution at one edge location: the way of a
+// request from the viewer to an origin and back. Which part of a request counts is
+// in package policy, how long a response is fresh in package cache, attempts and
+// timeouts in package origin, and CloudFront Functions run in package function;
+// each lists what it models, too.
 //
 // It models: cache behaviors in order of precedence; viewer protocol policy and
 // allowed methods; cache and origin request policies and what they make of cache

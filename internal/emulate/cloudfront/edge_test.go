@@ -208,17 +208,6 @@ func TestResponseHeadersPolicy(t *testing.T) {
 	}
 }
 
-func TestCacheIsBounded(t *testing.T) {
-	c := newCache(10 << 10)
-	for i := range 100 {
-		c.put(&entry{key: strconv.Itoa(i), body: make([]byte, 1024)})
-		c.get("0")
-	}
-	if c.size > c.limit || c.order.Len() != len(c.entries) || c.get("0") == nil || c.get("1") != nil || c.get("99") == nil {
-		t.Errorf("%d bytes in %d entries", c.size, len(c.entries))
-	}
-}
-
 func TestNewNamesWhatItCannotEmulate(t *testing.T) {
 	tests := map[string]struct {
 		change func(*Config)

@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/aproorg/sluice/internal/emulate/cloudfront/cache"
+	"github.com/aproorg/sluice/internal/emulate/cloudfront/function"
+	"github.com/aproorg/sluice/internal/emulate/cloudfront/origin"
+	"github.com/aproorg/sluice/internal/emulate/cloudfront/policy"
 	"github.com/aproorg/sluice/internal/stack"
 )
 
@@ -24,7 +28,7 @@ func (x *exchange) originFailed(err error) *answer {
 		x.cut = true
 		return nil
 	}
-	if errors.Is(err, errOriginTimeout) {
+	if errors.Is(err, origin.ErrTimeout) {
 		return x.errorPage(http.StatusGatewayTimeout, "CloudFront attempted to establish a connection with the origin, "+
 			"but either the attempt failed or the origin closed the connection.\nWe can't connect to the server for this app or website at this time. "+
 			"There might be too much traffic or a configuration error.")
@@ -38,12 +42,12 @@ func (d *Distribution) customError(x *exchange, a *answer, custom stack.CustomEr
 	page := *x
 	page.r = x.r.Clone(x.r.Context())
 	page.r.Method, page.r.Body, page.r.ContentLength = http.MethodGet, http.NoBody, 0
-	page.request = request{path: custom.ResponsePagePath, headers: x.request.headers.Clone(), host: x.request.host}
+	page.request = function.Request{Method: http.MethodGet, Path: custom.ResponsePagePath, Header: x.request.Header.Clone(), Host: x.request.Host}
 	for _, name := range []string{"Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range"} {
-		page.request.headers.Del(name)
+		page.request.Header.Del(name)
 	}
 	page.b = d.match(custom.ResponsePagePath)
-	page.accept = page.b.normalizeEncoding(page.r)
+	page.accept = policy.Encoding(page.b.CachePolicy, page.r)
 	got, err := d.errorPageObject(&page)
 	if err != nil || got.status != http.StatusOK {
 		d.log.Warn("cloudfront cannot get a custom error page", "request", x.id, "path", custom.ResponsePagePath, "error", err)
@@ -62,8 +66,8 @@ func (d *Distribution) customError(x *exchange, a *answer, custom stack.CustomEr
 
 // errorPageObject is the page from the cache or its origin.
 func (d *Distribution) errorPageObject(x *exchange) (*answer, error) {
-	key := d.cacheKey(x)
-	if e := d.cache.get(key); e != nil && e.fresh(time.Now()) {
+	key := x.key()
+	if e := d.cache.Get(key); e != nil && e.Fresh(time.Now()) {
 		return d.fromCache(x, e, ""), nil
 	}
 	a, err := d.fetch(x, nil)
@@ -80,7 +84,7 @@ func (d *Distribution) errorTTL(status int) time.Duration {
 	if e, ok := d.errors[status]; ok {
 		return e.ErrorCachingMinTTL
 	}
-	return defaultErrorTTL
+	return cache.DefaultErrorTTL
 }
 
 func joinNonNil(first, second error) error {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/emulate/cloudfront/policy"
 )
 
 // The table "HTTP request headers and CloudFront behavior" in "Request and
@@ -38,8 +40,8 @@ func (d *Distribution) originHeaders(x *exchange, condition http.Header) http.He
 	}
 	via := fmt.Sprintf("%d.%d%s", x.r.ProtoMajor, x.r.ProtoMinor, d.via[3:])
 	h.Set("X-Amz-Cf-Id", x.id)
-	h.Set("X-Forwarded-For", strings.Join(append(slices.Clone(x.request.headers.Values("X-Forwarded-For")), clientIP(x.r)), ", "))
-	h.Set("Via", strings.Join(append(slices.Clone(x.request.headers.Values("Via")), via), ", "))
+	h.Set("X-Forwarded-For", strings.Join(append(slices.Clone(x.request.Header.Values("X-Forwarded-For")), clientIP(x.r)), ", "))
+	h.Set("Via", strings.Join(append(slices.Clone(x.request.Header.Values("Via")), via), ", "))
 	for name, values := range condition {
 		h[name] = values
 	}
@@ -61,11 +63,11 @@ func (x *exchange) selectedHeaders() http.Header {
 	b := x.b
 	key, forward := b.CachePolicy.Headers, b.OriginRequestPolicy.Headers
 	h := http.Header{}
-	for name, values := range x.request.headers {
+	for name, values := range x.request.Header {
 		if neverForwarded[name] || strings.HasPrefix(name, "X-Edge-") {
 			continue
 		}
-		if alwaysForwarded[name] || selects(key, name, true) || selects(forward, name, true) || name == "Authorization" && writes(x.r.Method) {
+		if alwaysForwarded[name] || policy.Header(key, name) || policy.Header(forward, name) || name == "Authorization" && writes(x.r.Method) {
 			h[name] = values
 		}
 	}
@@ -77,7 +79,7 @@ func (x *exchange) selectedHeaders() http.Header {
 			h[http.CanonicalHeaderKey(name)] = values
 		}
 	}
-	if cookies := selectCookies(x.request.headers.Values("Cookie"), b.CachePolicy.Cookies, b.OriginRequestPolicy.Cookies); cookies != "" {
+	if cookies := policy.Cookies(x.request.Header.Values("Cookie"), b.CachePolicy.Cookies, b.OriginRequestPolicy.Cookies); cookies != "" {
 		h.Set("Cookie", cookies)
 	}
 	if b.CachePolicy.Gzip || b.CachePolicy.Brotli {
@@ -96,12 +98,12 @@ func writes(method string) bool {
 // viewerHeader is a header as policies see it: the viewer's, or one that CloudFront
 // makes of what it knows about the viewer. Where the viewer is it does not know.
 func (x *exchange) viewerHeader(name string) []string {
-	agent := strings.ToLower(x.request.headers.Get("User-Agent"))
+	agent := strings.ToLower(x.request.Header.Get("User-Agent"))
 	mobile, tablet := strings.Contains(agent, "mobi"), strings.Contains(agent, "ipad") || strings.Contains(agent, "tablet")
 	truth := func(b bool) []string { return []string{fmt.Sprint(b)} }
 	switch strings.ToLower(name) {
 	case "host":
-		return []string{x.request.host}
+		return []string{x.request.Host}
 	case "cloudfront-forwarded-proto":
 		if x.https {
 			return []string{"https"}
@@ -124,7 +126,7 @@ func (x *exchange) viewerHeader(name string) []string {
 	case "cloudfront-is-ios-viewer":
 		return truth(strings.Contains(agent, "iphone") || strings.Contains(agent, "ipad"))
 	}
-	return x.request.headers.Values(name)
+	return x.request.Header.Values(name)
 }
 
 // cleanResponse removes what CloudFront removes from an origin's response.
@@ -137,7 +139,7 @@ func (b *behavior) cleanResponse(h http.Header) {
 		h.Del("X-Amz-Id-2")
 		h.Del("X-Amz-Request-Id")
 	}
-	if !b.forwardsCookies() {
+	if !policy.ForwardsCookies(b.CacheBehavior) {
 		h.Del("Set-Cookie")
 	}
 	if vary := h.Values("Vary"); len(vary) > 0 {
@@ -154,7 +156,7 @@ func (b *behavior) vary(values []string) []string {
 	for name := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		name = strings.TrimSpace(name)
 		always := strings.EqualFold(name, "Accept-Encoding") || strings.EqualFold(name, "Cookie")
-		if name != "" && (always || selects(b.CachePolicy.Headers, name, true) || selects(b.OriginRequestPolicy.Headers, name, true)) {
+		if name != "" && (always || policy.Header(b.CachePolicy.Headers, name) || policy.Header(b.OriginRequestPolicy.Headers, name)) {
 			kept = append(kept, name)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aproorg/sluice/internal/emulate/cloudfront/policy"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -34,12 +35,12 @@ func (d *Distribution) serve(x *exchange) error {
 			return d.respond(x, generated)
 		}
 	}
-	if x.request.path == "/" && d.cfg.Distribution.DefaultRootObject != "" {
-		x.request.path = "/" + d.cfg.Distribution.DefaultRootObject
+	if x.request.Path == "/" && d.cfg.Distribution.DefaultRootObject != "" {
+		x.request.Path = "/" + d.cfg.Distribution.DefaultRootObject
 	}
-	x.accept = x.b.normalizeEncoding(x.r)
+	x.accept = policy.Encoding(x.b.CachePolicy, x.r)
 	if x.cacheable() {
-		return d.serveCached(x)
+		return d.throughCache(x)
 	}
 	a, err := d.fetch(x, nil)
 	if err != nil {
@@ -76,7 +77,7 @@ func (d *Distribution) admit(x *exchange) *answer {
 	case r.Method == http.MethodGet && r.ContentLength != 0:
 		return x.errorPage(http.StatusForbidden, "Bad request.")
 	}
-	x.b = d.match(x.request.path)
+	x.b = d.match(x.request.Path)
 	if !x.https {
 		switch x.b.ViewerProtocolPolicy {
 		case "https-only":

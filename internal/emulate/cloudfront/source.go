@@ -27,9 +27,8 @@ func (memorySource) close() {}
 // streamSource is an origin's body. Where kept is set, what has passed is kept
 // for the cache and handed over once the body was whole.
 type streamSource struct {
-	body  io.ReadCloser
-	alive func() // called at each packet: the origin has said something
-	kept  *keeper
+	body io.ReadCloser
+	kept *keeper
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
@@ -40,7 +39,6 @@ func (s *streamSource) copy(write func([]byte) error) error {
 	for {
 		n, err := s.body.Read(*pooled)
 		if n > 0 {
-			s.alive()
 			s.kept.add((*pooled)[:n])
 			if werr := write((*pooled)[:n]); werr != nil {
 				return werr

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/aproorg/sluice/internal/emulate/cloudfront/origin"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -114,7 +115,9 @@ func TestOriginResponseTimeout(t *testing.T) {
 			return response(200, reader), nil
 		}
 	}
-	refused := func(r *http.Request) (*http.Response, error) { return nil, connectError{errors.New("refused")} }
+	refused := func(r *http.Request) (*http.Response, error) {
+		return nil, origin.ConnectError{Err: errors.New("refused")}
+	}
 	set := func(change func(*stack.Origin)) func(*Config) {
 		return func(c *Config) { change(&c.Distribution.Origins[0]) }
 	}
@@ -283,8 +286,8 @@ func TestViewerThatGoesAwayLeavesNothing(t *testing.T) {
 			}()
 			b.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/x", nil).WithContext(ctx))
 		}()
-		if n := len(b.cache.entries); n != 0 {
-			t.Errorf("%d objects are cached, and the only one was not whole", n)
+		if n := b.cache.Len(); n != 0 {
+			t.Errorf("%d objects are in the cache, and the only one was not whole", n)
 		}
 	})
 }

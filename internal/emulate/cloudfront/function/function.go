@@ -1,4 +1,4 @@
-package cloudfront
+package function
 
 import (
 	"errors"
@@ -20,9 +20,10 @@ const (
 	maxFunctionStack = 256
 )
 
-// function is a CloudFront Function, compiled. Every run has a world of its own:
-// CloudFront keeps nothing from one request to the next.
-type function struct {
+// Function is a CloudFront Function, compiled. Every run has a world of its own:
+// CloudFront keeps nothing from one request to the next. It is safe for concurrent
+// use.
+type Function struct {
 	name    string
 	program *goja.Program
 }
@@ -32,16 +33,18 @@ type functionError struct{ error }
 
 func (e functionError) Unwrap() error { return e.error }
 
-// invalidResult is a result that CloudFront refuses.
-type invalidResult struct{ error }
+// InvalidResult is a result that CloudFront refuses, with 502. A function that
+// failed to run has 503.
+type InvalidResult struct{ error }
 
-func (e invalidResult) Unwrap() error { return e.error }
+func (e InvalidResult) Unwrap() error { return e.error }
 
 // importLine is the form in which runtime 2.0 loads modules. goja has scripts
 // only, so it becomes a require on the same line.
 var importLine = regexp.MustCompile(`(?m)^([ \t]*)import[ \t]+(\w+)[ \t]+from[ \t]+(['"]\w+['"])[ \t]*;?`)
 
-func newFunction(f stack.FunctionAssociation) (*function, error) {
+// New compiles a function, and refuses what CloudFront or the emulator does not have.
+func New(f stack.FunctionAssociation) (*Function, error) {
 	if len(f.Code) > maxFunction {
 		return nil, fmt.Errorf("%d bytes of code: the limit is 10 KB (%d)", len(f.Code), maxFunction)
 	}
@@ -64,7 +67,7 @@ func newFunction(f stack.FunctionAssociation) (*function, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
-	return &function{name: f.Name, program: program}, nil
+	return &Function{name: f.Name, program: program}, nil
 }
 
 // sandbox takes away what functions do not have: code made at run time.
@@ -88,8 +91,11 @@ var entryPoint = goja.MustCompile("entry", `(function (text, settle) {
 	settle(JSON.stringify(result));
 })`, false)
 
+// Name is the function's.
+func (f *Function) Name() string { return f.name }
+
 // run calls the handler with an event and returns its result, both as JSON.
-func (f *function) run(event []byte, log func(string)) (result string, err error) {
+func (f *Function) run(event []byte, log func(string)) (result string, err error) {
 	vm := goja.New()
 	start := time.Now()
 	vm.SetTimeSource(func() time.Time { return start }) // Date stands still during a run
@@ -125,7 +131,7 @@ func (f *function) run(event []byte, log func(string)) (result string, err error
 	return result, nil
 }
 
-func (f *function) prepare(vm *goja.Runtime, log func(string)) error {
+func (f *Function) prepare(vm *goja.Runtime, log func(string)) error {
 	if _, err := vm.RunProgram(sandbox); err != nil {
 		return err
 	}

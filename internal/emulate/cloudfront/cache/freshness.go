@@ -1,4 +1,4 @@
-package cloudfront
+package cache
 
 import (
 	"net/http"
@@ -10,29 +10,30 @@ import (
 	"github.com/aproorg/sluice/internal/stack"
 )
 
-// Statuses of errors that are cached whatever the origin says, and of those that
-// are cached if it gives an age ("How CloudFront processes HTTP 4xx and 5xx status
+// Statuses of errors that CloudFront caches whatever the origin says, and of those
+// that it caches if there is an age ("How CloudFront processes HTTP 4xx and 5xx status
 // codes").
 var (
-	alwaysCachedErrors = []int{404, 414, 500, 501, 502, 503, 504}
-	agedErrors         = []int{400, 403, 405, 412, 415}
-	cachedStatuses     = []int{200, 203, 204, 300, 301, 302, 303, 307, 308}
+	keptErrors   = []int{404, 414, 500, 501, 502, 503, 504}
+	agedErrors   = []int{400, 403, 405, 412, 415}
+	keptStatuses = []int{200, 203, 204, 300, 301, 302, 303, 307, 308}
 )
 
-const defaultErrorTTL = 10 * time.Second
+// DefaultErrorTTL is the error caching minimum TTL where a distribution says nothing.
+const DefaultErrorTTL = 10 * time.Second
 
-// freshFor is how long a response may be used without asking again. store is false
+// FreshFor is how long a response may be used without asking again. store is false
 // where it must not be kept at all.
 //
 // The rules are those of the table in "Manage how long content stays in the cache
 // (expiration)": s-maxage before max-age before Expires, held between minimum and
 // maximum TTL; the default TTL without any; no-cache, no-store and private count
 // only where the minimum TTL is 0.
-func freshFor(p stack.CachePolicy, errorTTL time.Duration, status int, h http.Header, now time.Time) (ttl time.Duration, store bool) {
+func FreshFor(p stack.CachePolicy, errorTTL time.Duration, status int, h http.Header, now time.Time) (ttl time.Duration, store bool) {
 	if status >= 400 {
 		return errorFreshFor(errorTTL, status, h)
 	}
-	if p.MaxTTL == 0 || !slices.Contains(cachedStatuses, status) {
+	if p.MaxTTL == 0 || !slices.Contains(keptStatuses, status) {
 		return 0, false
 	}
 	c := parseCacheControl(h)
@@ -45,8 +46,8 @@ func freshFor(p stack.CachePolicy, errorTTL time.Duration, status int, h http.He
 	if h.Get("Vary") == "*" && p.MinTTL == 0 {
 		return 0, false
 	}
-	age, given := c.age(h, now)
-	if !given {
+	age, ok := c.age(h, now)
+	if !ok {
 		return max(p.MinTTL, p.DefaultTTL), true
 	}
 	return min(max(age, p.MinTTL), p.MaxTTL), true
@@ -54,8 +55,8 @@ func freshFor(p stack.CachePolicy, errorTTL time.Duration, status int, h http.He
 
 func errorFreshFor(errorTTL time.Duration, status int, h http.Header) (time.Duration, bool) {
 	c := parseCacheControl(h)
-	given := c.sMaxAge >= 0 || c.maxAge >= 0
-	if !slices.Contains(alwaysCachedErrors, status) && !(given && slices.Contains(agedErrors, status)) {
+	aged := c.sMaxAge >= 0 || c.maxAge >= 0
+	if !slices.Contains(keptErrors, status) && !(aged && slices.Contains(agedErrors, status)) {
 		return 0, false
 	}
 	ttl := max(errorTTL, c.sMaxAge)
@@ -66,7 +67,7 @@ func errorFreshFor(errorTTL time.Duration, status int, h http.Header) (time.Dura
 }
 
 // cacheControl is what CloudFront reads of Cache-Control. Ages are negative where
-// they are not given.
+// they are not there.
 type cacheControl struct {
 	noCache, noStore, private bool
 	maxAge, sMaxAge           time.Duration
@@ -92,7 +93,7 @@ func parseCacheControl(h http.Header) cacheControl {
 	return c
 }
 
-// seconds reads a delta-seconds; what is none counts as not given, and what is
+// seconds reads a delta-seconds; what is none counts as missing, and what is
 // over a hundred years as a hundred years.
 func seconds(s string) time.Duration {
 	n, err := strconv.ParseUint(strings.Trim(s, `" `), 10, 63)

@@ -1,4 +1,4 @@
-package cloudfront
+package policy
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 	"github.com/aproorg/sluice/internal/stack"
 )
 
-// checkPolicies refuses choices that no policy has.
-func checkPolicies(b stack.CacheBehavior) error {
+// Check refuses choices that no policy has.
+func Check(b stack.CacheBehavior) error {
 	key, forward := b.CachePolicy, b.OriginRequestPolicy
 	for _, c := range []struct {
 		what    string
@@ -38,6 +38,9 @@ func checkPolicies(b stack.CacheBehavior) error {
 	return fmt.Errorf("unknown viewer protocol policy %q", b.ViewerProtocolPolicy)
 }
 
+// Header reports whether a selection of headers takes a name.
+func Header(s stack.Selection, name string) bool { return selects(s, name, true) }
+
 // selects reports whether a selection takes a name. Header names compare without
 // case, others with it.
 func selects(s stack.Selection, name string, fold bool) bool {
@@ -57,14 +60,14 @@ func selects(s stack.Selection, name string, fold bool) bool {
 	return false
 }
 
-// selectQuery keeps the parameters that either selection takes, as they came and
+// Query keeps the parameters that either selection takes, as they came and
 // in their order.
-func selectQuery(raw string, selections ...stack.Selection) string {
+func Query(raw string, selections ...stack.Selection) string {
 	return selectPairs(raw, "&", "&", selections)
 }
 
-// selectCookies does the same for the values of Cookie headers.
-func selectCookies(values []string, selections ...stack.Selection) string {
+// Cookies does the same for the values of Cookie headers.
+func Cookies(values []string, selections ...stack.Selection) string {
 	return selectPairs(strings.Join(values, "; "), ";", "; ", selections)
 }
 
@@ -81,9 +84,9 @@ func selectPairs(raw, cut, join string, selections []stack.Selection) string {
 	return strings.Join(kept, join)
 }
 
-// forwardsCookies reports whether a behavior passes cookies on. Without it the
+// ForwardsCookies reports whether a behavior passes cookies on. Without it the
 // origin's Set-Cookie does not reach the viewer either.
-func (b *behavior) forwardsCookies() bool {
+func ForwardsCookies(b stack.CacheBehavior) bool {
 	for _, s := range []stack.Selection{b.CachePolicy.Cookies, b.OriginRequestPolicy.Cookies} {
 		if s.Behavior != "none" && s.Behavior != "" {
 			return true
@@ -92,18 +95,18 @@ func (b *behavior) forwardsCookies() bool {
 	return false
 }
 
-// normalizeEncoding is the Accept-Encoding that counts for the cache: br and gzip
-// in this order, as far as viewer and policy have them.
-func (b *behavior) normalizeEncoding(r *http.Request) string {
+// Encoding is the Accept-Encoding that counts for the cache: br and gzip in this
+// order, as far as viewer and policy have them.
+func Encoding(p stack.CachePolicy, r *http.Request) string {
 	if !r.ProtoAtLeast(1, 1) {
 		return ""
 	}
 	var out []string
 	accepted := strings.Join(r.Header.Values("Accept-Encoding"), ",")
-	if b.CachePolicy.Brotli && accepts(accepted, "br") {
+	if p.Brotli && accepts(accepted, "br") {
 		out = append(out, "br")
 	}
-	if b.CachePolicy.Gzip && accepts(accepted, "gzip") {
+	if p.Gzip && accepts(accepted, "gzip") {
 		out = append(out, "gzip")
 	}
 	return strings.Join(out, ",")
@@ -120,21 +123,27 @@ func accepts(header, coding string) bool {
 	return false
 }
 
-// cacheKey names the object that a request asks for. HEAD asks for GET's.
-func (d *Distribution) cacheKey(x *exchange) string {
-	p := x.b.CachePolicy
-	method := x.r.Method
+// Object is what a request asks for.
+type Object struct {
+	Method, Path, Query string
+	Cookies             []string                   // values of Cookie headers
+	Encoding            string                     // see the function of that name
+	Header              func(name string) []string // of the viewer; name is in lower case
+}
+
+// Key names the object in the cache. HEAD asks for GET's.
+func (o Object) Key(p stack.CachePolicy) string {
+	method := o.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
 	var k strings.Builder
-	for _, part := range []string{method, x.request.path, selectQuery(x.request.query, p.Queries),
-		selectCookies(x.request.headers.Values("Cookie"), p.Cookies), x.accept} {
+	for _, part := range []string{method, o.Path, Query(o.Query, p.Queries), Cookies(o.Cookies, p.Cookies), o.Encoding} {
 		k.WriteString(part)
 		k.WriteByte('\n')
 	}
 	for _, name := range slices.Sorted(slices.Values(lower(p.Headers.Items))) {
-		k.WriteString(name + "=" + strings.Join(x.viewerHeader(name), ",") + "\n")
+		k.WriteString(name + "=" + strings.Join(o.Header(name), ",") + "\n")
 	}
 	return k.String()
 }

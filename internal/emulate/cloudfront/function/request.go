@@ -1,4 +1,4 @@
-package cloudfront
+package function
 
 import (
 	"encoding/json"
@@ -28,6 +28,17 @@ var (
 	readOnlyResponse = headerSet("Warning", "Via")
 )
 
+// maxURL is a quota, in bytes.
+const maxURL = 8192
+
+func headerSet(names ...string) map[string]bool {
+	set := map[string]bool{}
+	for _, n := range names {
+		set[http.CanonicalHeaderKey(n)] = true
+	}
+	return set
+}
+
 // functionRequest is the request of an event.
 type functionRequest struct {
 	Method      string `json:"method"`
@@ -37,20 +48,30 @@ type functionRequest struct {
 	Cookies     fields `json:"cookies"`
 }
 
-func (x *exchange) functionRequest() functionRequest {
-	r := functionRequest{Method: x.r.Method, URI: x.request.path, Querystring: fields{}, Headers: headerFields(x.request.headers, "Cookie"), Cookies: fields{}}
-	r.Headers = append(fields{{"host", field{Value: x.request.host}}}, r.Headers...)
-	for pair := range strings.SplitSeq(x.request.query, "&") {
+// Request is the part of a viewer request that a function sees, and may change but
+// for its method.
+type Request struct {
+	Method string
+	Path   string // escaped
+	Query  string
+	Header http.Header // with Cookie and without Host
+	Host   string
+}
+
+func (r Request) event() functionRequest {
+	out := functionRequest{Method: r.Method, URI: r.Path, Querystring: fields{}, Headers: headerFields(r.Header, "Cookie"), Cookies: fields{}}
+	out.Headers = append(fields{{"host", field{Value: r.Host}}}, out.Headers...)
+	for pair := range strings.SplitSeq(r.Query, "&") {
 		if name, value, _ := strings.Cut(pair, "="); pair != "" {
-			r.Querystring.add(name, field{Value: value})
+			out.Querystring.add(name, field{Value: value})
 		}
 	}
-	for pair := range strings.SplitSeq(strings.Join(x.request.headers.Values("Cookie"), ";"), ";") {
+	for pair := range strings.SplitSeq(strings.Join(r.Header.Values("Cookie"), ";"), ";") {
 		if name, value, _ := strings.Cut(strings.TrimSpace(pair), "="); name != "" {
-			r.Cookies.add(name, field{Value: value})
+			out.Cookies.add(name, field{Value: value})
 		}
 	}
-	return r
+	return out
 }
 
 func headerFields(h http.Header, cookies string) fields {
@@ -66,13 +87,21 @@ func headerFields(h http.Header, cookies string) fields {
 	return out
 }
 
+// Event is what a function learns beside the request and the response.
+type Event struct {
+	DomainName string // of the distribution
+	RequestID  string
+	ViewerIP   string
+	Log        func(line string) // called for each console.log
+}
+
 // call runs a function on an event and returns its result.
-func (d *Distribution) call(x *exchange, f *function, kind string, request functionRequest, response *functionResponse) ([]byte, error) {
+func (f *Function) call(e Event, kind string, request functionRequest, response *functionResponse) ([]byte, error) {
 	event := members{
 		{"version", "1.0"},
-		{"context", members{{"distributionDomainName", d.cfg.DomainName}, {"distributionId", "EDFDVBD6EXAMPLE"},
-			{"eventType", kind}, {"requestId", x.id}}},
-		{"viewer", members{{"ip", clientIP(x.r)}}},
+		{"context", members{{"distributionDomainName", e.DomainName}, {"distributionId", "EDFDVBD6EXAMPLE"},
+			{"eventType", kind}, {"requestId", e.RequestID}}},
+		{"viewer", members{{"ip", e.ViewerIP}}},
 		{"request", request},
 	}
 	if response != nil {
@@ -82,70 +111,73 @@ func (d *Distribution) call(x *exchange, f *function, kind string, request funct
 	if err != nil {
 		return nil, fmt.Errorf("function %s: %w", f.name, err)
 	}
-	result, err := f.run(text, func(line string) { d.log.Info("cloudfront function", "function", f.name, "request", x.id, "log", line) })
+	result, err := f.run(text, e.Log)
 	if err != nil {
 		return nil, fmt.Errorf("function %s: %w", f.name, err)
 	}
 	return []byte(result), nil
 }
 
-// runViewerRequest lets the function change the request, or answer it.
-func (d *Distribution) runViewerRequest(x *exchange) (*answer, error) {
-	before := x.functionRequest()
-	result, err := d.call(x, x.b.viewerRequest, "viewer-request", before, nil)
+// ViewerRequest lets the function change a request, or answer it: then the response
+// is not nil.
+func (f *Function) ViewerRequest(e Event, r Request) (Request, *Response, error) {
+	before := r.event()
+	result, err := f.call(e, "viewer-request", before, nil)
 	if err != nil {
-		return nil, err
+		return r, nil, err
 	}
 	var shape struct {
 		StatusCode *json.Number `json:"statusCode"`
 	}
 	if err := json.Unmarshal(result, &shape); err != nil {
-		return nil, invalidResult{fmt.Errorf("result is not an object: %.60q", result)}
+		return r, nil, InvalidResult{fmt.Errorf("result is not an object: %.60q", result)}
 	}
 	if shape.StatusCode != nil {
-		return generated(result)
+		response, err := generated(result)
+		return r, response, err
 	}
 	var after functionRequest
 	if err := json.Unmarshal(result, &after); err != nil {
-		return nil, invalidResult{err}
+		return r, nil, InvalidResult{err}
 	}
-	return nil, x.apply(before, after)
+	changed, err := r.apply(before, after)
+	return changed, nil, err
 }
 
 // apply takes over what a viewer-request function changed.
-func (x *exchange) apply(before, after functionRequest) error {
+func (r Request) apply(before, after functionRequest) (Request, error) {
 	switch {
 	case after.Method != before.Method:
-		return invalidResult{errors.New("the method is read-only")}
+		return r, InvalidResult{errors.New("the method is read-only")}
 	case !strings.HasPrefix(after.URI, "/") || strings.ContainsAny(after.URI, " #?\r\n\t"):
-		return invalidResult{fmt.Errorf("uri %q", after.URI)}
+		return r, InvalidResult{fmt.Errorf("uri %q", after.URI)}
 	case len(after.URI)+len(joinFields(after.Querystring, before.Querystring, "&")) >= maxURL:
-		return invalidResult{errors.New("the URI is too long")}
+		return r, InvalidResult{errors.New("the URI is too long")}
 	}
 	headers, err := fieldHeaders(after.Headers, before.Headers, readOnlyRequest)
 	if err != nil {
-		return err
+		return r, err
 	}
 	headers.Del("Host")
-	x.applyCookies(headers, before.Cookies, after.Cookies)
-	for name, values := range x.request.headers {
+	r.applyCookies(headers, before.Cookies, after.Cookies)
+	for name, values := range r.Header {
 		if isHidden(name) {
 			headers[name] = values
 		}
 	}
 	if query := joinFields(after.Querystring, before.Querystring, "&"); query != joinFields(before.Querystring, before.Querystring, "&") {
-		x.request.query = query
+		r.Query = query
 	}
-	x.request.path, x.request.headers = after.URI, headers
-	return nil
+	r.Path, r.Header = after.URI, headers
+	return r, nil
 }
 
 // applyCookies leaves the viewer's own header where the function changed nothing.
-func (x *exchange) applyCookies(h http.Header, before, after fields) {
+func (r Request) applyCookies(h http.Header, before, after fields) {
 	cookies := joinFields(after, before, "; ")
 	switch {
 	case cookies == joinFields(before, before, "; "):
-		if own := x.request.headers.Values("Cookie"); len(own) > 0 {
+		if own := r.Header.Values("Cookie"); len(own) > 0 {
 			h["Cookie"] = own
 		}
 	case cookies != "":
@@ -175,24 +207,24 @@ func fieldHeaders(after, before fields, readOnly map[string]bool) (http.Header, 
 		old, had := before.get(e.name)
 		switch {
 		case e.name != strings.ToLower(e.name):
-			return nil, invalidResult{fmt.Errorf("header %q is not in lower case", e.name)}
+			return nil, InvalidResult{fmt.Errorf("header %q is not in lower case", e.name)}
 		case !httpguts.ValidHeaderFieldName(e.name):
-			return nil, invalidResult{fmt.Errorf("header name %q", e.name)}
+			return nil, InvalidResult{fmt.Errorf("header name %q", e.name)}
 		case isHidden(name):
-			return nil, invalidResult{fmt.Errorf("header %q is not allowed", e.name)}
+			return nil, InvalidResult{fmt.Errorf("header %q is not allowed", e.name)}
 		case readOnly[name] && (!had || old.Value != e.Value):
-			return nil, invalidResult{fmt.Errorf("header %q is read-only", e.name)}
+			return nil, InvalidResult{fmt.Errorf("header %q is read-only", e.name)}
 		}
 		for _, v := range e.values(before) {
 			if !httpguts.ValidHeaderFieldValue(v.Value) {
-				return nil, invalidResult{fmt.Errorf("header %q has a value that cannot be sent", e.name)}
+				return nil, InvalidResult{fmt.Errorf("header %q has a value that cannot be sent", e.name)}
 			}
 			h[name] = append(h[name], v.Value)
 		}
 	}
 	for name := range readOnly {
 		if old, had := before.get(strings.ToLower(name)); had && h.Get(name) != old.Value {
-			return nil, invalidResult{fmt.Errorf("header %q is read-only", strings.ToLower(name))}
+			return nil, InvalidResult{fmt.Errorf("header %q is read-only", strings.ToLower(name))}
 		}
 	}
 	return h, nil

@@ -1,22 +1,11 @@
-package cloudfront
+package policy
 
 import "strings"
 
-// match returns the first behavior whose pattern matches the path. The default
-// behavior matches every path.
-func (d *Distribution) match(path string) *behavior {
-	for _, b := range d.behaviors {
-		if matchPattern(b.PathPattern, path) {
-			return b
-		}
-	}
-	return d.behaviors[len(d.behaviors)-1]
-}
-
-// matchPattern reports whether a path pattern matches: * stands for any number of
+// Match reports whether a path pattern matches: * stands for any number of
 // characters, slashes too, ? for one. Case counts, and a slash before the pattern
 // may be left out (developer guide, "Path pattern").
-func matchPattern(pattern, path string) bool {
+func Match(pattern, path string) bool {
 	pattern, path = strings.TrimPrefix(pattern, "/"), strings.TrimPrefix(path, "/")
 	star, resume := -1, 0 // where to go back to: behind the last *, one character further
 	p, s := 0, 0
