@@ -108,7 +108,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	end := timeline.Event{Kind: timeline.RequestEnd, Status: x.status, Bytes: x.bytes}
 	if err != nil {
 		end.Error = err.Error()
-		g.log.Warn("api gateway request failed", "request", x.requestID, "error", err)
+		level := slog.LevelWarn
+		if r.Context().Err() != nil {
+			level = slog.LevelInfo // the client left, as clients do
+		}
+		g.log.Log(r.Context(), level, "api gateway request failed", "request", x.requestID, "error", err)
 	}
 	x.record(end)
 	if err != nil && x.started {

@@ -152,7 +152,11 @@ func (d *Distribution) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	end := timeline.Event{Kind: timeline.RequestEnd, Status: x.status, Bytes: x.bytes, Note: x.xCache}
 	if err != nil {
 		end.Error = err.Error()
-		d.log.Warn("cloudfront request failed", "request", x.id, "error", err)
+		level := slog.LevelWarn
+		if r.Context().Err() != nil {
+			level = slog.LevelInfo // the viewer left, as viewers do
+		}
+		d.log.Log(r.Context(), level, "cloudfront request failed", "request", x.id, "error", err)
 	}
 	x.record(end)
 	if err != nil && x.cut {
