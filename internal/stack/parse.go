@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync"
 
-	tfjson "github.com/hashicorp/terraform-json"
+	"github.com/aproorg/sluice/internal/stack/tfplan"
 )
 
 //go:generate go test ../../infrastructure/terraform -count=1 -timeout=15m -run=TestExtract$ -update
@@ -26,33 +26,19 @@ var Default = sync.OnceValues(func() (*Stack, error) { return Parse(defaultPlan)
 // An error names the address of the resource that is not understood. A plan
 // without a distribution, a REST API and a function is no stack.
 func Parse(data []byte) (*Stack, error) {
-	resources, config, err := read(data)
+	plan, err := tfplan.Read(data)
 	if err != nil {
 		return nil, err
 	}
-	return newReader(resources, config).stack()
+	return (&reader{plan}).stack()
 }
 
-// reader turns resources into a Stack and keeps the first fault.
-type reader struct {
-	*links
-	err error
-}
-
-func newReader(resources []*resource, config *tfjson.Config) *reader {
-	return &reader{links: newLinks(resources, config)}
-}
-
-func (r *reader) attributes(res *resource) attributes {
-	return attributes{res.Address, res.Values, &r.err}
-}
-
-// all returns the resources of one type in the order of the file.
-func (r *reader) all(kind string) []*resource { return r.ofType(nil, []string{kind}) }
+// reader turns a plan's resources into a Stack.
+type reader struct{ *tfplan.Plan }
 
 // only returns the one resource of the type.
-func (r *reader) only(kind string) (*resource, error) {
-	all := r.all(kind)
+func (r *reader) only(kind string) (*tfplan.Resource, error) {
+	all := r.All(kind)
 	switch len(all) {
 	case 1:
 		return all[0], nil
@@ -76,19 +62,19 @@ func (r *reader) stack() (*Stack, error) {
 		Cache:        r.cache(),
 	}
 	s.Buckets = r.buckets(s.Distribution)
-	if r.err == nil {
-		r.err = s.Validate()
+	if err := r.Err(); err != nil {
+		return nil, err
 	}
-	if r.err != nil {
-		return nil, r.err
+	if err := s.Validate(); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
 func (r *reader) buckets(d Distribution) []Bucket {
 	var all []Bucket
-	for _, res := range r.all("aws_s3_bucket") {
-		b := Bucket{Address: res.Address, Bucket: r.attributes(res).str("bucket"), Role: RoleOther}
+	for _, res := range r.All("aws_s3_bucket") {
+		b := Bucket{Address: res.Address, Bucket: r.Attributes(res).Str("bucket"), Role: RoleOther}
 		for _, o := range d.Origins {
 			if o.Bucket && o.Target == res.Address {
 				b.Role = RoleSite
@@ -103,9 +89,9 @@ func (r *reader) buckets(d Distribution) []Bucket {
 }
 
 // hasCORS tells the bucket of uploads from others: browsers write to it.
-func (r *reader) hasCORS(bucket *resource) bool {
-	for _, res := range r.all("aws_s3_bucket_cors_configuration") {
-		if r.find(res, r.attributes(res).str("bucket"), "bucket", "aws_s3_bucket") == bucket {
+func (r *reader) hasCORS(bucket *tfplan.Resource) bool {
+	for _, res := range r.All("aws_s3_bucket_cors_configuration") {
+		if r.Find(res, r.Attributes(res).Str("bucket"), "bucket", "aws_s3_bucket") == bucket {
 			return true
 		}
 	}
@@ -113,16 +99,16 @@ func (r *reader) hasCORS(bucket *resource) bool {
 }
 
 func (r *reader) cache() Cache {
-	all := r.all("aws_elasticache_replication_group")
+	all := r.All("aws_elasticache_replication_group")
 	if len(all) == 0 {
 		return Cache{}
 	}
-	a := r.attributes(all[0])
+	a := r.Attributes(all[0])
 	return Cache{
 		Address:                  all[0].Address,
-		ReplicationGroupID:       a.str("replication_group_id"),
-		NodeType:                 a.str("node_type"),
-		NumCacheClusters:         a.number("num_cache_clusters", 1),
-		TransitEncryptionEnabled: a.flag("transit_encryption_enabled"),
+		ReplicationGroupID:       a.Str("replication_group_id"),
+		NodeType:                 a.Str("node_type"),
+		NumCacheClusters:         a.Number("num_cache_clusters", 1),
+		TransitEncryptionEnabled: a.Flag("transit_encryption_enabled"),
 	}
 }

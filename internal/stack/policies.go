@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/stack/tfplan"
 )
 
 const day = 24 * time.Hour
@@ -31,51 +33,51 @@ var managedOriginRequestPolicies = []OriginRequestPolicy{
 
 var none, everything = Selection{Behavior: "none"}, Selection{Behavior: "all"}
 
-func (r *reader) cachePolicy(res *resource, b attributes, path string) CachePolicy {
-	id := b.str("cache_policy_id")
+func (r *reader) cachePolicy(res *tfplan.Resource, b tfplan.Attributes, path string) CachePolicy {
+	id := b.Str("cache_policy_id")
 	if i := slices.IndexFunc(managedCachePolicies, func(p CachePolicy) bool { return p.ID == id }); i >= 0 {
 		return managedCachePolicies[i]
 	}
-	found := r.find(res, id, path+".cache_policy_id", "aws_cloudfront_cache_policy")
+	found := r.Find(res, id, path+".cache_policy_id", "aws_cloudfront_cache_policy")
 	if found == nil {
-		b.fail("cache_policy_id %q is no managed policy that the rehearsal knows and no aws_cloudfront_cache_policy of the plan", id)
+		b.Fail("cache_policy_id %q is no managed policy that the rehearsal knows and no aws_cloudfront_cache_policy of the plan", id)
 		return CachePolicy{}
 	}
-	a := r.attributes(found)
-	key := a.block("parameters_in_cache_key_and_forwarded_to_origin")
+	a := r.Attributes(found)
+	key := a.Block("parameters_in_cache_key_and_forwarded_to_origin")
 	return CachePolicy{
-		ID: id, Name: a.str("name"),
-		MinTTL:     a.duration("min_ttl", time.Second, 0),
-		DefaultTTL: a.duration("default_ttl", time.Second, day),
-		MaxTTL:     a.duration("max_ttl", time.Second, 365*day),
+		ID: id, Name: a.Str("name"),
+		MinTTL:     a.Duration("min_ttl", time.Second, 0),
+		DefaultTTL: a.Duration("default_ttl", time.Second, day),
+		MaxTTL:     a.Duration("max_ttl", time.Second, 365*day),
 		Headers:    selection(key, "header"), Cookies: selection(key, "cookie"), Queries: selection(key, "query_string"),
-		Gzip: key.flag("enable_accept_encoding_gzip"), Brotli: key.flag("enable_accept_encoding_brotli"),
+		Gzip: key.Flag("enable_accept_encoding_gzip"), Brotli: key.Flag("enable_accept_encoding_brotli"),
 	}
 }
 
-func (r *reader) originRequestPolicy(res *resource, b attributes, path string) OriginRequestPolicy {
-	id := b.str("origin_request_policy_id")
+func (r *reader) originRequestPolicy(res *tfplan.Resource, b tfplan.Attributes, path string) OriginRequestPolicy {
+	id := b.Str("origin_request_policy_id")
 	if i := slices.IndexFunc(managedOriginRequestPolicies, func(p OriginRequestPolicy) bool { return p.ID == id }); i >= 0 {
 		return managedOriginRequestPolicies[i]
 	}
-	found := r.find(res, id, path+".origin_request_policy_id", "aws_cloudfront_origin_request_policy")
+	found := r.Find(res, id, path+".origin_request_policy_id", "aws_cloudfront_origin_request_policy")
 	if found == nil {
 		if id != "" {
-			b.fail("origin_request_policy_id %q is no managed policy that the rehearsal knows and no aws_cloudfront_origin_request_policy of the plan", id)
+			b.Fail("origin_request_policy_id %q is no managed policy that the rehearsal knows and no aws_cloudfront_origin_request_policy of the plan", id)
 		}
 		return OriginRequestPolicy{Headers: none, Cookies: none, Queries: none}
 	}
-	a := r.attributes(found)
+	a := r.Attributes(found)
 	return OriginRequestPolicy{
-		ID: id, Name: a.str("name"),
+		ID: id, Name: a.Str("name"),
 		Headers: selection(a, "header"), Cookies: selection(a, "cookie"), Queries: selection(a, "query_string"),
 	}
 }
 
 // selection reads headers_config, cookies_config or query_strings_config.
-func selection(a attributes, kind string) Selection {
-	config := a.block(kind + "s_config")
-	s := Selection{Behavior: config.str(kind + "_behavior"), Items: config.block(kind + "s").strings("items")}
+func selection(a tfplan.Attributes, kind string) Selection {
+	config := a.Block(kind + "s_config")
+	s := Selection{Behavior: config.Str(kind + "_behavior"), Items: config.Block(kind + "s").Strings("items")}
 	if s.Behavior == "" {
 		s.Behavior = "none"
 	}
@@ -87,25 +89,25 @@ func selection(a attributes, kind string) Selection {
 	return s
 }
 
-func (r *reader) responseHeadersPolicy(res *resource, b attributes, path string) *ResponseHeadersPolicy {
-	id, known := b.values["response_headers_policy_id"]
-	if known && (id == nil || id == "") { // unknown until apply is absent, none is null
+func (r *reader) responseHeadersPolicy(res *tfplan.Resource, b tfplan.Attributes, path string) *ResponseHeadersPolicy {
+	id := b.Str("response_headers_policy_id")
+	if id == "" && b.Has("response_headers_policy_id") { // unknown until apply is absent, none is null
 		return nil
 	}
-	found := r.find(res, b.str("response_headers_policy_id"), path+".response_headers_policy_id", "aws_cloudfront_response_headers_policy")
+	found := r.Find(res, id, path+".response_headers_policy_id", "aws_cloudfront_response_headers_policy")
 	if found == nil {
 		return nil
 	}
-	a := r.attributes(found)
-	policy := &ResponseHeadersPolicy{Name: a.str("name")}
-	policy.Headers = append(securityHeaders(a.block("security_headers_config")), customHeaders(a.block("custom_headers_config"))...)
+	a := r.Attributes(found)
+	policy := &ResponseHeadersPolicy{Name: a.Str("name")}
+	policy.Headers = append(securityHeaders(a.Block("security_headers_config")), customHeaders(a.Block("custom_headers_config"))...)
 	return policy
 }
 
-func customHeaders(a attributes) []ResponseHeader {
+func customHeaders(a tfplan.Attributes) []ResponseHeader {
 	var all []ResponseHeader
-	for _, h := range a.blocks("items") {
-		all = append(all, ResponseHeader{Header{h.str("header"), h.str("value")}, h.flag("override")})
+	for _, h := range a.Blocks("items") {
+		all = append(all, ResponseHeader{Header{h.Str("header"), h.Str("value")}, h.Flag("override")})
 	}
 	return all
 }

@@ -1,37 +1,41 @@
 package stack
 
-import "time"
+import (
+	"time"
+
+	"github.com/aproorg/sluice/internal/stack/tfplan"
+)
 
 // function reads an aws_lambda_function with Lambda's defaults.
-func (r *reader) function(res *resource) Function {
-	a := r.attributes(res)
-	if kind := a.str("package_type"); kind != "" && kind != "Image" {
-		a.fail("package_type is %q: only Image is understood", kind)
+func (r *reader) function(res *tfplan.Resource) Function {
+	a := r.Attributes(res)
+	if kind := a.Str("package_type"); kind != "" && kind != "Image" {
+		a.Fail("package_type is %q: only Image is understood", kind)
 	}
-	image := a.block("image_config")
+	image := a.Block("image_config")
 	f := Function{
 		Address:      res.Address,
-		FunctionName: a.str("function_name"),
-		ImageURI:     a.str("image_uri"),
+		FunctionName: a.Str("function_name"),
+		ImageURI:     a.Str("image_uri"),
 		ImageConfig: ImageConfig{
-			EntryPoint:       image.strings("entry_point"),
-			Command:          image.strings("command"),
-			WorkingDirectory: image.str("working_directory"),
+			EntryPoint:       image.Strings("entry_point"),
+			Command:          image.Strings("command"),
+			WorkingDirectory: image.Str("working_directory"),
 		},
-		MemorySize:          a.number("memory_size", 128),
-		Timeout:             a.duration("timeout", time.Second, 3*time.Second),
-		EphemeralStorage:    a.block("ephemeral_storage").number("size", 512),
+		MemorySize:          a.Number("memory_size", 128),
+		Timeout:             a.Duration("timeout", time.Second, 3*time.Second),
+		EphemeralStorage:    a.Block("ephemeral_storage").Number("size", 512),
 		Architecture:        "x86_64",
-		Environment:         a.block("environment").stringMap("variables"),
-		ReservedConcurrency: a.number("reserved_concurrent_executions", -1),
-		SnapStart:           a.block("snap_start").str("apply_on"),
-		VpcSubnets:          len(a.block("vpc_config").strings("subnet_ids")),
+		Environment:         a.Block("environment").StringMap("variables"),
+		ReservedConcurrency: a.Number("reserved_concurrent_executions", -1),
+		SnapStart:           a.Block("snap_start").Str("apply_on"),
+		VpcSubnets:          len(a.Block("vpc_config").Strings("subnet_ids")),
 	}
-	if archs := a.strings("architectures"); len(archs) > 0 {
+	if archs := a.Strings("architectures"); len(archs) > 0 {
 		f.Architecture = archs[0]
 	}
-	for _, p := range r.all("aws_lambda_provisioned_concurrency_config") {
-		f.ProvisionedConcurrency += r.attributes(p).number("provisioned_concurrent_executions", 0)
+	for _, p := range r.All("aws_lambda_provisioned_concurrency_config") {
+		f.ProvisionedConcurrency += r.Attributes(p).Number("provisioned_concurrent_executions", 0)
 	}
 	return f
 }

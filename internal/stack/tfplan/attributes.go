@@ -1,4 +1,4 @@
-package stack
+package tfplan
 
 import (
 	"encoding/json"
@@ -6,27 +6,34 @@ import (
 	"time"
 )
 
-// attributes reads a resource's values by Terraform's names. Absent and null
+// Attributes reads a resource's values by Terraform's names. Absent and null
 // read as zero; a value of another type is a fault of the file that is kept and
-// returned by the reader once, with the address.
-type attributes struct {
+// returned by Plan.Err, with the address.
+type Attributes struct {
 	address string
 	values  map[string]any
 	err     *error
 }
 
-// fail keeps the first fault.
-func (a attributes) fail(format string, args ...any) {
+// Present tells whether the block is there at all.
+func (a Attributes) Present() bool { return a.values != nil }
+
+// Has tells whether the attribute is listed; it may be null.
+func (a Attributes) Has(name string) bool { _, ok := a.values[name]; return ok }
+
+// Fail keeps the first fault.
+func (a Attributes) Fail(format string, args ...any) {
 	if *a.err == nil {
 		*a.err = fmt.Errorf("%s: "+format, append([]any{a.address}, args...)...)
 	}
 }
 
-func (a attributes) mistyped(name, want string) {
-	a.fail("%s is %T, not %s", name, a.values[name], want)
+func (a Attributes) mistyped(name, want string) {
+	a.Fail("%s is %T, not %s", name, a.values[name], want)
 }
 
-func (a attributes) str(name string) string {
+// Str reads a string.
+func (a Attributes) Str(name string) string {
 	switch v := a.values[name].(type) {
 	case nil:
 		return ""
@@ -37,7 +44,8 @@ func (a attributes) str(name string) string {
 	return ""
 }
 
-func (a attributes) flag(name string) bool {
+// Flag reads a bool.
+func (a Attributes) Flag(name string) bool {
 	switch v := a.values[name].(type) {
 	case nil:
 		return false
@@ -48,8 +56,8 @@ func (a attributes) flag(name string) bool {
 	return false
 }
 
-// number reads a whole number; absent reads as otherwise.
-func (a attributes) number(name string, otherwise int) int {
+// Number reads a whole number; absent reads as otherwise.
+func (a Attributes) Number(name string, otherwise int) int {
 	switch v := a.values[name].(type) {
 	case nil:
 		return otherwise
@@ -65,8 +73,8 @@ func (a attributes) number(name string, otherwise int) int {
 	return otherwise
 }
 
-// float reads a number; absent reads as otherwise.
-func (a attributes) float(name string, otherwise float64) float64 {
+// Float reads a number; absent reads as otherwise.
+func (a Attributes) Float(name string, otherwise float64) float64 {
 	switch v := a.values[name].(type) {
 	case nil:
 		return otherwise
@@ -81,15 +89,17 @@ func (a attributes) float(name string, otherwise float64) float64 {
 	return otherwise
 }
 
-func (a attributes) duration(name string, unit time.Duration, otherwise time.Duration) time.Duration {
-	n := a.number(name, -1)
+// Duration reads a whole number of units; absent reads as otherwise.
+func (a Attributes) Duration(name string, unit time.Duration, otherwise time.Duration) time.Duration {
+	n := a.Number(name, -1)
 	if n < 0 {
 		return otherwise
 	}
 	return time.Duration(n) * unit
 }
 
-func (a attributes) strings(name string) []string {
+// Strings reads a list of strings.
+func (a Attributes) Strings(name string) []string {
 	list, ok := a.values[name].([]any)
 	if !ok {
 		if a.values[name] != nil {
@@ -109,7 +119,8 @@ func (a attributes) strings(name string) []string {
 	return all
 }
 
-func (a attributes) stringMap(name string) map[string]string {
+// StringMap reads a map of strings, without the values that are unknown until apply.
+func (a Attributes) StringMap(name string) map[string]string {
 	m, ok := a.values[name].(map[string]any)
 	if !ok {
 		if a.values[name] != nil {
@@ -119,7 +130,7 @@ func (a attributes) stringMap(name string) map[string]string {
 	}
 	all := make(map[string]string, len(m))
 	for key, value := range m {
-		if value == nil { // unknown until apply
+		if value == nil {
 			continue
 		}
 		s, ok := value.(string)
@@ -132,9 +143,9 @@ func (a attributes) stringMap(name string) map[string]string {
 	return all
 }
 
-// blocks reads a nested block, which Terraform writes as a list of objects, or
+// Blocks reads a nested block, which Terraform writes as a list of objects, or
 // as one object where the provider says so.
-func (a attributes) blocks(name string) []attributes {
+func (a Attributes) Blocks(name string) []Attributes {
 	list, ok := a.values[name].([]any)
 	if !ok {
 		switch v := a.values[name].(type) {
@@ -147,21 +158,21 @@ func (a attributes) blocks(name string) []attributes {
 			return nil
 		}
 	}
-	var all []attributes
+	var all []Attributes
 	for i, item := range list {
 		values, ok := item.(map[string]any)
 		if !ok {
 			continue // null: a block that is unknown until apply
 		}
-		all = append(all, attributes{fmt.Sprintf("%s.%s[%d]", a.address, name, i), values, a.err})
+		all = append(all, Attributes{fmt.Sprintf("%s.%s[%d]", a.address, name, i), values, a.err})
 	}
 	return all
 }
 
-// block reads a block that stands at most once; absent reads as an empty one.
-func (a attributes) block(name string) attributes {
-	if all := a.blocks(name); len(all) > 0 {
+// Block reads a block that stands at most once; absent reads as an empty one.
+func (a Attributes) Block(name string) Attributes {
+	if all := a.Blocks(name); len(all) > 0 {
 		return all[0]
 	}
-	return attributes{a.address + "." + name, nil, a.err}
+	return Attributes{a.address + "." + name, nil, a.err}
 }

@@ -1,4 +1,4 @@
-package stack
+package tfplan
 
 import (
 	"slices"
@@ -7,49 +7,18 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
-// links finds what a resource's attribute points at. In a state the attribute
-// has a value that some resource has as its id, ARN or the like. In a plan of
-// what is yet to be made it has none: then the configuration's references are
-// followed, through variables and outputs of modules. Locals are not part of a
-// plan; where they hide the reference, the one candidate that stands nearest in
-// the tree of modules is taken.
-type links struct {
-	resources []*resource
-	configs   map[string]configured // by address without keys
-	modules   map[string]*tfjson.ConfigModule
-	calls     map[string]*tfjson.ModuleCall // by the called module's path
-}
-
-type configured struct {
-	module string
-	*tfjson.ConfigResource
-}
-
-func newLinks(resources []*resource, config *tfjson.Config) *links {
-	l := &links{
-		resources: resources,
-		configs:   map[string]configured{},
-		modules:   map[string]*tfjson.ConfigModule{},
-		calls:     map[string]*tfjson.ModuleCall{},
-	}
-	if config != nil {
-		l.index("", config.RootModule)
-	}
-	return l
-}
-
-func (l *links) index(path string, m *tfjson.ConfigModule) {
+func (p *Plan) index(path string, m *tfjson.ConfigModule) {
 	if m == nil {
 		return
 	}
-	l.modules[path] = m
+	p.modules[path] = m
 	for _, r := range m.Resources {
-		l.configs[join(path, r.Type+"."+r.Name)] = configured{path, r}
+		p.configs[join(path, r.Type+"."+r.Name)] = configured{path, r}
 	}
 	for name, call := range m.ModuleCalls {
 		child := join(path, "module."+name)
-		l.calls[child] = call
-		l.index(child, call.Module)
+		p.calls[child] = call
+		p.index(child, call.Module)
 	}
 }
 
@@ -64,25 +33,25 @@ func join(module, address string) string {
 var identities = []string{"id", "arn", "name", "bucket", "bucket_regional_domain_name", "bucket_domain_name", "invoke_arn",
 	"response_streaming_invoke_arn", "qualified_arn", "root_resource_id", "execution_arn", "invoke_url", "domain_name", "function_name"}
 
-// find returns the resource of one of the types that r's attribute points at, or
+// Find returns the resource of one of the types that r's attribute points at, or
 // nil. path leads through blocks: "origin.domain_name".
-func (l *links) find(r *resource, value string, path string, types ...string) *resource {
-	candidates := l.ofType(r, types)
+func (p *Plan) Find(r *Resource, value string, path string, types ...string) *Resource {
+	candidates := p.ofType(r, types)
 	if value != "" {
-		if found := l.named(value, candidates); found != nil {
+		if found := p.named(value, candidates); found != nil {
 			return found
 		}
 	}
-	if found := l.referenced(r, path, candidates); found != nil {
+	if found := p.referenced(r, path, candidates); found != nil {
 		return found
 	}
 	return nearest(r, candidates)
 }
 
 // ofType returns the resources of the types, without r itself.
-func (l *links) ofType(r *resource, types []string) []*resource {
-	var all []*resource
-	for _, c := range l.resources {
+func (p *Plan) ofType(r *Resource, types []string) []*Resource {
+	var all []*Resource
+	for _, c := range p.resources {
 		if c != r && slices.Contains(types, c.Type) {
 			all = append(all, c)
 		}
@@ -92,7 +61,7 @@ func (l *links) ofType(r *resource, types []string) []*resource {
 
 // named finds the candidate that the value names: exactly, or inside a longer
 // one, such as an invocation URI that holds a function's ARN.
-func (l *links) named(value string, candidates []*resource) *resource {
+func (p *Plan) named(value string, candidates []*Resource) *Resource {
 	for _, c := range candidates {
 		if value == c.Address {
 			return c
@@ -113,8 +82,8 @@ func (l *links) named(value string, candidates []*resource) *resource {
 }
 
 // referenced follows the configuration from r's attribute.
-func (l *links) referenced(r *resource, path string, candidates []*resource) *resource {
-	config, ok := l.configs[r.config()]
+func (p *Plan) referenced(r *Resource, path string, candidates []*Resource) *Resource {
+	config, ok := p.configs[r.config()]
 	if !ok {
 		return nil
 	}
@@ -127,9 +96,9 @@ func (l *links) referenced(r *resource, path string, candidates []*resource) *re
 		refs = []string{"var." + steps[0]}
 	}
 	for _, ref := range refs {
-		l.follow(config.module, ref, targets, 0)
+		p.follow(config.module, ref, targets, 0)
 	}
-	var hits []*resource
+	var hits []*Resource
 	for _, c := range candidates {
 		if targets[c.config()] {
 			hits = append(hits, c)
@@ -156,7 +125,7 @@ func references(expressions map[string]*tfjson.Expression, path []string) []stri
 
 // follow adds the configuration addresses of the resources behind ref, as seen
 // from module.
-func (l *links) follow(module, ref string, targets map[string]bool, depth int) {
+func (p *Plan) follow(module, ref string, targets map[string]bool, depth int) {
 	if depth > 16 { // a cycle is no valid configuration, but the file may be anything
 		return
 	}
@@ -164,13 +133,13 @@ func (l *links) follow(module, ref string, targets map[string]bool, depth int) {
 	switch {
 	case len(parts) < 2:
 	case parts[0] == "var":
-		l.followCall(module, parts[1], targets, depth)
+		p.followCall(module, parts[1], targets, depth)
 	case parts[0] == "module" && len(parts) > 2:
 		child := join(module, "module."+parts[1])
-		if m := l.modules[child]; m != nil {
+		if m := p.modules[child]; m != nil {
 			if out := m.Outputs[parts[2]]; out != nil && out.Expression != nil && out.Expression.ExpressionData != nil {
 				for _, next := range out.Expression.References {
-					l.follow(child, next, targets, depth+1)
+					p.follow(child, next, targets, depth+1)
 				}
 			}
 		}
@@ -180,8 +149,8 @@ func (l *links) follow(module, ref string, targets map[string]bool, depth int) {
 }
 
 // followCall goes on in the calling module with what it gave for a variable.
-func (l *links) followCall(module, variable string, targets map[string]bool, depth int) {
-	call := l.calls[module]
+func (p *Plan) followCall(module, variable string, targets map[string]bool, depth int) {
+	call := p.calls[module]
 	if call == nil {
 		return
 	}
@@ -194,12 +163,12 @@ func (l *links) followCall(module, variable string, targets map[string]bool, dep
 		parent = module[:i]
 	}
 	for _, next := range given.References {
-		l.follow(parent, next, targets, depth+1)
+		p.follow(parent, next, targets, depth+1)
 	}
 }
 
 // sameKey picks the one hit, or among instances the one with r's own key.
-func sameKey(r *resource, hits []*resource) *resource {
+func sameKey(r *Resource, hits []*Resource) *Resource {
 	if len(hits) == 1 {
 		return hits[0]
 	}
@@ -213,8 +182,8 @@ func sameKey(r *resource, hits []*resource) *resource {
 
 // keyless picks the one hit that is not an instance among others: what
 // try(x[each.key].id, y.id) falls back to.
-func keyless(hits []*resource) *resource {
-	var found *resource
+func keyless(hits []*Resource) *Resource {
+	var found *Resource
 	for _, h := range hits {
 		if h.key() != "" {
 			continue
@@ -228,8 +197,8 @@ func keyless(hits []*resource) *resource {
 }
 
 // nearest picks the candidate that shares most of r's module path, if it is alone.
-func nearest(r *resource, candidates []*resource) *resource {
-	var best *resource
+func nearest(r *Resource, candidates []*Resource) *Resource {
+	var best *Resource
 	most, ties := -1, 0
 	for _, c := range candidates {
 		n := shared(r.module(), c.module())
