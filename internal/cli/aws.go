@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/aproorg/sluice/internal/awsx"
-	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/image/registry"
 )
 
 // awsOptions are the flags of commands that call AWS themselves.
@@ -24,18 +24,18 @@ func (o *awsOptions) addFlags(f *pflag.FlagSet) {
 
 // registry reaches the registries of the references given: with AWS's login where
 // one of them is ECR's, else with the Docker configuration's alone.
-func (o awsOptions) registry(ctx context.Context, refs ...string) (image.Registry, error) {
+func (o awsOptions) registry(ctx context.Context, refs ...string) (registry.Access, error) {
 	for _, ref := range refs {
 		if !awsx.IsECR(registryHost(ref)) {
 			continue
 		}
 		config, err := awsx.Load(ctx, o.Settings)
 		if err != nil {
-			return image.Registry{}, err
+			return registry.Access{}, err
 		}
-		return image.Registry{Keychain: config.Keychain()}, nil
+		return registry.Access{Keychain: config.Keychain()}, nil
 	}
-	return image.Registry{}, nil
+	return registry.Access{}, nil
 }
 
 // cacheDir is where what was learnt of images is kept, as the provider keeps it;

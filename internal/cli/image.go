@@ -14,6 +14,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/image/rootfs"
 	"github.com/aproorg/sluice/internal/ui"
 )
 
@@ -155,7 +156,7 @@ func (o imageOptions) unpack(ctx context.Context, a *app, options image.Options)
 	if err != nil {
 		return err
 	}
-	unpacked, err := image.Unpack(ctx, img, o.rehearse)
+	unpacked, err := rootfs.Unpack(ctx, img, o.rehearse)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/image/rootfs"
+	"github.com/aproorg/sluice/internal/image/source"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/tempdir"
 )
@@ -43,7 +45,7 @@ func (o imageSource) resolve(ctx context.Context, app appOptions) (rehearse.Conf
 	if err != nil {
 		return rehearse.Config{}, nil, err
 	}
-	img, err := image.Open(ctx, o.ref, o.arch, registry)
+	img, err := source.Open(ctx, o.ref, o.arch, registry)
 	if err != nil {
 		return rehearse.Config{}, nil, err
 	}
@@ -60,7 +62,7 @@ func (o imageSource) resolve(ctx context.Context, app appOptions) (rehearse.Conf
 		return rehearse.Config{}, nil, fmt.Errorf("make a place to unpack the image: %w", err)
 	}
 	root := filepath.Join(dir, "root")
-	if _, err := image.Unpack(ctx, img, root); err != nil {
+	if _, err := rootfs.Unpack(ctx, img, root); err != nil {
 		return rehearse.Config{}, nil, errors.Join(fmt.Errorf("unpack %s: %w", o.ref, err), os.RemoveAll(dir))
 	}
 	return rehearse.Config{App: rehearse.App{

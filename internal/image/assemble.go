@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/image/source"
 )
 
 // labelBase is OCI's annotation key for the base image's digest.
@@ -18,7 +19,7 @@ const labelBase = "org.opencontainers.image.base.digest"
 
 // assemble puts the layers and the configuration on top of base. The bootstrap
 // goes last: it changes most often, and then nothing else is sent.
-func assemble(base *baseImage, o Options) (*Image, error) {
+func assemble(base *source.Base, o Options) (*Image, error) {
 	added, err := additions(base, o)
 	if err != nil {
 		return nil, err
@@ -38,12 +39,12 @@ func assemble(base *baseImage, o Options) (*Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("assemble the image: %w", err)
 	}
-	return &Image{Image: img, Base: base.digest, Arch: o.arch(), digest: digest, added: len(added)}, nil
+	return &Image{Image: img, Base: base.Digest, Arch: o.arch(), digest: digest, added: len(added)}, nil
 }
 
-func additions(base *baseImage, o Options) ([]mutate.Addendum, error) {
+func additions(base *source.Base, o Options) ([]mutate.Addendum, error) {
 	mediaType := types.OCILayer
-	if base.manifest.MediaType == types.DockerManifestSchema2 {
+	if base.Manifest.MediaType == types.DockerManifestSchema2 {
 		mediaType = types.DockerLayer
 	}
 	var added []mutate.Addendum
@@ -52,7 +53,7 @@ func additions(base *baseImage, o Options) ([]mutate.Addendum, error) {
 			return fmt.Errorf("make the layer for %s: %w", text, err)
 		}
 		added = append(added, mutate.Addendum{Layer: layer, MediaType: mediaType, History: v1.History{
-			Created: base.config.Created, CreatedBy: "sluice image", Comment: text,
+			Created: base.Config.Created, CreatedBy: "sluice image", Comment: text,
 		}})
 		return nil
 	}
@@ -73,8 +74,8 @@ func additions(base *baseImage, o Options) ([]mutate.Addendum, error) {
 }
 
 // configure returns the base's configuration with the bootstrap in front.
-func configure(base *baseImage, o Options) (*v1.ConfigFile, error) {
-	config := base.config.DeepCopy()
+func configure(base *source.Base, o Options) (*v1.ConfigFile, error) {
+	config := base.Config.DeepCopy()
 	command := slices.Concat(config.Config.Entrypoint, config.Config.Cmd)
 	if len(command) == 0 {
 		return nil, fmt.Errorf("base image %s starts nothing: it has neither an entry point nor a command", o.Base)
@@ -89,14 +90,14 @@ func configure(base *baseImage, o Options) (*v1.ConfigFile, error) {
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[labelBase] = base.digest.String()
+	labels[labelBase] = base.Digest.String()
 	for key, value := range config.Config.Labels {
 		if _, own := labels[key]; !own {
 			labels[key] = value
 		}
 	}
 	config.Config.Labels = labels
-	config.History = padHistory(config.History, len(base.manifest.Layers), config.Created)
+	config.History = padHistory(config.History, len(base.Manifest.Layers), config.Created)
 	return config, nil
 }
 

@@ -4,9 +4,7 @@ import (
 	"archive/tar"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,6 +14,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/image/registry"
+	"github.com/aproorg/sluice/internal/image/rootfs"
 )
 
 // check looks for the expected paths in the base, from the top layer down and
@@ -30,14 +30,14 @@ func check(ctx context.Context, img *Image, o Options) error {
 		return fmt.Errorf("check base image %s: %w", o.Base, err)
 	}
 	layers = layers[:len(layers)-img.added]
-	search := search{wanted: wanted, found: map[string]byte{}, gone: map[string]bool{}}
-	for n := len(layers) - 1; n >= 0 && !search.done(); n-- {
+	search := rootfs.NewSearch(wanted)
+	for n := len(layers) - 1; n >= 0 && !search.Done(); n-- {
 		o.progress()(Event{Step: "check", Text: fmt.Sprintf("look for the app's files in layer %d of %d", n+1, len(layers))})
-		if err := search.layer(ctx, layers[n]); err != nil {
-			return fmt.Errorf("check base image %s: layer %d: %w", o.Base, n+1, explain(err))
+		if err := search.Layer(ctx, layers[n]); err != nil {
+			return fmt.Errorf("check base image %s: layer %d: %w", o.Base, n+1, registry.Explain(err))
 		}
 	}
-	if err := search.verdict(o); err != nil {
+	if err := verdict(search, wanted, o); err != nil {
 		return fmt.Errorf("base image %s: %w", o.Base, err)
 	}
 	return o.remember(img.Base, wanted)
@@ -57,77 +57,9 @@ func expected(o Options) []string {
 	return slices.Compact(wanted)
 }
 
-// search holds what the layers read so far, top first, say of each path.
-type search struct {
-	wanted []string
-	found  map[string]byte // tar type
-	gone   map[string]bool // hidden from the layers below
-}
-
-func (s *search) done() bool {
-	for _, path := range s.wanted {
-		if _, ok := s.found[path]; !ok && !s.gone[path] {
-			return false
-		}
-	}
-	return true
-}
-
-func (s *search) layer(ctx context.Context, layer v1.Layer) error {
-	content, err := layer.Uncompressed()
-	if err != nil {
-		return err
-	}
-	defer content.Close()
-	hidden := map[string]bool{}
-	archive := tar.NewReader(content)
-	for !s.done() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		s.entry(header, hidden)
-	}
-	for path := range hidden {
-		if _, ok := s.found[path]; !ok {
-			s.gone[path] = true
-		}
-	}
-	return nil
-}
-
-// entry notes a path, or those that a whiteout hides in the layers below.
-func (s *search) entry(header *tar.Header, hidden map[string]bool) {
-	name := path.Join("/", header.Name)
-	dir, base := path.Split(name)
-	for _, path := range s.wanted {
-		if _, ok := s.found[path]; ok || s.gone[path] {
-			continue
-		}
-		switch {
-		case path == name:
-			s.found[path] = header.Typeflag
-		case base == opaque && strings.HasPrefix(path, dir):
-			hidden[path] = true
-		case strings.HasPrefix(base, whiteout) && within(path, dir+strings.TrimPrefix(base, whiteout)):
-			hidden[path] = true
-		case under(name, path):
-			s.found[path] = tar.TypeDir // it needs no entry of its own
-		case under(path, name) && header.Typeflag != tar.TypeDir:
-			hidden[path] = true
-		}
-	}
-}
-
-func (s *search) verdict(o Options) error {
-	for _, path := range s.wanted {
-		kind, ok := s.found[path]
+func verdict(s *rootfs.Search, wanted []string, o Options) error {
+	for _, path := range wanted {
+		kind, ok := s.Kind(path)
 		isParent := slices.ContainsFunc(o.Links, func(link Link) bool { return strings.HasPrefix(link.Path, path+"/") })
 		switch {
 		case !ok && !slices.Contains(o.Expect, path):

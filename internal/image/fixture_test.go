@@ -7,11 +7,12 @@ import (
 	"encoding/binary"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/registry"
+	registryserver "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -19,6 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/aproorg/sluice/internal/image/imagetest"
 )
 
 // program is the smallest thing that a check takes for a Linux executable.
@@ -35,76 +38,11 @@ func program(arch string) []byte {
 	return out.Bytes()
 }
 
-func dir(name string) tar.Header {
-	return tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o755}
-}
-
-func file(name string, size int) tar.Header {
-	return tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(size)}
-}
-
-func link(name, target string) tar.Header {
-	return tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777}
-}
-
-// layer packs entries as they are; files hold their own name over and over.
-func layer(t testing.TB, mediaType types.MediaType, entries ...tar.Header) v1.Layer {
-	t.Helper()
-	var out bytes.Buffer
-	archive := tar.NewWriter(&out)
-	for _, entry := range entries {
-		entry.Format, entry.ModTime = tar.FormatPAX, epoch
-		if err := archive.WriteHeader(&entry); err != nil {
-			t.Fatal(err)
-		}
-		content := strings.Repeat(entry.Name, int(entry.Size)/max(1, len(entry.Name))+1)[:entry.Size]
-		if _, err := io.WriteString(archive, content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := archive.Close(); err != nil {
-		t.Fatal(err)
-	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(out.Bytes())), nil
-	}, tarball.WithMediaType(mediaType))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return layer
-}
-
-// app is a small web app's image, as a builder would leave it.
-func app(t testing.TB, kind types.MediaType, arch string, layers ...v1.Layer) v1.Image {
-	t.Helper()
-	layerType, configType := types.OCILayer, types.OCIConfigJSON
-	if kind == types.DockerManifestSchema2 {
-		layerType, configType = types.DockerLayer, types.DockerConfigJSON
-	}
-	if layers == nil {
-		layers = []v1.Layer{
-			layer(t, layerType, dir("bin"), file("bin/node", 4000), dir("tmp")),
-			layer(t, layerType, dir("app"), dir("app/api"), file("app/api/index.js", 50), dir("app/client"),
-				dir("app/client/dist"), file("app/client/dist/index.html", 20)),
-		}
-	}
-	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, kind), configType)
-	img, err := mutate.ConfigFile(img, &v1.ConfigFile{
-		OS: "linux", Architecture: arch, RootFS: v1.RootFS{Type: "layers"},
-		Config: v1.Config{
-			Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"node", "index.js"},
-			WorkingDir: "/app/api", Env: []string{"PATH=/bin", "LD_PRELOAD=/lib/jemalloc.so"},
-			Labels: map[string]string{"vendor": "somebody"},
-		},
-	})
-	if err == nil {
-		img, err = mutate.AppendLayers(img, layers...)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return img
-}
+// Fixtures under the names that the tests here use.
+var (
+	dir, file, link = imagetest.Dir, imagetest.File, imagetest.Link
+	layer, app      = imagetest.Layer, imagetest.App
+)
 
 // stored writes an image to an OCI layout and returns how Options name it.
 func stored(t testing.TB, images ...v1.Image) string {
@@ -139,7 +77,24 @@ func options(base string) Options {
 
 // newRegistry serves go-containerregistry's registry and returns its host.
 func newRegistry(t testing.TB) string {
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	server := httptest.NewServer(registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// noise is a layer that does not compress, the same each time.
+func noise(t testing.TB, size int) v1.Layer {
+	content := make([]byte, size)
+	rand.NewChaCha8([32]byte{}).Read(content)
+	packed, err := pack([]tar.Header{file("noise", 0)}, map[string][]byte{"noise": content})
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(packed)), nil
+	}, tarball.WithMediaType(types.DockerLayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return layer
 }

@@ -17,14 +17,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
-	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/image/registry"
+	"github.com/aproorg/sluice/internal/image/source"
 )
 
 // Where Build puts its own files in the image. All lie in one directory.
@@ -33,10 +32,6 @@ const (
 	BootstrapPath = Directory + "/bootstrap"
 	CABundlePath  = Directory + "/ca.pem"
 )
-
-// MaxSize is Lambda's limit for an image, in bytes, over all layers unpacked.
-// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-const MaxSize = 10 << 30
 
 // A Link makes Path in the image a symbolic link to Target. On Lambda only /tmp
 // is writable, so a link leads each path that the app writes to into /tmp.
@@ -84,27 +79,9 @@ type Options struct {
 	// CacheDir, if set, remembers by base digest which paths were found.
 	CacheDir string
 	// Registry says how to reach registries.
-	Registry Registry
+	Registry registry.Access
 	// Progress, if set, is called in order, from one goroutine at a time.
 	Progress func(Event)
-}
-
-// Registry says how to reach registries. The zero value reads the Docker
-// configuration's credentials and has sensible limits.
-type Registry struct {
-	// Keychain gives credentials by registry.
-	Keychain authn.Keychain
-	// Transport carries the requests; remote.DefaultTransport when nil.
-	Transport http.RoundTripper
-	// Jobs is how many layers move at once; 4 when zero.
-	Jobs int
-	// Stall ends a request on which no byte moved for so long; it is then
-	// tried again. 2 minutes when zero.
-	Stall time.Duration
-	// Retries is how often a broken transfer starts over; 5 when zero.
-	Retries int
-	// Pause is the wait before the first retry, doubled by each; 1 s when zero.
-	Pause time.Duration
 }
 
 // An Event tells how far Build is. Done and Total are bytes.
@@ -157,7 +134,7 @@ func Compute(ctx context.Context, o Options) (*Image, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	base, err := openBase(ctx, o)
+	base, err := source.OpenBase(ctx, o.Base, o.arch(), o.Registry)
 	if err != nil {
 		return nil, err
 	}
@@ -193,8 +170,8 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err := check(ctx, img, o); err != nil {
 		return result, err
 	}
-	moved, err := sink.put(ctx)
-	result.Sent, result.Mounted, result.Present = moved.sent, moved.mounted, moved.present
+	transfer, err := sink.put(ctx)
+	result.Sent, result.Mounted, result.Present = transfer.sent, transfer.mounted, transfer.present
 	return result, err
 }
 

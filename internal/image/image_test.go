@@ -16,6 +16,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/aproorg/sluice/internal/image/registry"
+	"github.com/aproorg/sluice/internal/image/rootfs"
+	"github.com/aproorg/sluice/internal/image/source"
 )
 
 // The digests are written down: whoever runs this, wherever and whenever, gets
@@ -173,7 +177,7 @@ func TestBuildToARegistryAndAgain(t *testing.T) {
 	if err != nil || !again.Unchanged || again.Sent != 0 || again.Reference != first.Reference {
 		t.Errorf("second push: %+v, %v", again, err)
 	}
-	pulled, err := Open(t.Context(), first.Reference, "amd64", Registry{})
+	pulled, err := source.Open(t.Context(), first.Reference, "amd64", registry.Access{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +251,7 @@ func TestBuildToALayoutAndAgain(t *testing.T) {
 	if err != nil || !again.Unchanged {
 		t.Errorf("second time: %+v, %v", again, err)
 	}
-	written, err := Open(t.Context(), first.Reference, "amd64", Registry{})
+	written, err := source.Open(t.Context(), first.Reference, "amd64", registry.Access{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +282,7 @@ func TestChecksOfTheBaseAreRememberedByDigest(t *testing.T) {
 
 func TestDamagedLayerIsNoticed(t *testing.T) {
 	base := stored(t, app(t, types.OCIManifestSchema1, "amd64"))
-	img, err := Open(t.Context(), base, "amd64", Registry{})
+	img, err := source.Open(t.Context(), base, "amd64", registry.Access{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,14 +304,14 @@ func TestDamagedLayerIsNoticed(t *testing.T) {
 	if _, err := Build(t.Context(), o); err == nil {
 		t.Error("a damaged layer was pushed")
 	}
-	if _, err := Unpack(t.Context(), img, filepath.Join(t.TempDir(), "root")); err == nil {
+	if _, err := rootfs.Unpack(t.Context(), img, filepath.Join(t.TempDir(), "root")); err == nil {
 		t.Error("a damaged layer was unpacked")
 	}
 }
 
 func TestDamagedManifestIsNoticed(t *testing.T) {
 	base := stored(t, app(t, types.OCIManifestSchema1, "amd64"))
-	img, err := Open(t.Context(), base, "amd64", Registry{})
+	img, err := source.Open(t.Context(), base, "amd64", registry.Access{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +327,7 @@ func TestDamagedManifestIsNoticed(t *testing.T) {
 	if err := os.WriteFile(path, append(content, ' '), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), base, "amd64", Registry{}); !errors.Is(err, ErrDigest) {
+	if _, err := source.Open(t.Context(), base, "amd64", registry.Access{}); !errors.Is(err, source.ErrDigest) {
 		t.Errorf("got %v", err)
 	}
 }

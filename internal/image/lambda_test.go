@@ -26,6 +26,9 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/image/registry"
+	"github.com/aproorg/sluice/internal/image/rootfs"
+	"github.com/aproorg/sluice/internal/image/source"
 	"github.com/aproorg/sluice/internal/stack"
 )
 
@@ -63,12 +66,12 @@ func unpacked(t *testing.T, base v1.Image, o image.Options) (string, v1.Config) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := image.Open(t.Context(), result.Reference, "amd64", image.Registry{})
+	img, err := source.Open(t.Context(), result.Reference, "amd64", registry.Access{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	root := filepath.Join(t.TempDir(), "root")
-	if _, err := image.Unpack(t.Context(), img, root); err != nil {
+	if _, err := rootfs.Unpack(t.Context(), img, root); err != nil {
 		t.Fatal(err)
 	}
 	config, err := img.ConfigFile()

@@ -15,19 +15,21 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
+	registryserver "github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/image/registry"
+	"github.com/aproorg/sluice/internal/image/source"
 )
 
 // A trouble spoils some requests of a registry and leaves others alone.
 type trouble func(w http.ResponseWriter, r *http.Request, next http.Handler) (handled bool)
 
 func troubled(t *testing.T, spoil trouble) string {
-	next := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	next := registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !spoil(w, r, next) {
 			next.ServeHTTP(w, r)
@@ -50,8 +52,8 @@ func times(n int64) func() bool {
 	return func() bool { return count.Add(1) <= n }
 }
 
-func patient() Registry {
-	return Registry{Pause: time.Millisecond, Stall: 300 * time.Millisecond, Retries: 4}
+func patient() registry.Access {
+	return registry.Access{Pause: time.Millisecond, Stall: 300 * time.Millisecond, Retries: 4}
 }
 
 func largeApp(t testing.TB) Options {
@@ -115,7 +117,7 @@ func TestPushSurvives(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			pulled, err := Open(t.Context(), result.Reference, "amd64", patient())
+			pulled, err := source.Open(t.Context(), result.Reference, "amd64", patient())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +162,7 @@ func TestDownloadResumesWhereItBroke(t *testing.T) {
 	if err := remote.Write(tag, base); err != nil {
 		t.Fatal(err)
 	}
-	pulled, err := Open(t.Context(), tag.String(), "amd64", patient())
+	pulled, err := source.Open(t.Context(), tag.String(), "amd64", patient())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,14 +224,14 @@ func TestPushKilledAnywhere(t *testing.T) {
 			t.Fatalf("cut after %d requests: no error", n)
 		}
 		left.Store(1 << 30)
-		if found, err := Exists(t.Context(), o.To, patient()); err != nil || found {
+		if found, err := patient().Exists(t.Context(), o.To); err != nil || found {
 			t.Errorf("cut after %d requests: the tag is there, %v", n, err)
 		}
 		result, err := Build(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if pulled, err := Open(t.Context(), result.Reference, "amd64", patient()); err != nil || validate.Image(pulled) != nil {
+		if pulled, err := source.Open(t.Context(), result.Reference, "amd64", patient()); err != nil || validate.Image(pulled) != nil {
 			t.Errorf("cut after %d requests: %v", n, err)
 		}
 	}
@@ -247,7 +249,7 @@ func TestPushGivesUp(t *testing.T) {
 	if _, err := Build(t.Context(), o); err == nil || !strings.Contains(err.Error(), "push image") {
 		t.Errorf("got %v", err)
 	}
-	if found, err := Exists(t.Context(), o.To, patient()); err != nil || found {
+	if found, err := patient().Exists(t.Context(), o.To); err != nil || found {
 		t.Errorf("the image is there: %v, %v", found, err)
 	}
 }
@@ -309,11 +311,11 @@ func TestDelete(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // what is gone may be deleted again
-		if err := Delete(t.Context(), result.Reference, patient()); err != nil {
+		if err := patient().Delete(t.Context(), result.Reference); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if found, err := Exists(t.Context(), result.Reference, patient()); err != nil || found {
+	if found, err := patient().Exists(t.Context(), result.Reference); err != nil || found {
 		t.Errorf("still there: %v, %v", found, err)
 	}
 }

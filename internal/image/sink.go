@@ -18,6 +18,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/aproorg/sluice/internal/image/registry"
+	"github.com/aproorg/sluice/internal/image/source"
 )
 
 // A sink is where an image goes: a registry or a layout directory.
@@ -26,15 +29,15 @@ type sink interface {
 	tag() string       // by name; empty for a layout
 	has(context.Context) (bool, error)
 	lacks(context.Context) (missing, present int64, err error)
-	put(context.Context) (moved, error)
+	put(context.Context) (transfer, error)
 }
 
-// moved counts bytes, compressed.
-type moved struct{ sent, mounted, present int64 }
+// transfer counts bytes, compressed.
+type transfer struct{ sent, mounted, present int64 }
 
 func openSink(ctx context.Context, o Options, img *Image) (sink, error) {
 	if dir, ok := strings.CutPrefix(o.To, "oci:"); ok {
-		return &directory{dir: dir, img: img, progress: o.progress()}, nil
+		return &layoutSink{dir: dir, img: img, progress: o.progress()}, nil
 	}
 	if strings.Contains(o.To, "@") {
 		return nil, fmt.Errorf("destination %s: a digest cannot be chosen, give a tag or nothing", o.To)
@@ -43,36 +46,38 @@ func openSink(ctx context.Context, o Options, img *Image) (sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("destination %s: %w", o.To, err)
 	}
-	return &pushed{ref: ref, img: img, registry: o.Registry, progress: o.progress()}, nil
+	return &registrySink{ref: ref, img: img, access: o.Registry, progress: o.progress()}, nil
 }
 
 // DefaultTag is the tag of an image for which none was given. An untagged
 // image would fall to a lifecycle rule that removes those.
 func DefaultTag(digest v1.Hash) string { return "sluice-" + digest.Hex[:12] }
 
-// pushed is an image's place in a registry.
-type pushed struct {
+// registrySink is an image's place in a registry.
+type registrySink struct {
 	ref      name.Tag
 	img      *Image
-	registry Registry
+	access   registry.Access
 	progress func(Event)
 }
 
-func (p *pushed) reference() string { return p.ref.Context().Digest(p.img.digest.String()).Name() }
-func (p *pushed) tag() string       { return p.ref.Name() }
+func (p *registrySink) reference() string {
+	return p.ref.Context().Digest(p.img.digest.String()).Name()
+}
+func (p *registrySink) tag() string { return p.ref.Name() }
 
-func (p *pushed) has(ctx context.Context) (bool, error) {
-	found, err := remote.Head(p.ref, p.registry.options(ctx, nil)...)
-	if isStatus(err, http.StatusNotFound) {
+func (p *registrySink) has(ctx context.Context) (bool, error) {
+	found, err := remote.Head(p.ref, p.access.Options(ctx, nil)...)
+	if registry.IsStatus(err, http.StatusNotFound) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for image %s: %w", p.tag(), explain(err))
+		return false, fmt.Errorf("look for image %s: %w", p.tag(), registry.Explain(err))
 	}
 	return found.Digest == p.img.digest, nil
 }
 
-func (p *pushed) lacks(ctx context.Context) (missing, present int64, err error) {
+func (p *registrySink) lacks(ctx context.Context) (missing, present int64, err error) {
 	manifest, err := p.img.Manifest()
 	if err != nil {
 		return 0, 0, err
@@ -80,7 +85,7 @@ func (p *pushed) lacks(ctx context.Context) (missing, present int64, err error) 
 	blobs := append(slices.Clone(manifest.Layers), manifest.Config)
 	exists := make([]bool, len(blobs))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(orDefault(p.registry.Jobs, 4))
+	group.SetLimit(p.access.AtOnce())
 	for n, blob := range blobs {
 		group.Go(func() (err error) {
 			exists[n], err = p.hasBlob(ctx, blob.Digest)
@@ -88,7 +93,7 @@ func (p *pushed) lacks(ctx context.Context) (missing, present int64, err error) 
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return 0, 0, fmt.Errorf("ask %s for layers: %w", p.ref.Context(), explain(err))
+		return 0, 0, fmt.Errorf("ask %s for layers: %w", p.ref.Context(), registry.Explain(err))
 	}
 	for n, blob := range blobs {
 		if exists[n] {
@@ -100,20 +105,20 @@ func (p *pushed) lacks(ctx context.Context) (missing, present int64, err error) 
 	return missing, present, nil
 }
 
-func (p *pushed) hasBlob(ctx context.Context, digest v1.Hash) (bool, error) {
-	layer, err := remote.Layer(p.ref.Context().Digest(digest.String()), p.registry.options(ctx, nil)...)
+func (p *registrySink) hasBlob(ctx context.Context, digest v1.Hash) (bool, error) {
+	layer, err := remote.Layer(p.ref.Context().Digest(digest.String()), p.access.Options(ctx, nil)...)
 	if err != nil {
 		return false, err
 	}
 	exists, err := partial.Exists(layer)
-	if isStatus(err, http.StatusNotFound) {
+	if registry.IsStatus(err, http.StatusNotFound) {
 		return false, nil
 	}
 	return exists, err
 }
 
-func (p *pushed) put(ctx context.Context) (moved, error) {
-	meter := &meter{}
+func (p *registrySink) put(ctx context.Context) (transfer, error) {
+	meter := &registry.Meter{}
 	updates := make(chan v1.Update, 64)
 	done := make(chan struct{})
 	go func() {
@@ -122,55 +127,54 @@ func (p *pushed) put(ctx context.Context) (moved, error) {
 			p.progress(Event{Step: "layers", Text: p.tag(), Done: update.Complete, Total: update.Total})
 		}
 	}()
-	options := append(p.registry.options(ctx, meter), remote.WithProgress(updates))
+	options := append(p.access.Options(ctx, meter), remote.WithProgress(updates))
 	err := remote.Write(p.ref, p.img, options...)
 	<-done
-	moved := p.moved(meter)
+	sent := p.transfer(meter)
 	if err != nil {
-		return moved, fmt.Errorf("push image %s: %w", p.tag(), explain(err))
+		return sent, fmt.Errorf("push image %s: %w", p.tag(), registry.Explain(err))
 	}
 	p.progress(Event{Step: "manifest", Text: p.reference()})
-	return moved, nil
+	return sent, nil
 }
 
-// moved puts sizes to the digests that the meter saw. A blob that was asked for
+// transfer puts sizes to the digests that the meter saw. A blob that was asked for
 // again after a broken upload counts once.
-func (p *pushed) moved(meter *meter) moved {
-	meter.mu.Lock()
-	defer meter.mu.Unlock()
-	result := moved{sent: meter.sent}
+func (p *registrySink) transfer(meter *registry.Meter) transfer {
+	sent, mounted, present := meter.Seen()
+	result := transfer{sent: sent}
 	manifest, err := p.img.Manifest()
 	if err != nil {
 		return result
 	}
 	for _, blob := range append(slices.Clone(manifest.Layers), manifest.Config) {
 		switch digest := blob.Digest.String(); {
-		case slices.Contains(meter.mounted, digest):
+		case slices.Contains(mounted, digest):
 			result.mounted += blob.Size
-		case slices.Contains(meter.present, digest):
+		case slices.Contains(present, digest):
 			result.present += blob.Size
 		}
 	}
 	return result
 }
 
-// directory is an image's place in an OCI layout. The layout then holds this
+// layoutSink is an image's place in an OCI layout. The layout then holds this
 // image alone; blobs of earlier ones stay until the directory is removed.
-type directory struct {
+type layoutSink struct {
 	dir      string
 	img      *Image
 	progress func(Event)
 }
 
-func (d *directory) reference() string { return "oci:" + d.dir + "@" + d.img.digest.String() }
-func (d *directory) tag() string       { return "" }
+func (d *layoutSink) reference() string { return "oci:" + d.dir + "@" + d.img.digest.String() }
+func (d *layoutSink) tag() string       { return "" }
 
-func (d *directory) has(context.Context) (bool, error) {
+func (d *layoutSink) has(context.Context) (bool, error) {
 	index, err := layout.ImageIndexFromPath(d.dir)
 	if err != nil {
 		return false, d.checkFree()
 	}
-	if _, err := child(index, d.img.digest); err != nil {
+	if _, err := source.Child(index, d.img.digest); err != nil {
 		return false, nil
 	}
 	missing, _, err := d.lacks(context.Background())
@@ -178,7 +182,7 @@ func (d *directory) has(context.Context) (bool, error) {
 }
 
 // checkFree refuses to write among files that are no layout.
-func (d *directory) checkFree() error {
+func (d *layoutSink) checkFree() error {
 	entries, err := os.ReadDir(d.dir)
 	if err == nil && len(entries) > 0 {
 		return fmt.Errorf("destination %s: the directory is not empty and no OCI layout", d.dir)
@@ -189,7 +193,7 @@ func (d *directory) checkFree() error {
 	return nil
 }
 
-func (d *directory) lacks(context.Context) (missing, present int64, err error) {
+func (d *layoutSink) lacks(context.Context) (missing, present int64, err error) {
 	manifest, err := d.img.Manifest()
 	if err != nil {
 		return 0, 0, err
@@ -206,18 +210,18 @@ func (d *directory) lacks(context.Context) (missing, present int64, err error) {
 	return missing, present, nil
 }
 
-func (d *directory) put(ctx context.Context) (moved, error) {
+func (d *layoutSink) put(ctx context.Context) (transfer, error) {
 	missing, present, err := d.lacks(ctx)
 	if err != nil {
-		return moved{}, err
+		return transfer{}, err
 	}
 	d.progress(Event{Step: "layers", Text: d.dir, Total: missing})
 	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: d.img, Descriptor: v1.Descriptor{
 		Platform: &v1.Platform{OS: "linux", Architecture: d.img.Arch},
 	}})
 	if _, err := layout.Write(d.dir, index); err != nil {
-		return moved{}, fmt.Errorf("write OCI layout %s: %w", d.dir, explain(err))
+		return transfer{}, fmt.Errorf("write OCI layout %s: %w", d.dir, registry.Explain(err))
 	}
 	d.progress(Event{Step: "manifest", Text: d.reference(), Done: missing, Total: missing})
-	return moved{sent: missing, present: present}, nil
+	return transfer{sent: missing, present: present}, nil
 }

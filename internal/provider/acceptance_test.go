@@ -12,7 +12,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/aproorg/sluice/internal/awsx/mototest"
-	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/image/registry"
 )
 
 // stage is one directory with both resources in it and the servers they need.
@@ -85,7 +85,7 @@ func TestLifecycle(t *testing.T) {
 		if !strings.Contains(planned, first["digest"]) || !strings.Contains(planned, first["release"]) {
 			t.Errorf("the plan did not know %s and %s:\n%s", first["digest"], first["release"], planned)
 		}
-		if there, err := image.Exists(t.Context(), first["uri"], image.Registry{}); err != nil || !there {
+		if there, err := (registry.Access{}).Exists(t.Context(), first["uri"]); err != nil || !there {
 			t.Fatalf("image %s: %v, %v", first["uri"], there, err)
 		}
 		began := time.Now()
@@ -99,7 +99,7 @@ func TestLifecycle(t *testing.T) {
 		if left := s.keys(t); len(left) > 0 {
 			t.Errorf("destroy left %v", left)
 		}
-		if there, err := image.Exists(t.Context(), first["uri"], image.Registry{}); err != nil || there {
+		if there, err := (registry.Access{}).Exists(t.Context(), first["uri"]); err != nil || there {
 			t.Errorf("destroy left the image: %v, %v", there, err)
 		}
 	})
@@ -130,7 +130,7 @@ func TestChanges(t *testing.T) {
 		}
 		s.must(t, "destroy", "-auto-approve", "-input=false")
 		for _, uri := range []string{first["uri"], second["uri"]} {
-			if there, err := image.Exists(t.Context(), uri, image.Registry{}); err != nil || there {
+			if there, err := (registry.Access{}).Exists(t.Context(), uri); err != nil || there {
 				t.Errorf("destroy left %s: %v", uri, err)
 			}
 		}
@@ -155,7 +155,7 @@ func TestDrift(t *testing.T) {
 			}
 		}
 		out := s.outputs(t)
-		if err := errors.Join(image.Delete(t.Context(), out["uri"], image.Registry{}), image.Untag(t.Context(), out["tag"], image.Registry{})); err != nil {
+		if err := errors.Join((registry.Access{}).Delete(t.Context(), out["uri"]), (registry.Access{}).Untag(t.Context(), out["tag"])); err != nil {
 			t.Fatal(err)
 		}
 		planned, changes := s.plan(t)

@@ -21,6 +21,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/image/registry"
 )
 
 // imageResource is sluice_image: one image in one repository.
@@ -142,7 +143,7 @@ func (i *imageResource) Read(ctx context.Context, request resource.ReadRequest, 
 		r.Diagnostics.AddError("The registry cannot be asked", hint.Text(err))
 		return
 	}
-	there, err := image.Exists(ctx, uri, registry)
+	there, err := registry.Exists(ctx, uri)
 	if err != nil {
 		r.Diagnostics.AddError("The registry cannot be asked", hint.Text(err))
 		return
@@ -175,10 +176,10 @@ func (i *imageResource) delete(ctx context.Context, state *imageModel, digest st
 	if err != nil {
 		return err
 	}
-	if registry := (image.Registry{Transport: i.session.transport}); !awsx.IsECR(parsed.RegistryStr()) {
-		err := image.Delete(ctx, parsed.Digest(digest).Name(), registry)
+	if registry := (registry.Access{Transport: i.session.transport}); !awsx.IsECR(parsed.RegistryStr()) {
+		err := registry.Delete(ctx, parsed.Digest(digest).Name())
 		if tag := state.PushedTag.ValueString(); err == nil && tag != "" && digest == state.Digest.ValueString() {
-			err = image.Untag(ctx, tag, registry)
+			err = registry.Untag(ctx, tag)
 		}
 		return err
 	}

@@ -27,7 +27,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/awsx"
 	"github.com/aproorg/sluice/internal/hint"
-	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/image/registry"
 )
 
 // Address is the provider's source address. Terraform users write
@@ -158,8 +158,8 @@ func (s *session) bucket(ctx context.Context, name string) (*awsx.Bucket, error)
 }
 
 // registry has ECR's login where one of the references is ECR's.
-func (s *session) registry(ctx context.Context, refs ...string) (image.Registry, error) {
-	registry := image.Registry{Transport: s.transport}
+func (s *session) registry(ctx context.Context, refs ...string) (registry.Access, error) {
+	registry := registry.Access{Transport: s.transport}
 	for _, ref := range refs {
 		if !ecr(ref) {
 			continue

@@ -9,6 +9,9 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/image/registry"
+	"github.com/aproorg/sluice/internal/image/rootfs"
+	"github.com/aproorg/sluice/internal/image/source"
 )
 
 // What sluice_image pushes by its defaults has LibreChat's files, byte for byte,
@@ -41,12 +44,12 @@ func TestPushedImageHasLibreChatsFiles(t *testing.T) {
 
 func holdsFiles(t *testing.T, reference string) {
 	t.Helper()
-	img, err := image.Open(t.Context(), reference, "amd64", image.Registry{})
+	img, err := source.Open(t.Context(), reference, "amd64", registry.Access{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	root := filepath.Join(t.TempDir(), "root")
-	if _, err := image.Unpack(t.Context(), img, root); err != nil {
+	if _, err := rootfs.Unpack(t.Context(), img, root); err != nil {
 		t.Fatal(err)
 	}
 	config, err := img.ConfigFile()

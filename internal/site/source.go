@@ -13,7 +13,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/image/registry"
+	"github.com/aproorg/sluice/internal/image/rootfs"
+	"github.com/aproorg/sluice/internal/image/source"
 	"github.com/aproorg/sluice/internal/tempdir"
 )
 
@@ -29,7 +31,7 @@ type From struct {
 	// CacheDir keeps what was taken out of an image, by digest. Without it that
 	// lies in a temporary directory until Close.
 	CacheDir string
-	Registry image.Registry
+	Registry registry.Access
 }
 
 // A Source is an open site. Links that lead out of it cannot be read.
@@ -86,11 +88,11 @@ func Open(ctx context.Context, from From) (*Source, error) {
 // image opens the one for Arch, or else for amd64, or else for arm64.
 func (f From) image(ctx context.Context, ref string) (v1.Image, error) {
 	if f.Arch != "" {
-		return image.Open(ctx, ref, f.Arch, f.Registry)
+		return source.Open(ctx, ref, f.Arch, f.Registry)
 	}
-	img, err := image.Open(ctx, ref, "amd64", f.Registry)
+	img, err := source.Open(ctx, ref, "amd64", f.Registry)
 	if err != nil {
-		if other, otherErr := image.Open(ctx, ref, "arm64", f.Registry); otherErr == nil {
+		if other, otherErr := source.Open(ctx, ref, "arm64", f.Registry); otherErr == nil {
 			return other, nil
 		}
 	}
@@ -107,7 +109,7 @@ func extract(ctx context.Context, img v1.Image, path, dir string) error {
 	if complete() {
 		return nil
 	}
-	if _, err := image.Extract(ctx, img, path, dir); err != nil && !complete() {
+	if _, err := rootfs.Extract(ctx, img, path, dir); err != nil && !complete() {
 		return err
 	}
 	return nil

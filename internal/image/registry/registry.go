@@ -1,4 +1,9 @@
-package image
+// Package registry reaches container registries over networks that stall, break and
+// refuse: an interrupted download goes on where it broke, a broken upload starts
+// over, a refusal comes with what a person can do about it.
+//
+// It leaves out which image is moved: packages image and source say that.
+package registry
 
 import (
 	"context"
@@ -18,37 +23,58 @@ import (
 	"github.com/aproorg/sluice/internal/hint"
 )
 
-// options are the registry client's. A meter, if given, counts what is sent.
-func (r Registry) options(ctx context.Context, meter *meter) []remote.Option {
-	keychain := r.Keychain
+// Access says how to reach registries. The zero value reads the Docker
+// configuration's credentials and has sensible limits.
+type Access struct {
+	// Keychain gives credentials by registry.
+	Keychain authn.Keychain
+	// Transport carries the requests; remote.DefaultTransport when nil.
+	Transport http.RoundTripper
+	// Jobs is how many layers move at once; 4 when zero.
+	Jobs int
+	// Stall ends a request on which no byte moved for so long; it is then
+	// tried again. 2 minutes when zero.
+	Stall time.Duration
+	// Retries is how often a broken transfer starts over; 5 when zero.
+	Retries int
+	// Pause is the wait before the first retry, doubled by each; 1 s when zero.
+	Pause time.Duration
+}
+
+// Options are the registry client's. A meter, if not nil, counts what is sent.
+func (a Access) Options(ctx context.Context, meter *Meter) []remote.Option {
+	keychain := a.Keychain
 	if keychain == nil {
 		keychain = authn.DefaultKeychain
 	}
 	return []remote.Option{
 		remote.WithContext(ctx),
 		remote.WithAuthFromKeychain(keychain),
-		remote.WithTransport(r.transport(meter)),
-		remote.WithJobs(orDefault(r.Jobs, 4)),
+		remote.WithTransport(a.transport(meter)),
+		remote.WithJobs(a.AtOnce()),
 		remote.WithUserAgent("sluice"),
 		remote.WithRetryPredicate(retryable),
 		remote.WithRetryBackoff(remote.Backoff{
-			Duration: orDefault(r.Pause, time.Second), Factor: 2, Jitter: 0.1, Steps: orDefault(r.Retries, 5) + 1,
+			Duration: orDefault(a.Pause, time.Second), Factor: 2, Jitter: 0.1, Steps: orDefault(a.Retries, 5) + 1,
 		}),
 	}
 }
 
+// AtOnce is how many layers move at once.
+func (a Access) AtOnce() int { return orDefault(a.Jobs, 4) }
+
 // transport is, from the network up: the counter, the watch over transfers
 // that stall, and the resuming of downloads that break.
-func (r Registry) transport(meter *meter) http.RoundTripper {
-	next := r.Transport
+func (a Access) transport(meter *Meter) http.RoundTripper {
+	next := a.Transport
 	if next == nil {
 		next = remote.DefaultTransport
 	}
 	if meter != nil {
 		next = meter.over(next)
 	}
-	next = &watch{next: next, limit: orDefault(r.Stall, 2*time.Minute)}
-	return &resume{next: next, tries: orDefault(r.Retries, 5), pause: orDefault(r.Pause, time.Second)}
+	next = &watch{next: next, limit: orDefault(a.Stall, 2*time.Minute)}
+	return &resume{next: next, tries: orDefault(a.Retries, 5), pause: orDefault(a.Pause, time.Second)}
 }
 
 func orDefault[T int | time.Duration](value, fallback T) T {
@@ -75,8 +101,8 @@ func retryable(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// explain adds what a person can do to the registry's usual refusals.
-func explain(err error) error {
+// Explain adds what a person can do to the registry's usual refusals.
+func Explain(err error) error {
 	var refusal *transport.Error
 	if !errors.As(err, &refusal) {
 		return err
@@ -100,54 +126,55 @@ func explain(err error) error {
 
 // Delete removes the manifest that ref names by digest from a registry. One
 // that is not there is no error. ECR does not offer this: see package awsx.
-func Delete(ctx context.Context, ref string, registry Registry) error {
+func (a Access) Delete(ctx context.Context, ref string) error {
 	digest, err := name.NewDigest(ref)
 	if err != nil {
 		return fmt.Errorf("delete image %s: %w", ref, err)
 	}
-	err = remote.Delete(digest, registry.options(ctx, nil)...)
-	if err != nil && !isStatus(err, http.StatusNotFound) {
-		return fmt.Errorf("delete image %s: %w", ref, explain(err))
+	err = remote.Delete(digest, a.Options(ctx, nil)...)
+	if err != nil && !IsStatus(err, http.StatusNotFound) {
+		return fmt.Errorf("delete image %s: %w", ref, Explain(err))
 	}
 	return nil
 }
 
 // Untag removes a tag where the registry lets one: by the specification a tag
 // whose manifest was deleted may stay, and its removal may be refused.
-func Untag(ctx context.Context, ref string, registry Registry) error {
+func (a Access) Untag(ctx context.Context, ref string) error {
 	tag, err := name.NewTag(ref)
 	if err != nil {
 		return fmt.Errorf("remove tag %s: %w", ref, err)
 	}
-	err = remote.Delete(tag, registry.options(ctx, nil)...)
+	err = remote.Delete(tag, a.Options(ctx, nil)...)
 	for _, refusal := range []int{http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed} {
-		if isStatus(err, refusal) {
+		if IsStatus(err, refusal) {
 			return nil
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("remove tag %s: %w", ref, explain(err))
+		return fmt.Errorf("remove tag %s: %w", ref, Explain(err))
 	}
 	return nil
 }
 
 // Exists tells whether a registry holds the manifest that ref names.
-func Exists(ctx context.Context, ref string, registry Registry) (bool, error) {
+func (a Access) Exists(ctx context.Context, ref string) (bool, error) {
 	parsed, err := name.ParseReference(ref)
 	if err != nil {
 		return false, fmt.Errorf("look for image %s: %w", ref, err)
 	}
-	_, err = remote.Head(parsed, registry.options(ctx, nil)...)
-	if isStatus(err, http.StatusNotFound) {
+	_, err = remote.Head(parsed, a.Options(ctx, nil)...)
+	if IsStatus(err, http.StatusNotFound) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for image %s: %w", ref, explain(err))
+		return false, fmt.Errorf("look for image %s: %w", ref, Explain(err))
 	}
 	return true, nil
 }
 
-func isStatus(err error, status int) bool {
+// IsStatus tells whether err is a registry's answer with the status.
+func IsStatus(err error, status int) bool {
 	var refusal *transport.Error
 	return errors.As(err, &refusal) && refusal.StatusCode == status
 }

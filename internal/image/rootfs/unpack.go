@@ -1,4 +1,9 @@
-package image
+// Package rootfs reads the root file system that an image's layers make: it writes
+// it to a directory, whole or one directory of it, or looks for paths in it. Layers
+// are hostile input: nothing is written outside the directory.
+//
+// It leaves out where the image comes from, and runs nothing from it.
+package rootfs
 
 import (
 	"archive/tar"
@@ -15,6 +20,8 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/aproorg/sluice/internal/image/registry"
 )
 
 // Whiteouts, by which a layer removes what lies below it.
@@ -24,11 +31,15 @@ const (
 	opaque   = ".wh..wh..opq"
 )
 
+// MaxSize is Lambda's limit for an image, in bytes, over all layers unpacked.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const MaxSize = 10 << 30
+
 // maxEntries bounds what a small, hostile layer can ask of a disk.
 const maxEntries = 2_000_000
 
-// Unpacked counts what Unpack or Extract wrote.
-type Unpacked struct {
+// Counts counts what Unpack or Extract wrote.
+type Counts struct {
 	Files   int   `json:"files"`
 	Links   int   `json:"links"`
 	Bytes   int64 `json:"bytes"`
@@ -39,32 +50,32 @@ type Unpacked struct {
 // absent, and appears only when it is complete. Nothing is written outside dir:
 // a name that climbs out, or a loop of symbolic links on the way, is an error.
 // Set-id bits and devices are left out, and owners too unless run as root.
-func Unpack(ctx context.Context, img v1.Image, dir string) (Unpacked, error) {
+func Unpack(ctx context.Context, img v1.Image, dir string) (Counts, error) {
 	return unpack(ctx, img, "/", dir)
 }
 
 // Extract writes one directory of the image, such as /app/client/dist, to dir,
 // under the rules of Unpack. It reads all layers, because each may change it.
-func Extract(ctx context.Context, img v1.Image, from, dir string) (Unpacked, error) {
+func Extract(ctx context.Context, img v1.Image, from, dir string) (Counts, error) {
 	return unpack(ctx, img, path.Join("/", from), dir)
 }
 
-func unpack(ctx context.Context, img v1.Image, from, dir string) (_ Unpacked, err error) {
+func unpack(ctx context.Context, img v1.Image, from, dir string) (_ Counts, err error) {
 	dir = filepath.Clean(dir)
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return Unpacked{}, fmt.Errorf("unpack image: %s is not empty", dir)
+		return Counts{}, fmt.Errorf("unpack image: %s is not empty", dir)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return Unpacked{}, fmt.Errorf("unpack image: %w", err)
+		return Counts{}, fmt.Errorf("unpack image: %w", err)
 	}
 	partial, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+".partial-")
 	if err != nil {
-		return Unpacked{}, fmt.Errorf("unpack image: %w", err)
+		return Counts{}, fmt.Errorf("unpack image: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(partial)) }()
 	counts, err := unpackLayers(ctx, img, from, partial)
 	if err != nil {
-		return counts, fmt.Errorf("unpack image: %w", explain(err))
+		return counts, fmt.Errorf("unpack image: %w", registry.Explain(err))
 	}
 	source := filepath.Join(partial, filepath.FromSlash(from))
 	if info, err := os.Lstat(source); err != nil || !info.IsDir() {
@@ -76,15 +87,15 @@ func unpack(ctx context.Context, img v1.Image, from, dir string) (_ Unpacked, er
 	return counts, os.Rename(source, dir)
 }
 
-func unpackLayers(ctx context.Context, img v1.Image, from, dir string) (Unpacked, error) {
+func unpackLayers(ctx context.Context, img v1.Image, from, dir string) (Counts, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return Unpacked{}, err
+		return Counts{}, err
 	}
 	defer root.Close()
 	layers, err := img.Layers()
 	if err != nil {
-		return Unpacked{}, err
+		return Counts{}, err
 	}
 	u := &unpacker{tree: tree{root}, from: from, chown: os.Geteuid() == 0, modes: map[string]fs.FileMode{}}
 	for n, layer := range layers {
@@ -100,7 +111,7 @@ type unpacker struct {
 	tree    tree
 	from    string // only this directory
 	chown   bool
-	counts  Unpacked
+	counts  Counts
 	entries int
 	written map[string]bool        // by the layer at hand; its whiteouts spare these
 	modes   map[string]fs.FileMode // of directories: set last, or nothing could be written there

@@ -1,4 +1,10 @@
-package image
+// Package source finds an image by its reference: in a registry, in an OCI layout on
+// disk, or in the output of docker save. It picks the one for the platform, and
+// checks all of it that can be checked without reading a layer; layers are checked
+// against their digests while they are read.
+//
+// It leaves out what is made of the image: see packages image and rootfs.
+package source
 
 import (
 	"bytes"
@@ -18,54 +24,57 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/image/registry"
+	"github.com/aproorg/sluice/internal/image/rootfs"
 )
 
-// baseImage is a base that has passed all checks which need no layer.
-type baseImage struct {
-	v1.Image
-	digest   v1.Hash
-	manifest *v1.Manifest
-	config   *v1.ConfigFile
+// Base is an image that has passed all checks which need no layer.
+type Base struct {
+	Image    v1.Image
+	Digest   v1.Hash // of the manifest
+	Manifest *v1.Manifest
+	Config   *v1.ConfigFile
 }
 
-// Open returns the image that ref names (see Options.Base) for linux/arch. Its
-// layers are read when they are used, while ctx lives, and checked against
-// their digests then.
-func Open(ctx context.Context, ref, arch string, registry Registry) (v1.Image, error) {
-	base, err := openBase(ctx, Options{Base: ref, Arch: arch, Registry: registry})
+// Open returns the image that ref names for linux/arch: REPOSITORY:TAG,
+// REPOSITORY@DIGEST, oci:DIR, oci:DIR@DIGEST or tar:FILE. Its layers are read when
+// they are used, while ctx lives, and checked against their digests then.
+func Open(ctx context.Context, ref, arch string, access registry.Access) (v1.Image, error) {
+	base, err := OpenBase(ctx, ref, arch, access)
 	if err != nil {
 		return nil, err
 	}
 	return base.Image, nil
 }
 
-func openBase(ctx context.Context, o Options) (*baseImage, error) {
-	img, err := locate(ctx, o)
+// OpenBase is Open for an image that another is made from.
+func OpenBase(ctx context.Context, ref, arch string, access registry.Access) (*Base, error) {
+	img, err := locate(ctx, ref, arch, access)
 	if err != nil {
-		return nil, fmt.Errorf("base image %s: %w", o.Base, explain(err))
+		return nil, fmt.Errorf("base image %s: %w", ref, registry.Explain(err))
 	}
-	base, err := newBase(img, o.arch())
+	base, err := newBase(img, arch)
 	if err != nil {
-		return nil, fmt.Errorf("base image %s: %w", o.Base, explain(err))
+		return nil, fmt.Errorf("base image %s: %w", ref, registry.Explain(err))
 	}
 	return base, nil
 }
 
-func locate(ctx context.Context, o Options) (v1.Image, error) {
-	if dir, ok := strings.CutPrefix(o.Base, "oci:"); ok {
-		return onDisk(fromLayout(dir, o.arch()))
+func locate(ctx context.Context, ref, arch string, access registry.Access) (v1.Image, error) {
+	if dir, ok := strings.CutPrefix(ref, "oci:"); ok {
+		return onDisk(fromLayout(dir, arch))
 	}
-	if file, ok := strings.CutPrefix(o.Base, "tar:"); ok {
+	if file, ok := strings.CutPrefix(ref, "tar:"); ok {
 		if _, err := os.Stat(file); err != nil {
 			return nil, err
 		}
 		return onDisk(tarball.ImageFromPath(file, nil))
 	}
-	ref, err := name.ParseReference(o.Base)
+	parsed, err := name.ParseReference(ref)
 	if err != nil {
 		return nil, err
 	}
-	found, err := remote.Get(ref, o.Registry.options(ctx, nil)...)
+	found, err := remote.Get(parsed, access.Options(ctx, nil)...)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +83,7 @@ func locate(ctx context.Context, o Options) (v1.Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		return pick(index, o.arch())
+		return pick(index, arch)
 	}
 	return found.Image()
 }
@@ -83,7 +92,7 @@ func onDisk(img v1.Image, err error) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return verified{img}, nil
+	return verifiedImage{img}, nil
 }
 
 func fromLayout(dir, arch string) (v1.Image, error) {
@@ -99,11 +108,11 @@ func fromLayout(dir, arch string) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return child(index, hash)
+	return Child(index, hash)
 }
 
 // newBase checks what Lambda and the new layers demand of a base.
-func newBase(img v1.Image, arch string) (*baseImage, error) {
+func newBase(img v1.Image, arch string) (*Base, error) {
 	manifest, err := img.Manifest()
 	if err != nil {
 		return nil, err
@@ -123,7 +132,7 @@ func newBase(img v1.Image, arch string) (*baseImage, error) {
 		return nil, fmt.Errorf("is for %s/%s, wanted linux/%s", config.OS, config.Architecture, arch)
 	}
 	digest, err := img.Digest()
-	return &baseImage{Image: img, digest: digest, manifest: manifest, config: config}, err
+	return &Base{Image: img, Digest: digest, Manifest: manifest, Config: config}, err
 }
 
 func readConfig(img v1.Image, manifest *v1.Manifest) (*v1.ConfigFile, error) {
@@ -165,7 +174,7 @@ func checkManifest(manifest *v1.Manifest) error {
 		}
 		size += layer.Size
 	}
-	if size > MaxSize {
+	if size > rootfs.MaxSize {
 		return fmt.Errorf("has %.1f GB of compressed layers: Lambda takes 10 GB unpacked", float64(size)/(1<<30))
 	}
 	return nil

@@ -1,4 +1,4 @@
-package image
+package source
 
 import (
 	"crypto/sha256"
@@ -12,11 +12,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// verified checks the layers of an image from disk against their digests while
+// verifiedImage checks the layers of an image from disk against their digests while
 // they are read, as the registry client does for one from a registry.
-type verified struct{ v1.Image }
+type verifiedImage struct{ v1.Image }
 
-func (v verified) Layers() ([]v1.Layer, error) {
+func (v verifiedImage) Layers() ([]v1.Layer, error) {
 	layers, err := v.Image.Layers()
 	for n := range layers {
 		layers[n] = verifiedLayer{layers[n]}
@@ -24,7 +24,7 @@ func (v verified) Layers() ([]v1.Layer, error) {
 	return layers, err
 }
 
-func (v verified) LayerByDigest(digest v1.Hash) (v1.Layer, error) {
+func (v verifiedImage) LayerByDigest(digest v1.Hash) (v1.Layer, error) {
 	layer, err := v.Image.LayerByDigest(digest)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (v verified) LayerByDigest(digest v1.Hash) (v1.Layer, error) {
 	return verifiedLayer{layer}, nil
 }
 
-func (v verified) LayerByDiffID(diffID v1.Hash) (v1.Layer, error) {
+func (v verifiedImage) LayerByDiffID(diffID v1.Hash) (v1.Layer, error) {
 	layer, err := v.Image.LayerByDiffID(diffID)
 	if err != nil {
 		return nil, err

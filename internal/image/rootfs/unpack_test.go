@@ -1,4 +1,4 @@
-package image
+package rootfs
 
 import (
 	"archive/tar"
@@ -6,7 +6,6 @@ import (
 	"context"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,24 +15,15 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/aproorg/sluice/internal/image/imagetest"
 )
 
-// noise is a layer that does not compress, the same each time.
-func noise(t testing.TB, size int) v1.Layer {
-	content := make([]byte, size)
-	rand.NewChaCha8([32]byte{}).Read(content)
-	packed, err := pack([]tar.Header{file("noise", 0)}, map[string][]byte{"noise": content})
-	if err != nil {
-		t.Fatal(err)
-	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(packed)), nil
-	}, tarball.WithMediaType(types.DockerLayer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return layer
-}
+// Fixtures under the names that the tests here use.
+var (
+	dir, file, link = imagetest.Dir, imagetest.File, imagetest.Link
+	layer, app      = imagetest.Layer, imagetest.App
+)
 
 // found lists a tree: files with their sizes, links with their targets.
 func found(t *testing.T, root string) []string {
@@ -221,6 +211,18 @@ func FuzzUnpack(f *testing.F) {
 			if name != "in/" && (unpackErr != nil || !strings.HasPrefix(name, "in/root/")) {
 				t.Errorf("%q appeared, error %v", name, unpackErr)
 			}
+		}
+	})
+}
+
+func FuzzInside(f *testing.F) {
+	for _, name := range []string{"a/b", "../etc/passwd", "/abs", "./a/./b", "a/../../b", "", "a\x00b", "..", "a/..b"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		clean, err := inside(name)
+		if err == nil && (!strings.HasPrefix(clean, "/") || strings.Contains(clean+"/", "/../")) {
+			t.Errorf("%q became %q", name, clean)
 		}
 	})
 }

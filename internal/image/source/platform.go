@@ -1,4 +1,4 @@
-package image
+package source
 
 import (
 	"errors"
@@ -41,8 +41,8 @@ func pick(index v1.ImageIndex, arch string) (v1.Image, error) {
 	return nil, fmt.Errorf("has no image for linux/%s, only for %s", arch, strings.Join(others, ", "))
 }
 
-// child finds an image by its digest at any depth.
-func child(index v1.ImageIndex, digest v1.Hash) (found v1.Image, err error) {
+// Child finds an image by its digest at any depth.
+func Child(index v1.ImageIndex, digest v1.Hash) (found v1.Image, err error) {
 	err = walk(index, func(index v1.ImageIndex, entry v1.Descriptor) (err error) {
 		if entry.Digest == digest {
 			found, err = open(index, digest)

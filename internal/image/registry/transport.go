@@ -1,4 +1,4 @@
-package image
+package registry
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -166,8 +167,8 @@ func (b *resumedBody) rest() (*http.Response, error) {
 	return response, nil
 }
 
-// meter counts what a push did, by the requests that it made.
-type meter struct {
+// Meter counts what a push did, by the requests that it made.
+type Meter struct {
 	mu      sync.Mutex
 	sent    int64
 	mounted []string // digests
@@ -175,16 +176,24 @@ type meter struct {
 }
 
 type metered struct {
-	*meter
+	*Meter
 	next http.RoundTripper
 }
 
-func (m *meter) over(next http.RoundTripper) http.RoundTripper { return &metered{m, next} }
+// Seen is what was counted: bytes sent, and the digests of the blobs that the
+// registry took from another repository, or had.
+func (m *Meter) Seen() (sent int64, mounted, present []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sent, slices.Clone(m.mounted), slices.Clone(m.present)
+}
+
+func (m *Meter) over(next http.RoundTripper) http.RoundTripper { return &metered{m, next} }
 
 func (m *metered) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Body != nil && request.Body != http.NoBody {
 		request = request.WithContext(request.Context())
-		request.Body = &meteredBody{request.Body, m.meter}
+		request.Body = &meteredBody{request.Body, m.Meter}
 	}
 	response, err := m.next.RoundTrip(request)
 	if err == nil {
@@ -193,7 +202,7 @@ func (m *metered) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func (m *meter) note(request *http.Request, status int) {
+func (m *Meter) note(request *http.Request, status int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	mount := request.URL.Query().Get("mount")
@@ -209,7 +218,7 @@ func (m *meter) note(request *http.Request, status int) {
 
 type meteredBody struct {
 	io.ReadCloser
-	meter *meter
+	meter *Meter
 }
 
 func (b *meteredBody) Read(p []byte) (int, error) {
