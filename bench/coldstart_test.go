@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap/coldstart"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/emulate/s3"
 	"github.com/aproorg/sluice/internal/emulate/ssm"
 )
@@ -25,7 +26,7 @@ func slow(h http.Handler) http.Handler {
 }
 
 // coldWorld has 25 secrets, a dotenv object and a configuration, and gives the settings of a function that wants all.
-func coldWorld(b *testing.B) coldstart.Settings {
+func coldWorld(b *testing.B) coldstart.Config {
 	b.Helper()
 	secure, refs := map[string]string{}, []string{}
 	for i := range 25 {
@@ -50,17 +51,17 @@ func coldWorld(b *testing.B) coldstart.Settings {
 	ssmServer, s3Server := httptest.NewServer(slow(parameters)), httptest.NewServer(slow(objects.API()))
 	b.Cleanup(ssmServer.Close)
 	b.Cleanup(s3Server.Close)
-	env := map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B", "AWS_ENDPOINT_URL_SSM": ssmServer.URL,
+	env := map[string]string{"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B", "AWS_ENDPOINT_URL_SSM": ssmServer.URL,
 		"AWS_ENDPOINT_URL_S3": s3Server.URL, "SLUICE_SECRETS": strings.Join(refs, ","), "SLUICE_ENV_S3": "s3://config/env",
 		"SLUICE_CONFIG_S3": "s3://config/config.yaml", "SLUICE_CONFIG_PATH": filepath.Join(b.TempDir(), "config.yaml")}
-	s, err := coldstart.Read(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	s, err := settings.Read(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 	if err != nil {
 		b.Fatal(err)
 	}
-	return s
+	return coldstart.Config{ColdStart: s.ColdStart, AWS: s.AWS}
 }
 
-func coldRun(b *testing.B, s coldstart.Settings) time.Duration {
+func coldRun(b *testing.B, s coldstart.Config) time.Duration {
 	b.Helper()
 	began := time.Now()
 	r, err := coldstart.Run(b.Context(), s, nil)
@@ -79,7 +80,7 @@ func BenchmarkColdStart(b *testing.B) {
 	for b.Loop() {
 		whole += coldRun(b, all)
 		single := all
-		single.EnvS3, single.ConfigS3, single.Secrets = coldstart.Object{}, coldstart.Object{}, all.Secrets[:1]
+		single.EnvS3, single.ConfigS3, single.Secrets = settings.Object{}, settings.Object{}, all.Secrets[:1]
 		one += coldRun(b, single)
 		for batch := range 3 {
 			part := single
@@ -87,10 +88,10 @@ func BenchmarkColdStart(b *testing.B) {
 			serial += coldRun(b, part)
 		}
 		part := all
-		part.Secrets, part.ConfigS3 = nil, coldstart.Object{}
+		part.Secrets, part.ConfigS3 = nil, settings.Object{}
 		serial += coldRun(b, part)
 		part = all
-		part.Secrets, part.EnvS3 = nil, coldstart.Object{}
+		part.Secrets, part.EnvS3 = nil, settings.Object{}
 		serial += coldRun(b, part)
 	}
 	b.ReportMetric(float64(whole.Milliseconds())/float64(b.N), "ms/coldstart")

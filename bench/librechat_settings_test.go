@@ -30,13 +30,13 @@ type setting struct {
 func BenchmarkLibreChatSettings(b *testing.B) {
 	releases(b, func(b *testing.B, r librechat.Release) {
 		s := newStandby(b, r)
-		for _, set := range settings(b, r) {
+		for _, set := range variants(b, r) {
 			b.Run(set.name, func(b *testing.B) { s.compare(b, set) })
 		}
 	})
 }
 
-func settings(b *testing.B, r librechat.Release) []setting {
+func variants(b *testing.B, r librechat.Release) []setting {
 	env := func(name, value string) setting {
 		return setting{name: name + "=" + value, config: rehearsal.AloneConfig{Env: map[string]string{name: value}}}
 	}

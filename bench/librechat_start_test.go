@@ -3,7 +3,6 @@ package bench
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
+	"github.com/aproorg/sluice/internal/bootstrap/logline"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
@@ -218,21 +218,19 @@ func stepLines(output io.Reader, begun time.Time) map[string]time.Duration {
 	lines := bufio.NewScanner(output)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var line struct{ Message, Step, Took string }
-		if !strings.HasPrefix(lines.Text(), "{") || json.Unmarshal(lines.Bytes(), &line) != nil {
+		step, ok := logline.ParseStep(lines.Text())
+		if !ok {
 			continue
 		}
 		at := time.Since(begun)
-		switch line.Message {
-		case "cold start":
-			took, _ := time.ParseDuration(line.Took)
-			if began := at - took; marks["start"] == 0 || began < marks["start"] {
-				marks["start"] = began
-			}
-			marks["prepare"] = at
-		case "app start":
-			marks[line.Step] = at
+		if !step.Parallel {
+			marks[step.Name] = at
+			continue
 		}
+		if began := at - step.Took; marks["start"] == 0 || began < marks["start"] {
+			marks["start"] = began
+		}
+		marks["prepare"] = at
 	}
 	return marks
 }

@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -17,7 +16,9 @@ import (
 
 	"github.com/aproorg/sluice/internal/bootstrap"
 	"github.com/aproorg/sluice/internal/bootstrap/coldstart"
+	"github.com/aproorg/sluice/internal/bootstrap/logline"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 func main() {
@@ -32,56 +33,43 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "bootstrap: %v\n", err)
+		fmt.Fprintf(stderr, "bootstrap: %s\n", hint.Text(err))
 		return 2
 	}
-	told, err := read(os.Environ())
+	s, env, byRules, err := read(os.Environ())
 	if err != nil {
 		err = errors.Join(err, bootstrap.Refuse(ctx, os.Getenv("AWS_LAMBDA_RUNTIME_API"), err))
-		fmt.Fprintf(stderr, "bootstrap: %v\n", err)
+		fmt.Fprintf(stderr, "bootstrap: %s\n", hint.Text(err))
 		return 2
 	}
-	logger := newLogger(stderr, told.settings.Debug)
-	if len(told.byRules) > 0 {
-		logger.Info("the app's files tell its release, which adds to the environment", "variables", told.byRules)
+	logger := logline.New(stderr, s.Debug)
+	if len(byRules) > 0 {
+		logger.Info("the app's files show its release, whose rules add to the environment", "variables", byRules)
 	}
-	told.cold.Log = logger
-	preparer := coldstart.NewPreparer(told.cold)
+	preparer := coldstart.NewPreparer(coldstart.Config{ColdStart: s.ColdStart, AWS: s.AWS, Log: logger})
 	defer preparer.Close()
 	err = bootstrap.Run(ctx, bootstrap.Config{
-		Settings: told.settings, Command: command, Environ: told.environ, Prepare: preparer.Prepare, LateSecret: brings(told.cold, "SLUICE_ORIGIN_SECRET"),
+		Settings: s, Command: command, Env: env, Prepare: preparer.Prepare, LateSecret: fetches(s.ColdStart, settings.OriginSecretVariable),
 		Stdout: stdout, Stderr: stderr, Logger: logger,
 	})
 	if err != nil {
-		logger.Error("the bootstrap ends", "error", err)
+		logger.Error("the bootstrap ends", "error", hint.Text(err))
 		return 1
 	}
 	return 0
 }
 
-// instructions are all that the environment says.
-type instructions struct {
-	environ  []string // that the app inherits
-	byRules  []string // names that the image's rules have added to it
-	settings settings.Settings
-	cold     coldstart.Settings
+// read returns the settings, the variables that the app inherits, and the names of those that the image's rules have added.
+func read(env []string) (s settings.Settings, extended, byRules []string, err error) {
+	if extended, byRules, err = settings.Extend(env, os.ReadFile); err == nil {
+		s, err = settings.Read(settings.Lookup(extended))
+	}
+	return s, extended, byRules, err
 }
 
-func read(environ []string) (told instructions, err error) {
-	if told.environ, told.byRules, err = settings.Extend(environ, os.ReadFile); err != nil {
-		return told, err
-	}
-	lookup := settings.Lookup(told.environ)
-	if told.settings, err = settings.Read(lookup); err != nil {
-		return told, err
-	}
-	told.cold, err = coldstart.Read(lookup)
-	return told, err
-}
-
-// brings tells whether the cold start fetches the variable.
-func brings(cold coldstart.Settings, variable string) bool {
-	return slices.ContainsFunc(cold.Secrets, func(s coldstart.SecretRef) bool { return s.Variable == variable })
+// fetches tells whether the variable is among the secrets of the cold start.
+func fetches(cold settings.ColdStart, variable string) bool {
+	return slices.ContainsFunc(cold.Secrets, func(s settings.SecretRef) bool { return s.Variable == variable })
 }
 
 // parse takes the flags and returns the app's command line.
@@ -93,9 +81,9 @@ func parse(args []string, stdout io.Writer) (command []string, done bool, err er
 		usage(stdout)
 		return nil, true, nil
 	case err != nil:
-		return nil, false, fmt.Errorf("%w (hint: put -- before the app's command)", err)
+		return nil, false, hint.With(err, "put -- before the app's command")
 	case flags.NArg() == 0:
-		return nil, false, fmt.Errorf("no command for the app (hint: bootstrap -- node server.js)")
+		return nil, false, hint.With(errors.New("no command for the app"), "bootstrap -- node server.js")
 	}
 	return flags.Args(), false, nil
 }
@@ -103,26 +91,8 @@ func parse(args []string, stdout io.Writer) (command []string, done bool, err er
 func usage(w io.Writer) {
 	fmt.Fprint(w, "Usage: bootstrap -- COMMAND [ARGUMENT...]\n\nStarts COMMAND, a web server, and serves it as a Lambda function.\n\nEnvironment:\n")
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	for _, s := range append(settings.Table(), coldstart.Table()...) {
+	for _, s := range settings.Table() {
 		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.Name, s.Default, s.Meaning)
 	}
 	table.Flush()
-}
-
-// newLogger writes lines as Lambda's JSON log format has them.
-func newLogger(w io.Writer, debug bool) *slog.Logger {
-	level := slog.LevelInfo
-	if debug {
-		level = slog.LevelDebug
-	}
-	rename := func(_ []string, a slog.Attr) slog.Attr {
-		switch a.Key {
-		case slog.TimeKey:
-			a.Key = "timestamp"
-		case slog.MessageKey:
-			a.Key = "message"
-		}
-		return a
-	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: rename}))
 }

@@ -25,7 +25,7 @@ func appAddress(host string, port int) (string, error) {
 }
 
 // originSecret is the one setting that the app must not see.
-const originSecret = "SLUICE_ORIGIN_SECRET"
+const originSecret = settings.OriginSecretVariable
 
 // appEnvironment is the environment that the app is started with: Lambda's, the port, what drain needs, and what Prepare makes of it.
 func (e *environment) appEnvironment(ctx context.Context, address string) ([]string, error) {
@@ -33,7 +33,7 @@ func (e *environment) appEnvironment(ctx context.Context, address string) ([]str
 	if err != nil {
 		return nil, err
 	}
-	env := without(e.cfg.Environ, originSecret, "PORT")
+	env := without(e.cfg.Env, originSecret, "PORT")
 	env = append(env, "PORT="+port)
 	if e.cfg.Prepare != nil {
 		if env, err = e.cfg.Prepare(ctx, env); err != nil {
@@ -41,7 +41,7 @@ func (e *environment) appEnvironment(ctx context.Context, address string) ([]str
 		}
 		env = e.keepSecret(env)
 	}
-	return e.drain.Environment(env), nil
+	return e.drain.AddTo(env), nil
 }
 
 // keepSecret takes the origin secret out of what Prepare made.
@@ -91,7 +91,7 @@ func relayConfig(e *environment) relay.Config {
 	return relay.Config{
 		API: e.api, App: e.app, LateSecret: late,
 		Events:     proxyevent.Reader{BasePath: s.BasePath, PublicHost: s.PublicHost, ForwardedHops: s.ForwardedHops},
-		EventsPath: s.EventsPath, OriginSecret: string(s.OriginSecret), Buffered: s.Buffered,
+		EventsPath: s.EventsPath, OriginSecret: s.OriginSecret.Reveal(), Buffered: s.Buffered,
 		Heartbeat: s.Heartbeat, EarlyHeaders: s.EarlyHeaders, SilenceLimit: s.SilenceLimit,
 		DeadlineMargin: s.DeadlineMargin, DeadlineEvent: s.DeadlineEvent, Logger: e.cfg.Logger,
 	}

@@ -33,14 +33,14 @@ type Config struct {
 	Settings settings.Settings
 	// Command is the app's program and arguments.
 	Command []string
-	// Environ is the environment that the app inherits, as os.Environ gives it.
-	Environ []string
+	// Env are the variables that the app inherits, as os.Environ gives them.
+	Env []string
 	// Prepare, if set, runs in the init phase before the app is started, for what needs the network: secrets, configuration,
 	// a credentials endpoint. It gets the environment that the app would have and returns the one that it shall have. It runs inside
 	// the init limit and, past it, in the first invocation; its error becomes the init error. Its ctx ends when Run does, so a
 	// server that it starts may live by it.
 	Prepare func(ctx context.Context, env []string) ([]string, error)
-	// LateSecret says that Prepare brings SLUICE_ORIGIN_SECRET, from where secrets are kept. The app does not see it then either.
+	// LateSecret says that Prepare brings the origin secret, from where secrets are kept. The app does not see it then either.
 	LateSecret bool
 	// Stdout and Stderr get the app's lines.
 	Stdout, Stderr io.Writer
@@ -51,22 +51,22 @@ type Config struct {
 // with a status that is not zero: Lambda then makes a new environment. The app is gone when Run returns.
 func Run(ctx context.Context, cfg Config) error {
 	ctx, cancel := context.WithCancel(ctx)
-	env := &environment{cfg: cfg, api: runtimeapi.New(cfg.Settings.RuntimeAPI), failed: make(chan struct{})}
-	defer env.background.Wait()
+	e := &environment{cfg: cfg, api: runtimeapi.New(cfg.Settings.RuntimeAPI), failed: make(chan struct{})}
+	defer e.background.Wait()
 	defer cancel()
 
 	if cfg.Settings.Extension {
-		env.registerExtension(ctx)
+		e.registerExtension(ctx)
 	}
-	if err := env.assemble(); err != nil {
-		return env.failInit(ctx, err)
+	if err := e.assemble(); err != nil {
+		return e.failInit(ctx, err)
 	}
-	defer env.close()
-	env.background.Go(func() { env.runApp(ctx) })
-	if err := env.init(ctx); err != nil {
-		return env.failInit(ctx, err)
+	defer e.close()
+	e.background.Go(func() { e.runApp(ctx) })
+	if err := e.init(ctx); err != nil {
+		return e.failInit(ctx, err)
 	}
-	return env.serve(ctx)
+	return e.serve(ctx)
 }
 
 // Refuse reports an error that was found before Run could be called, such as a bad setting, as the init error. address is the host:port of
@@ -118,8 +118,8 @@ func (e *environment) assemble() error {
 	})
 	e.app = supervise.New(supervise.Config{
 		Command: e.cfg.Command, Dir: s.AppDir,
-		Environment: func(ctx context.Context) ([]string, error) { return e.appEnvironment(ctx, address) },
-		Stdout:      e.cfg.Stdout, Stderr: e.cfg.Stderr, Address: address, ReadyPath: s.ReadyPath, ReadyStatus: s.ReadyStatus.Contain, Attempts: s.ReadyAttempts,
+		Env:    func(ctx context.Context) ([]string, error) { return e.appEnvironment(ctx, address) },
+		Stdout: e.cfg.Stdout, Stderr: e.cfg.Stderr, Address: address, ReadyPath: s.ReadyPath, ReadyStatus: s.ReadyStatus.Contain, Attempts: s.ReadyAttempts,
 		Interval: s.ReadyInterval, ReadyLog: s.ReadyLog, StopGrace: s.StopGrace, Logger: e.cfg.Logger,
 	})
 	e.relay = relay.New(relayConfig(e))

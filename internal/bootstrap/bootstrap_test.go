@@ -76,8 +76,8 @@ func TestWhatTheAppIsTold(t *testing.T) {
 		"Lambda-Runtime-Deadline-Ms": "1", "User-Agent": "Mozilla/5.0", "Connection": "X-Gone", "X-Gone": "1",
 	}
 	got := w.do(request{path: "/headers", header: header}.event())
-	var told struct{ Headers map[string][]string }
-	if err := json.Unmarshal([]byte(got.body), &told); err != nil {
+	var seen struct{ Headers map[string][]string }
+	if err := json.Unmarshal([]byte(got.body), &seen); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
@@ -85,13 +85,13 @@ func TestWhatTheAppIsTold(t *testing.T) {
 		"X-Origin-Verify": "", "X-Gone": "", "Host": "api.example.com", "X-Request-Id": "gateway-1", "Lambda-Runtime-Aws-Request-Id": got.inv.ID,
 		"X-Amzn-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1",
 	} {
-		if g := strings.Join(told.Headers[name], "|"); g != want {
+		if g := strings.Join(seen.Headers[name], "|"); g != want {
 			t.Errorf("%s is %q, want %q", name, g, want)
 		}
 	}
-	deadline, err := strconv.ParseInt(strings.Join(told.Headers["Lambda-Runtime-Deadline-Ms"], "|"), 10, 64)
+	deadline, err := strconv.ParseInt(strings.Join(seen.Headers["Lambda-Runtime-Deadline-Ms"], "|"), 10, 64)
 	if left := time.Until(time.UnixMilli(deadline)); err != nil || left <= 0 || left > time.Hour {
-		t.Errorf("Lambda-Runtime-Deadline-Ms is %q, want a time to come", told.Headers["Lambda-Runtime-Deadline-Ms"])
+		t.Errorf("Lambda-Runtime-Deadline-Ms is %q, want a time to come", seen.Headers["Lambda-Runtime-Deadline-Ms"])
 	}
 	for _, secret := range []string{"", "s3cre", "s3cret2"} {
 		if got := w.do(request{path: "/headers", header: map[string]string{"X-Origin-Verify": secret}}.event()); got.status != 403 {

@@ -243,7 +243,7 @@ func (w *world) childPID() int {
 	w.t.Helper()
 	m := childLine.FindStringSubmatch(w.stdout.String())
 	if m == nil {
-		w.t.Fatal("the app has not told its child")
+		w.t.Fatal("the app has not printed its child")
 	}
 	pid, _ := strconv.Atoi(m[1])
 	return pid

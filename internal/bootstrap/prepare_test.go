@@ -24,7 +24,7 @@ func config(t *testing.T, stub *runtimetest.Server, kind string) bootstrap.Confi
 		t.Fatal(err)
 	}
 	return bootstrap.Config{
-		Settings: set, Command: []string{self()}, Environ: []string{"SLUICE_TEST_APP=" + kind, "PORT=1", "AWS_SECRET_ACCESS_KEY=x", "SLUICE_ORIGIN_SECRET=y"},
+		Settings: set, Command: []string{self()}, Env: []string{"SLUICE_TEST_APP=" + kind, "PORT=1", "AWS_SECRET_ACCESS_KEY=x", "SLUICE_ORIGIN_SECRET=y"},
 		Stdout: io.Discard, Stderr: io.Discard, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 }
@@ -36,9 +36,9 @@ func TestPrepareMakesTheEnvironment(t *testing.T) {
 	}
 	defer stub.Close()
 	cfg := config(t, stub, "bin")
-	var given []string
+	var before []string
 	cfg.Prepare = func(_ context.Context, env []string) ([]string, error) {
-		given = env
+		before = env
 		return append(env, "PREPARED=yes"), nil
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -55,8 +55,8 @@ func TestPrepareMakesTheEnvironment(t *testing.T) {
 	if !strings.Contains(string(body), "PREPARED=yes") {
 		t.Errorf("the app's environment: %s", body)
 	}
-	if text := strings.Join(given, "\n"); strings.Contains(text, "SLUICE_ORIGIN_SECRET") || strings.Contains(text, "PORT=1\n") {
-		t.Errorf("given to Prepare: %s", text)
+	if text := strings.Join(before, "\n"); strings.Contains(text, "SLUICE_ORIGIN_SECRET") || strings.Contains(text, "PORT=1\n") {
+		t.Errorf("Prepare got %s", text)
 	}
 	cancel()
 	if err := <-done; err != nil {

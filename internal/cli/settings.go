@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/aproorg/sluice/internal/bootstrap/coldstart"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/ui"
 )
@@ -33,7 +32,7 @@ type setting struct {
 func runSettings(_ context.Context, a *app) error {
 	var rows [][]string
 	json := ui.NewJSON(a.Out)
-	for _, s := range append(settings.Table(), coldstart.Table()...) {
+	for _, s := range settings.Table() {
 		if a.json {
 			if err := json.Write(setting{s.Name, s.Default, s.Meaning}); err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/emulate/apigateway"
 	"github.com/aproorg/sluice/internal/emulate/cloudfront"
 	"github.com/aproorg/sluice/internal/emulate/lambda"
@@ -206,24 +207,24 @@ func (w *World) faster(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / w.cfg.Speed)
 }
 
-// environment is the function's, with what the rehearsal was told about the app.
+// environment is the function's, with what the rehearsal knows about the app.
 func (w *World) environment() map[string]string {
 	env := maps.Clone(w.Stack.Function.Environment)
 	if env == nil {
 		env = map[string]string{}
 	}
 	if w.cfg.Speed != 1 {
-		env["SLUICE_INIT_LIMIT"] = w.faster(bootstrapInit).String()
+		env[settings.InitLimitVariable] = w.faster(bootstrapInit).String()
 	}
 	if w.cfg.App.Port != 0 {
-		env["SLUICE_APP_PORT"] = strconv.Itoa(w.cfg.App.Port)
+		env[settings.AppPortVariable] = strconv.Itoa(w.cfg.App.Port)
 	}
 	if w.cfg.App.ReadyPath != "" {
-		env["SLUICE_READY_PATH"] = w.cfg.App.ReadyPath
-		delete(env, "SLUICE_READY_STATUS") // of the stack's path
+		env[settings.ReadyPathVariable] = w.cfg.App.ReadyPath
+		delete(env, settings.ReadyStatusVariable) // of the stack's path
 	}
 	if w.cfg.App.ReadyStatus != "" {
-		env["SLUICE_READY_STATUS"] = w.cfg.App.ReadyStatus
+		env[settings.ReadyStatusVariable] = w.cfg.App.ReadyStatus
 	}
 	dropColdStart(env, w.cfg.App)
 	maps.Copy(env, w.cfg.App.Env)
@@ -231,15 +232,13 @@ func (w *World) environment() map[string]string {
 }
 
 // dropColdStart takes from the stack's environment what names things of the
-// deployed app that this one does not have: parameters and objects where no
-// emulated AWS is told of, and paths of an image where there is no image.
+// deployed app that this one does not have: parameters and objects where the app
+// has no emulated AWS, and paths of an image where there is no image.
 func dropColdStart(env map[string]string, app App) {
-	if app.Env["AWS_ENDPOINT_URL"] == "" && app.Env["AWS_ENDPOINT_URL_SSM"] == "" {
-		for _, name := range []string{"SLUICE_SECRETS", "SLUICE_ENV_S3", "SLUICE_ENV_PARAMETER", "SLUICE_CONFIG_S3", "SLUICE_CONFIG_REPLACE", "SLUICE_REACH"} {
-			delete(env, name)
+	noAWS := app.Env["AWS_ENDPOINT_URL"] == "" && app.Env["AWS_ENDPOINT_URL_SSM"] == ""
+	for _, s := range settings.Table() {
+		if s.Names == settings.NamesResources && noAWS || s.Names == settings.NamesPaths && app.Root == "" {
+			delete(env, s.Name)
 		}
-	}
-	if app.Root == "" {
-		delete(env, "SLUICE_WRITABLE")
 	}
 }

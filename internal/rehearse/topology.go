@@ -9,12 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/stack"
 )
-
-// originVerify is the header by which the API knows its distribution.
-const originVerify = "X-Origin-Verify"
 
 // stack is the topology to run: a copy of the given one with what the caller
 // wants otherwise.
@@ -54,7 +52,7 @@ func agreeOnSecret(s *stack.Stack) {
 	s.Distribution.Origins = slices.Clone(s.Distribution.Origins)
 	for i, o := range s.Distribution.Origins {
 		for j, h := range o.CustomHeaders {
-			if !strings.EqualFold(h.Name, originVerify) {
+			if !strings.EqualFold(h.Name, settings.OriginVerifyHeader) {
 				continue
 			}
 			if h.Value == "" {
@@ -63,11 +61,11 @@ func agreeOnSecret(s *stack.Stack) {
 				headers[j] = h
 				s.Distribution.Origins[i].CustomHeaders = headers
 			}
-			if s.Function.Environment["SLUICE_ORIGIN_SECRET"] == "" {
+			if s.Function.Environment[settings.OriginSecretVariable] == "" {
 				if s.Function.Environment == nil {
 					s.Function.Environment = map[string]string{}
 				}
-				s.Function.Environment["SLUICE_ORIGIN_SECRET"] = h.Value
+				s.Function.Environment[settings.OriginSecretVariable] = h.Value
 			}
 		}
 	}

@@ -17,6 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
+
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // clients talk to AWS. The SDK's config package is left out: Lambda's ways to give credentials are two, and the package
@@ -27,12 +30,12 @@ type clients struct {
 	s3   *s3.Client
 }
 
-func (s Settings) clients() (clients, error) {
-	if len(s.Secrets) == 0 && s.EnvParameter == "" && s.EnvS3 == (Object{}) && s.ConfigS3 == (Object{}) {
+func (cfg Config) clients() (clients, error) {
+	if len(cfg.Secrets) == 0 && cfg.EnvParameter == "" && cfg.EnvS3 == (settings.Object{}) && cfg.ConfigS3 == (settings.Object{}) {
 		return clients{}, nil
 	}
-	if s.Region == "" {
-		return clients{}, errors.New("AWS_REGION is not set, so that nothing can be fetched (hint: Lambda sets it)")
+	if cfg.Region == "" {
+		return clients{}, hint.With(errors.New("AWS_REGION is not set, so that nothing can be fetched"), "Lambda sets it")
 	}
 	c := clients{http: &http.Client{Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -42,13 +45,13 @@ func (s Settings) clients() (clients, error) {
 		MaxIdleConnsPerHost:   4,
 		ForceAttemptHTTP2:     true,
 	}}}
-	provider, err := s.provider(c.http)
+	provider, err := cfg.provider(c.http)
 	if err != nil {
 		return clients{}, err
 	}
-	c.ssm = ssm.New(ssm.Options{Region: s.Region, Credentials: provider, HTTPClient: c.http, Retryer: retryer(), BaseEndpoint: override(s.EndpointSSM)})
-	c.s3 = s3.New(s3.Options{Region: s.Region, Credentials: provider, HTTPClient: c.http, Retryer: retryer(), BaseEndpoint: override(s.EndpointS3),
-		UsePathStyle: s.EndpointS3 != "", DisableLogOutputChecksumValidationSkipped: true})
+	c.ssm = ssm.New(ssm.Options{Region: cfg.Region, Credentials: provider, HTTPClient: c.http, Retryer: retryer(), BaseEndpoint: override(cfg.EndpointSSM)})
+	c.s3 = s3.New(s3.Options{Region: cfg.Region, Credentials: provider, HTTPClient: c.http, Retryer: retryer(), BaseEndpoint: override(cfg.EndpointS3),
+		UsePathStyle: cfg.EndpointS3 != "", DisableLogOutputChecksumValidationSkipped: true})
 	return c, nil
 }
 
@@ -73,16 +76,16 @@ func retryer() aws.Retryer {
 	})
 }
 
-func (s Settings) provider(client *http.Client) (aws.CredentialsProvider, error) {
+func (cfg Config) provider(client *http.Client) (aws.CredentialsProvider, error) {
 	switch {
-	case s.Keys.ID != "":
-		return credentials.NewStaticCredentialsProvider(s.Keys.ID, s.Keys.Secret.Reveal(), s.Keys.Token.Reveal()), nil
-	case s.ContainerURI != "":
-		return aws.NewCredentialsCache(endpointcreds.New(s.ContainerURI, func(o *endpointcreds.Options) {
-			o.HTTPClient, o.AuthorizationToken = client, s.ContainerToken.Reveal()
+	case cfg.Keys.ID != "":
+		return credentials.NewStaticCredentialsProvider(cfg.Keys.ID, cfg.Keys.Secret.Reveal(), cfg.Keys.Token.Reveal()), nil
+	case cfg.ContainerURI != "":
+		return aws.NewCredentialsCache(endpointcreds.New(cfg.ContainerURI, func(o *endpointcreds.Options) {
+			o.HTTPClient, o.AuthorizationToken = client, cfg.ContainerToken.Reveal()
 		})), nil
 	}
-	return nil, errors.New("there are no credentials: neither AWS_ACCESS_KEY_ID nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set (hint: Lambda sets one of them for the function's role)")
+	return nil, hint.With(errors.New("there are no credentials: neither AWS_ACCESS_KEY_ID nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set"), "Lambda sets one of them for the function's role")
 }
 
 // code is the error code of an AWS API, or "".
@@ -97,31 +100,31 @@ func code(err error) string {
 // expired are what SSM and S3 call credentials that are no longer good.
 var expired = []string{"ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidToken"}
 
-// reason is what an API said, without the SDK's frame around it.
+// reason is the API's own answer, without the SDK's frame around it.
 func reason(ctx context.Context, err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		hint := ""
+		more := ""
 		if slices.Contains(expired, api.ErrorCode()) {
-			hint = "; the credentials of the function's role have expired or were revoked: a new environment gets others"
+			more = "; the credentials of the function's role have expired or were revoked: a new environment gets others"
 		}
-		return fmt.Errorf("%s: %s%s", api.ErrorCode(), api.ErrorMessage(), hint)
+		return fmt.Errorf("%s: %s%s", api.ErrorCode(), api.ErrorMessage(), more)
 	}
 	return late(ctx, err)
 }
 
 // object reads an object of at most limit bytes.
-func (c clients) object(ctx context.Context, o Object, limit int64) ([]byte, error) {
+func (c clients) object(ctx context.Context, o settings.Object, limit int64) ([]byte, error) {
 	out, err := c.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &o.Key})
 	if err != nil {
-		hint := ""
+		failed := fmt.Errorf("get %s: %w", o, reason(ctx, err))
 		switch code(err) {
 		case "NoSuchKey", "NoSuchBucket":
-			hint = " (hint: upload it, or correct the setting)"
+			failed = hint.With(failed, "upload it, or correct the setting")
 		case "AccessDenied":
-			hint = " (hint: either it does not exist, or the function's role lacks s3:GetObject on it)"
+			failed = hint.With(failed, "either it does not exist, or the function's role lacks s3:GetObject on it")
 		}
-		return nil, fmt.Errorf("get %s: %w%s", o, reason(ctx, err), hint)
+		return nil, failed
 	}
 	defer out.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(out.Body, limit+1))

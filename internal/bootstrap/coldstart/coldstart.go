@@ -3,7 +3,6 @@ package coldstart
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -11,8 +10,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aproorg/sluice/internal/bootstrap/logline"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/hint"
 )
+
+// Config says what is to be fetched, and from where. The zero value fetches nothing and serves no credentials.
+type Config struct {
+	settings.ColdStart
+	settings.AWS
+	// Log gets a line per step, without values. Nil discards.
+	Log *slog.Logger
+}
 
 // Result is what the app is to be started with.
 type Result struct {
@@ -49,39 +58,40 @@ func (r Result) Apply(env []string) []string {
 	return append(env, r.Env...)
 }
 
-var errLimit = errors.New("SLUICE_COLDSTART_LIMIT is over")
+var errLimit = errors.New(settings.LimitVariable + " is over")
 
 // start is one run: what its steps found. Each step writes fields of its own.
 type start struct {
-	Settings
+	Config
 	aws      clients
 	own      []string // names in the function's own environment, which win over fetched ones
-	secrets  map[string]Secret
+	secrets  map[string]settings.Secret
 	fetched  map[string]string
 	config   map[string]string
 	endpoint *endpoint
 }
 
-// Run fetches everything side by side, within Settings.Limit, and returns all errors at once, none of which holds a
-// value; servers are told by host and port. own is the environment that the app would have without it. After an error nothing is left running.
-func Run(ctx context.Context, s Settings, own []string) (Result, error) {
-	if s.Log == nil {
-		s.Log = slog.New(slog.DiscardHandler)
+// Run fetches everything side by side, within Config.Limit, and returns all errors at once, none of which holds a
+// value: servers stand there by host and port. own is the environment that the app would have without it. After an error
+// nothing is left running.
+func Run(ctx context.Context, cfg Config, own []string) (Result, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if s.Limit > 0 {
+	if cfg.Limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, s.Limit, errLimit)
+		ctx, cancel = context.WithTimeoutCause(ctx, cfg.Limit, errLimit)
 		defer cancel()
 	}
-	st := &start{Settings: s, own: namesOf(own)}
+	st := &start{Config: cfg, own: namesOf(own)}
 	var err error
-	if st.aws, err = s.clients(); err != nil {
+	if st.aws, err = cfg.clients(); err != nil {
 		return Result{Close: func() {}}, err
 	}
 	defer st.aws.close()
 	steps, err := st.run(ctx)
 	result := st.result(steps)
-	if err == nil && len(s.Reach) > 0 {
+	if err == nil && len(cfg.Reach) > 0 {
 		err = st.reachServers(ctx, &result, own)
 	}
 	if err != nil {
@@ -100,8 +110,8 @@ func (st *start) run(ctx context.Context) ([]Step, error) {
 	}{
 		{"writable paths", len(st.Writable) > 0, st.makeWritable},
 		{"secrets", len(st.Secrets) > 0, st.fetchSecrets},
-		{"environment", st.EnvS3 != Object{} || st.EnvParameter != "", st.fetchEnvironment},
-		{"configuration", st.ConfigS3 != Object{}, st.fetchConfig},
+		{"environment", st.EnvS3 != settings.Object{} || st.EnvParameter != "", st.fetchEnvironment},
+		{"configuration", st.ConfigS3 != settings.Object{}, st.fetchConfig},
 		{"credentials", st.ServeCredentials && st.Keys.ID != "", st.serveCredentials},
 	}
 	var wg sync.WaitGroup
@@ -113,7 +123,7 @@ func (st *start) run(ctx context.Context) ([]Step, error) {
 		wg.Go(func() {
 			began := time.Now()
 			n, err := step.do(ctx)
-			steps[i], errs[i] = st.told(Step{step.name, n, time.Since(began)}, err), err
+			steps[i], errs[i] = st.log(Step{step.name, n, time.Since(began)}, err), err
 		})
 	}
 	wg.Wait()
@@ -124,14 +134,14 @@ func (st *start) run(ctx context.Context) ([]Step, error) {
 func (st *start) reachServers(ctx context.Context, r *Result, own []string) error {
 	began := time.Now()
 	n, err := st.reach(ctx, settings.Lookup(r.Apply(own)))
-	r.Steps = append(r.Steps, st.told(Step{"servers", n, time.Since(began)}, err))
+	r.Steps = append(r.Steps, st.log(Step{"servers", n, time.Since(began)}, err))
 	return err
 }
 
-// told logs a step that has succeeded.
-func (st *start) told(s Step, err error) Step {
+// log writes down a step that has succeeded.
+func (st *start) log(s Step, err error) Step {
 	if err == nil {
-		st.Log.Info("cold start", "step", s.Name, "count", s.Count, "took", s.Took.Round(time.Millisecond).String())
+		logline.ColdStart(st.Log, s.Name, s.Count, s.Took)
 	}
 	return s
 }
@@ -149,7 +159,7 @@ func (st *start) result(steps []Step) Result {
 	r := Result{Steps: steps, Close: func() {}}
 	if st.endpoint != nil {
 		r.Unset = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
-		maps.Copy(values, st.endpoint.environment())
+		maps.Copy(values, st.endpoint.variables())
 		r.Close = st.endpoint.close
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -174,7 +184,7 @@ func late(ctx context.Context, err error) error {
 		return err
 	}
 	if errors.Is(cause, errLimit) {
-		return fmt.Errorf("%w (hint: no answer from AWS; does the function's subnet have a NAT gateway, or VPC endpoints for ssm and s3, and may it reach them?)", cause)
+		return hint.With(cause, "no answer from AWS: does the function's subnet have a NAT gateway, or VPC endpoints for ssm and s3, and may it reach them?")
 	}
 	return cause
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/configfile"
 )
 
@@ -18,7 +19,7 @@ const maxConfig = 4 << 20
 func (st *start) fetchConfig(ctx context.Context) (int, error) {
 	data, err := st.aws.object(ctx, st.ConfigS3, maxConfig)
 	if err != nil {
-		return 0, fmt.Errorf("SLUICE_CONFIG_S3: %w", err)
+		return 0, fmt.Errorf("%s: %w", settings.ConfigS3Variable, err)
 	}
 	for _, r := range st.ConfigReplace {
 		n := bytes.Count(data, []byte(r.From))
@@ -28,10 +29,10 @@ func (st *start) fetchConfig(ctx context.Context) (int, error) {
 		}
 	}
 	if err := configfile.Check(data); err != nil {
-		return 0, fmt.Errorf("SLUICE_CONFIG_S3: %s is not valid: %w", st.ConfigS3, err)
+		return 0, fmt.Errorf("%s: %s is not valid: %w", settings.ConfigS3Variable, st.ConfigS3, err)
 	}
 	if err := writeFile(st.ConfigPath, data); err != nil {
-		return 0, fmt.Errorf("SLUICE_CONFIG_PATH: %w", err)
+		return 0, fmt.Errorf("%s: %w", settings.ConfigPathVariable, err)
 	}
 	st.config = map[string]string{st.ConfigVariable: st.ConfigPath}
 	return 1, nil

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
 // validity is how far ahead the Expiration of each answer lies. Some SDKs come back up to 15 minutes before it.
@@ -16,8 +18,8 @@ const validity = time.Hour
 
 // endpoint serves the role's credentials to the app, as a container's agent does.
 type endpoint struct {
-	keys   Keys
-	token  Secret
+	keys   settings.Keys
+	token  settings.Secret
 	url    string
 	server *http.Server
 	done   chan struct{}
@@ -29,7 +31,7 @@ func (st *start) serveCredentials(context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("listen for the app's requests for credentials: %w", err)
 	}
-	e := &endpoint{keys: st.Keys, token: Secret{rand.Text()}, url: "http://" + ln.Addr().String() + "/credentials", done: make(chan struct{})}
+	e := &endpoint{keys: st.Keys, token: settings.NewSecret(rand.Text()), url: "http://" + ln.Addr().String() + "/credentials", done: make(chan struct{})}
 	e.server = &http.Server{Handler: e, ReadHeaderTimeout: 5 * time.Second}
 	// After a freeze, a kept connection may be dead on one side only.
 	e.server.SetKeepAlivesEnabled(false)
@@ -46,7 +48,8 @@ func (e *endpoint) close() {
 	<-e.done
 }
 
-func (e *endpoint) environment() map[string]string {
+// variables are those by which the app's SDK finds the endpoint.
+func (e *endpoint) variables() map[string]string {
 	return map[string]string{
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI": e.url,
 		"AWS_CONTAINER_AUTHORIZATION_TOKEN":  e.token.Reveal(),

@@ -15,7 +15,7 @@
 // (https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html).
 //
 // The endpoint gives what Lambda gave. Those variables do not change while an environment lives, and Lambda replaces the
-// environment before they expire, but nowhere is it said when that is. So each answer carries an Expiration one hour ahead: SDKs
+// environment before they expire, but AWS does not document when that is. So each answer carries an Expiration one hour ahead: SDKs
 // come back in time, also after a thaw. With SnapStart, Lambda gives no keys but a container endpoint of its own; the app
 // inherits that as it is, and this package uses it too.
 //

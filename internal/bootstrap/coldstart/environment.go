@@ -8,7 +8,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/dotenv"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 const maxEnvObject = 1 << 20
@@ -18,7 +20,7 @@ func (st *start) fetchEnvironment(ctx context.Context) (int, error) {
 	var wg sync.WaitGroup
 	var object, parameter map[string]string
 	var objectErr, parameterErr error
-	if st.EnvS3 != (Object{}) {
+	if st.EnvS3 != (settings.Object{}) {
 		wg.Go(func() { object, objectErr = st.envObject(ctx) })
 	}
 	if st.EnvParameter != "" {
@@ -26,10 +28,10 @@ func (st *start) fetchEnvironment(ctx context.Context) (int, error) {
 	}
 	wg.Wait()
 	if objectErr != nil {
-		return 0, fmt.Errorf("SLUICE_ENV_S3: %w", objectErr)
+		return 0, fmt.Errorf("%s: %w", settings.EnvS3Variable, objectErr)
 	}
 	if parameterErr != nil {
-		return 0, fmt.Errorf("SLUICE_ENV_PARAMETER: %w", parameterErr)
+		return 0, fmt.Errorf("%s: %w", settings.EnvParameterVariable, parameterErr)
 	}
 	st.fetched = map[string]string{}
 	maps.Copy(st.fetched, object)
@@ -66,7 +68,7 @@ func (st *start) envParameter(ctx context.Context) (map[string]string, error) {
 func (st *start) checkFetched() error {
 	var wrong, shadowed []string
 	for _, name := range slices.Sorted(maps.Keys(st.fetched)) {
-		if strings.HasPrefix(name, "SLUICE_") || strings.HasPrefix(name, "AWS_LAMBDA_") {
+		if strings.HasPrefix(name, settings.Prefix) || strings.HasPrefix(name, "AWS_LAMBDA_") {
 			wrong = append(wrong, name)
 		}
 		if slices.Contains(st.own, name) {
@@ -74,7 +76,7 @@ func (st *start) checkFetched() error {
 		}
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("the fetched environment sets %s, which has no effect there (hint: set it in the function's configuration)", strings.Join(wrong, ", "))
+		return hint.With(fmt.Errorf("the fetched environment sets %s, which has no effect there", strings.Join(wrong, ", ")), "set it in the function's configuration")
 	}
 	if len(shadowed) > 0 {
 		st.Log.Warn("the function's own environment wins over the fetched one", "variables", shadowed)

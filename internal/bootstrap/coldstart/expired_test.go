@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap/coldstart"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
-// Credentials that have expired are told at once, with what was asked and what AWS has said.
+// Credentials that have expired are reported at once, with what was asked for and what AWS answered.
 func TestExpiredCredentials(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AmazonSSM.") {
@@ -25,14 +26,14 @@ func TestExpiredCredentials(t *testing.T) {
 		io.WriteString(w, `<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>`)
 	}))
 	defer server.Close()
-	env := map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_SESSION_TOKEN": "hunter2", "AWS_ENDPOINT_URL": server.URL,
+	env := map[string]string{"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_SESSION_TOKEN": "hunter2", "AWS_ENDPOINT_URL": server.URL,
 		"SLUICE_SECRETS": "JWT_SECRET=/a/jwt CREDS_KEY=/a/key", "SLUICE_CONFIG_S3": "s3://config/librechat.yaml"}
-	s, err := coldstart.Read(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	s, err := settings.Read(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 	if err != nil {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	_, err = coldstart.Run(t.Context(), s, nil)
+	_, err = coldstart.Run(t.Context(), coldstart.Config{ColdStart: s.ColdStart, AWS: s.AWS}, nil)
 	if err == nil {
 		t.Fatal("no error")
 	}

@@ -7,13 +7,13 @@ import (
 
 // Preparer runs a cold start once for an execution environment, however often its app is started.
 type Preparer struct {
-	settings Settings
-	mu       sync.Mutex
-	result   *Result
+	cfg    Config
+	mu     sync.Mutex
+	result *Result
 }
 
-// NewPreparer takes the settings. The caller ends the credentials endpoint by Close when the app is gone.
-func NewPreparer(s Settings) *Preparer { return &Preparer{settings: s} }
+// NewPreparer takes what is to be fetched. The caller ends the credentials endpoint by Close when the app is gone.
+func NewPreparer(cfg Config) *Preparer { return &Preparer{cfg: cfg} }
 
 // Prepare returns the environment for the app, from the one that it would have. A cold start that failed is made again at
 // the next call; one that succeeded is not.
@@ -21,7 +21,7 @@ func (p *Preparer) Prepare(ctx context.Context, env []string) ([]string, error) 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.result == nil {
-		r, err := Run(ctx, p.settings, env)
+		r, err := Run(ctx, p.cfg, env)
 		if err != nil {
 			return nil, err
 		}

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/serveruri"
 )
 
 const (
@@ -23,79 +26,41 @@ const (
 
 // reach finds out whether the servers answer that the app cannot start without. An app waits for them longer than the init phase
 // lasts, or for ever, and says nothing. lookup gives the app's variables.
-func (s Settings) reach(ctx context.Context, lookup func(string) (string, bool)) (int, error) {
+func (cfg Config) reach(ctx context.Context, lookup func(string) (string, bool)) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
-	errs := make([]error, len(s.Reach))
+	errs := make([]error, len(cfg.Reach))
 	var wg sync.WaitGroup
-	for i, name := range s.Reach {
+	for i, name := range cfg.Reach {
 		wg.Go(func() {
 			uri, _ := lookup(name) // one that is not set is as an empty one
 			if err := answers(ctx, uri); err != nil {
-				errs[i] = fmt.Errorf("SLUICE_REACH: %s: %w", name, err)
+				errs[i] = fmt.Errorf("%s: %s: %w", settings.ReachVariable, name, err)
 			}
 		})
 	}
 	wg.Wait()
-	return len(s.Reach), errors.Join(errs...)
-}
-
-// server is where a URI leads to.
-type server struct {
-	scheme string
-	hosts  []string // host:port; one that answers is enough
-	tls    bool
-}
-
-var defaultPorts = map[string]string{"mongodb": "27017", "redis": "6379", "rediss": "6379", "http": "80", "https": "443", "postgres": "5432", "postgresql": "5432", "mysql": "3306"}
-
-// parseServer shows nothing of a URI in its errors, for it can hold a password.
-func parseServer(uri string) (server, error) {
-	scheme, rest, ok := strings.Cut(uri, "://")
-	if !ok {
-		return server{}, errors.New("it is not a URI such as redis://HOST:PORT")
-	}
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
-	}
-	hosts := rest[strings.LastIndex(rest[:end], "@")+1 : end]
-	s := server{scheme: scheme, tls: scheme == "rediss" || scheme == "https"}
-	if _, query, ok := strings.Cut(rest, "?"); ok {
-		values, _ := url.ParseQuery(query) // what cannot be read is the app's to tell
-		s.tls = s.tls || values.Get("tls") == "true" || values.Get("ssl") == "true"
-	}
-	for host := range strings.SplitSeq(hosts, ",") {
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			port := defaultPorts[scheme]
-			if host == "" || port == "" {
-				return server{}, errors.New("it names no host and port")
-			}
-			host = net.JoinHostPort(strings.Trim(host, "[]"), port)
-		}
-		s.hosts = append(s.hosts, host)
-	}
-	return s, nil
+	return len(cfg.Reach), errors.Join(errs...)
 }
 
 // answers waits until one of the servers that a URI names has answered.
 func answers(ctx context.Context, uri string) error {
 	if uri == "" {
-		return errors.New("it is not set (hint: give the app the variable, or take its name off SLUICE_REACH)")
+		return hint.With(errors.New("it is not set"), "give the app the variable, or take its name off %s", settings.ReachVariable)
 	}
 	if strings.HasPrefix(uri, "mongodb+srv://") {
 		return nil // its hosts are in DNS, and the driver's to find
 	}
-	s, err := parseServer(uri)
+	u, err := serveruri.Parse(uri)
 	if err != nil {
 		return err
 	}
-	found := make(chan error, len(s.hosts))
-	for _, host := range s.hosts {
-		go func() { found <- s.await(ctx, host) }() // each ends with ctx at the latest
+	found := make(chan error, len(u.Hosts))
+	for _, host := range u.Hosts {
+		go func() { found <- await(ctx, u, host) }() // each ends with ctx at the latest
 	}
 	var errs []error
-	for range s.hosts {
+	for range u.Hosts {
 		err := <-found
 		if err == nil {
 			return nil
@@ -106,9 +71,9 @@ func answers(ctx context.Context, uri string) error {
 }
 
 // await asks a host until it answers or the time is over: one that refuses may be about to start.
-func (s server) await(ctx context.Context, host string) error {
+func await(ctx context.Context, u serveruri.URI, host string) error {
 	for {
-		err := s.ask(ctx, host)
+		err := ask(ctx, u, host)
 		var unknown *net.DNSError
 		if err == nil || errors.As(err, &unknown) && unknown.IsNotFound {
 			return unreachable(host, err)
@@ -127,13 +92,13 @@ func unreachable(host string, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &unknown):
-		return fmt.Errorf("the host of %s is not known to DNS (hint: is its name right, and does the function's VPC resolve it?)", host)
+		return hint.With(fmt.Errorf("the host of %s is not known to DNS", host), "is its name right, and does the function's VPC resolve it?")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%s refuses connections (hint: is the server running, and the port right?)", host)
+		return hint.With(fmt.Errorf("%s refuses connections", host), "is the server running, and the port right?")
 	case errors.Is(err, errSilent):
-		return fmt.Errorf("%s accepts connections and does not answer within %s (hint: is it this kind of server, and does it want TLS?)", host, reachLimit)
+		return hint.With(fmt.Errorf("%s accepts connections and does not answer within %s", host, reachLimit), "is it this kind of server, and does it want TLS?")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("%s does not answer within %s (hint: do the security groups let the function in?)", host, reachLimit)
+		return hint.With(fmt.Errorf("%s does not answer within %s", host, reachLimit), "do the security groups let the function in?")
 	}
 	return fmt.Errorf("%s: %w", host, err)
 }
@@ -142,7 +107,7 @@ var errSilent = errors.New("no answer")
 
 // ask connects and, where the protocol is known, waits for any answer to a greeting that needs no login. Whose certificate it is, is
 // the app's to judge: nothing secret is sent.
-func (s server) ask(ctx context.Context, host string) error {
+func ask(ctx context.Context, u serveruri.URI, host string) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
 	if err != nil {
 		return err
@@ -151,10 +116,10 @@ func (s server) ask(ctx context.Context, host string) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline) // of a TCP connection it cannot fail
 	}
-	if s.tls {
+	if u.TLS() {
 		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12})
 	}
-	greeting := greetings[s.scheme]
+	greeting := greetings[u.Scheme]
 	if greeting == "" {
 		return nil
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
 // fake listens and does with each connection what a test says.
@@ -52,7 +54,7 @@ func TestReach(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			begun := time.Now()
-			_, err := Run(t.Context(), Settings{Reach: []string{name}}, env)
+			_, err := Run(t.Context(), Config{ColdStart: settings.ColdStart{Reach: []string{name}}}, env)
 			if want == "" && err != nil {
 				t.Error(err)
 			}
@@ -86,20 +88,8 @@ func TestReachWaitsForARestart(t *testing.T) {
 			c.Close()
 		}
 	})
-	if _, err := Run(t.Context(), Settings{Reach: []string{"A"}}, []string{"A=redis://" + address}); err != nil {
+	if _, err := Run(t.Context(), Config{ColdStart: settings.ColdStart{Reach: []string{"A"}}}, []string{"A=redis://" + address}); err != nil {
 		t.Error(err)
 	}
 	(<-started).Close()
-}
-
-func FuzzServer(f *testing.F) {
-	for _, seed := range []string{"redis://h", "mongodb://u:p@a:1,b/db?tls=true", "rediss://[::1]:1/0", "x://", "mongodb://a%zz?%zz", "://", "redis://@,:,"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, uri string) {
-		s, err := parseServer(uri)
-		if err == nil && len(s.hosts) == 0 {
-			t.Error("neither hosts nor an error")
-		}
-	})
 }

@@ -10,6 +10,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // batchSize is the limit of GetParameters.
@@ -18,11 +21,11 @@ const batchSize = 10
 // found collects what batches bring, side by side.
 type found struct {
 	mu     sync.Mutex
-	values map[string]Secret // by the name that was asked for
+	values map[string]settings.Secret // by the name that was asked for
 	faults map[string]error
 }
 
-func (f *found) value(name string, v Secret) {
+func (f *found) value(name string, v settings.Secret) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.values[name] = v
@@ -56,30 +59,31 @@ func (st *start) fetchSecrets(ctx context.Context) (int, error) {
 		names = append(names, ref.Parameter)
 	}
 	got := st.aws.parameters(ctx, names)
-	st.secrets = map[string]Secret{}
-	var faults []string
+	st.secrets = map[string]settings.Secret{}
+	var faults []error
 	for _, ref := range st.Secrets {
 		v, ok := got.values[ref.Parameter]
 		if !ok {
-			faults = append(faults, fmt.Sprintf("  %s from %s: %v", ref.Variable, ref.Parameter, got.faults[ref.Parameter]))
+			faults = append(faults, fmt.Errorf("  %s from %s: %w", ref.Variable, ref.Parameter, got.faults[ref.Parameter]))
 			continue
 		}
 		if strings.ContainsRune(v.Reveal(), 0) {
-			faults = append(faults, fmt.Sprintf("  %s from %s: the value holds a NUL byte", ref.Variable, ref.Parameter))
+			faults = append(faults, fmt.Errorf("  %s from %s: the value holds a NUL byte", ref.Variable, ref.Parameter))
 			continue
 		}
 		st.secrets[ref.Variable] = v
 	}
 	if len(faults) > 0 {
-		return 0, fmt.Errorf("SLUICE_SECRETS: %d of %d secrets could not be read in %s:\n%s\n(hint: each must exist in the function's region, and its role needs ssm:GetParameters on it, and kms:Decrypt on a key of your own)",
-			len(faults), len(st.Secrets), st.Region, strings.Join(faults, "\n"))
+		return 0, hint.With(
+			fmt.Errorf("%s: %d of %d secrets could not be read in %s:\n%w", settings.SecretsVariable, len(faults), len(st.Secrets), st.Region, errors.Join(faults...)),
+			"each must exist in the function's region, and its role needs ssm:GetParameters on it, and kms:Decrypt on a key of your own")
 	}
 	return len(st.secrets), nil
 }
 
 // parameters reads any number of parameters, decrypted, in batches side by side.
 func (c clients) parameters(ctx context.Context, names []string) *found {
-	got := &found{values: map[string]Secret{}, faults: map[string]error{}}
+	got := &found{values: map[string]settings.Secret{}, faults: map[string]error{}}
 	unique := slices.Compact(slices.Sorted(slices.Values(names))) // the API refuses a name that is there twice
 	var wg sync.WaitGroup
 	for batch := range slices.Chunk(unique, batchSize) {
@@ -107,7 +111,7 @@ func (c clients) batch(ctx context.Context, names []string, got *found) {
 	for _, p := range out.Parameters {
 		for _, name := range names {
 			if asked(name, aws.ToString(p.Name), aws.ToString(p.ARN), aws.ToString(p.Selector)) {
-				got.value(name, Secret{aws.ToString(p.Value)})
+				got.value(name, settings.NewSecret(aws.ToString(p.Value)))
 			}
 		}
 	}

@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // makeWritable makes the directories. /tmp is empty in a new environment, and links into it point at nothing.
@@ -14,7 +17,7 @@ func (st *start) makeWritable(context.Context) (int, error) {
 	var errs []error
 	for _, path := range st.Writable {
 		if err := makeDirectory(path); err != nil {
-			errs = append(errs, fmt.Errorf("SLUICE_WRITABLE: %s: %w (hint: in Lambda only /tmp is writable: link the path into it when the image is made)", path, err))
+			errs = append(errs, hint.With(fmt.Errorf("%s: %s: %w", settings.WritableVariable, path, err), "in Lambda only /tmp is writable: link the path into it when the image is made"))
 		}
 	}
 	return len(st.Writable), errors.Join(errs...)

@@ -101,16 +101,16 @@ func (d *Drain) listen() (err error) {
 func (d *Drain) script() string { return filepath.Join(d.dir, "drain.cjs") }
 func (d *Drain) socket() string { return filepath.Join(d.dir, "drain.sock") }
 
-// Environment returns env with what the script needs. Options that the user gave to Node are kept.
-func (d *Drain) Environment(env []string) []string {
+// AddTo returns env with what the script needs. Options that the user gave to Node are kept.
+func (d *Drain) AddTo(env []string) []string {
 	if d.listener == nil {
 		return env
 	}
 	options := "--require " + quoteOption(d.script())
 	out := make([]string, 0, len(env)+3)
 	for _, entry := range env {
-		if given, ok := strings.CutPrefix(entry, "NODE_OPTIONS="); ok {
-			options += " " + given
+		if users, ok := strings.CutPrefix(entry, "NODE_OPTIONS="); ok {
+			options += " " + users
 			continue
 		}
 		out = append(out, entry)

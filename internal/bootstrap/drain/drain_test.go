@@ -46,7 +46,7 @@ func startNode(t *testing.T) *node {
 	t.Cleanup(d.Close)
 	n.base = "http://" + freeAddress(t)
 	cmd := exec.Command(program, "testdata/app.cjs")
-	cmd.Env = d.Environment(append(os.Environ(), "PORT="+n.base[strings.LastIndex(n.base, ":")+1:], "NODE_OPTIONS=--no-warnings"))
+	cmd.Env = d.AddTo(append(os.Environ(), "PORT="+n.base[strings.LastIndex(n.base, ":")+1:], "NODE_OPTIONS=--no-warnings"))
 	cmd.Stdout, cmd.Stderr = n.output, n.output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -266,7 +266,7 @@ func TestEnvironmentKeepsOptions(t *testing.T) {
 	}
 	d := New(Config{Preload: true, Logger: slog.New(slog.DiscardHandler)})
 	defer d.Close()
-	env := strings.Join(d.Environment([]string{"A=1", "NODE_OPTIONS=--max-old-space-size=512"}), "\n")
+	env := strings.Join(d.AddTo([]string{"A=1", "NODE_OPTIONS=--max-old-space-size=512"}), "\n")
 	if !strings.Contains(env, `NODE_OPTIONS=--require "`) || !strings.Contains(env, " --max-old-space-size=512") {
 		t.Error(env)
 	}

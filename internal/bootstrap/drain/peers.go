@@ -103,7 +103,7 @@ func (d *Drain) Forget(ctx context.Context) {
 	}
 }
 
-// waitPeers returns when every peer is idle. Where there are several, one may have given work to another after it was asked, so
+// waitPeers returns when every peer is idle. Where there are several, one may have handed work to another after it was asked, so
 // they have to be idle twice.
 func (d *Drain) waitPeers(ctx context.Context) (work string, err error) {
 	for calm := 0; calm < 2; calm++ {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
 // setHeader fills r.Header, Host and OriginVerify from the event.
@@ -31,8 +33,8 @@ func (r *Request) setHeader(e *event) error {
 		}
 	}
 	r.Host = r.Header.Get("Host")
-	r.OriginVerify = r.Header.Get("X-Origin-Verify")
-	for _, name := range []string{"Host", "X-Origin-Verify", "Content-Length", "Expect", "Forwarded"} {
+	r.OriginVerify = r.Header.Get(settings.OriginVerifyHeader)
+	for _, name := range []string{"Host", settings.OriginVerifyHeader, "Content-Length", "Expect", "Forwarded"} {
 		delete(r.Header, name)
 	}
 	removeHopByHop(r.Header)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aproorg/sluice/internal/bootstrap/coldstart"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
@@ -20,13 +19,12 @@ var text string
 // Markdown is the document.
 func Markdown() string {
 	var b strings.Builder
-	for _, group := range []struct {
-		title string
-		rows  []settings.Setting
-	}{{"The app and its requests", settings.Table()}, {"What is fetched at a cold start", coldstart.Table()}} {
-		fmt.Fprintf(&b, "### %s\n\n| variable | default | meaning |\n|---|---|---|\n", group.title)
-		for _, s := range group.rows {
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", s.Name, code(s.Default), cell(s.Meaning))
+	for _, group := range settings.Groups {
+		fmt.Fprintf(&b, "### %s\n\n| variable | default | meaning |\n|---|---|---|\n", group)
+		for _, s := range settings.Table() {
+			if s.Group == group {
+				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", s.Name, code(s.Default), cell(s.Meaning))
+			}
 		}
 		b.WriteString("\n")
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
 func TestDocumentIsFresh(t *testing.T) {
@@ -20,9 +22,9 @@ func TestDocumentIsFresh(t *testing.T) {
 
 func TestEverySettingIsInTheDocument(t *testing.T) {
 	document := Markdown()
-	for _, name := range []string{"SLUICE_APP_PORT", "SLUICE_READY_LOG", "SLUICE_DRAIN_LIMIT", "SLUICE_SECRETS", "SLUICE_CONFIG_S3"} {
-		if !strings.Contains(document, "| `"+name+"` |") {
-			t.Errorf("%s has no row", name)
+	for _, s := range settings.Table() {
+		if !strings.Contains(document, "| `"+s.Name+"` |") {
+			t.Errorf("%s has no row", s.Name)
 		}
 	}
 }

@@ -11,9 +11,6 @@ import (
 	"strings"
 )
 
-// RulesVariable names the file of rules, which `sluice image` puts into an image.
-const RulesVariable = "SLUICE_RULES"
-
 // A Rule adds to the environment where a file of the app tells which release it
 // is. So an image brings what its release needs, and the function's environment
 // is the same for all of them. The file of rules is a JSON array.
@@ -23,20 +20,20 @@ type Rule struct {
 	Environment map[string]string `json:"environment"`
 }
 
-// Extend adds to environ, as os.Environ gives it, what the rules say that hold.
+// Extend adds to env, as os.Environ gives it, what the rules say that hold.
 // Of two rules the later one wins. A variable that is set already stays as it is,
 // but for NODE_OPTIONS, which is a list: it gets the rules' options too.
 // read is os.ReadFile in main. added are the names, sorted.
-func Extend(environ []string, read func(file string) ([]byte, error)) (extended, added []string, err error) {
-	file, _ := Lookup(environ)(RulesVariable)
+func Extend(env []string, read func(file string) ([]byte, error)) (extended, added []string, err error) {
+	file, _ := Lookup(env)(RulesVariable)
 	if file == "" {
-		return environ, nil, nil
+		return env, nil, nil
 	}
 	wanted, err := wantedBy(file, read)
 	if err != nil {
 		return nil, nil, fmt.Errorf("setting %s=%q: %w", RulesVariable, file, err)
 	}
-	extended = slices.Clone(environ)
+	extended = slices.Clone(env)
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		at := slices.IndexFunc(extended, func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
 		switch {
@@ -53,9 +50,9 @@ func Extend(environ []string, read func(file string) ([]byte, error)) (extended,
 }
 
 // Lookup is os.LookupEnv for an environment as os.Environ gives it.
-func Lookup(environ []string) func(name string) (string, bool) {
+func Lookup(env []string) func(name string) (string, bool) {
 	return func(name string) (string, bool) {
-		for _, entry := range environ {
+		for _, entry := range env {
 			if value, ok := strings.CutPrefix(entry, name+"="); ok {
 				return value, true
 			}

@@ -1,12 +1,12 @@
-// Package settings holds what the bootstrap is told by its environment: read once, at its start, each variable documented
-// in one table from which the help text and the documents are made.
+// Package settings holds the bootstrap's settings: variables of its environment, read once at its start. One table names them
+// all; the help text, the documents and the parsers that other packages share come from it. A new setting is a line of the
+// table and the field that the line fills.
 //
 // It leaves out what only the app needs: the app inherits the environment as it is.
 package settings
 
 import (
 	"fmt"
-	"log/slog"
 	"regexp"
 	"time"
 )
@@ -57,30 +57,69 @@ type Settings struct {
 	BusyPath   string
 
 	Debug bool
+
+	ColdStart ColdStart
+	AWS       AWS
 }
 
-// Secret is a string that no formatting, encoding or logging shows.
-type Secret string
-
-const redacted = "[redacted]"
-
-// String hides the value from %s and %v, GoString from %#v, MarshalText from encoders, LogValue from slog.
-func (Secret) String() string               { return redacted }
-func (Secret) GoString() string             { return redacted }
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-func (Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
+// ColdStart says what is fetched before the app starts. The zero value fetches nothing and serves no credentials.
+type ColdStart struct {
+	// Secrets are variables of the app, each with the name or ARN of its parameter.
+	Secrets []SecretRef
+	// EnvS3 and EnvParameter hold further variables in dotenv format. The parameter wins over the object.
+	EnvS3        Object
+	EnvParameter string
+	// ConfigS3 is written to ConfigPath, which ConfigVariable names to the app, after the replacements, if it is valid YAML.
+	ConfigS3       Object
+	ConfigPath     string
+	ConfigVariable string
+	ConfigReplace  []Replacement
+	// Writable are directories to be made. A symbolic link stands for what it points at.
+	Writable []string
+	// Reach are variables of the app with URIs of servers that must answer before it is started.
+	Reach []string
+	// ServeCredentials keeps Lambda's keys from the app and serves them at an endpoint.
+	ServeCredentials bool
+	// Limit is the time that all of it may take.
+	Limit time.Duration
+}
 
 // Setting documents one variable.
 type Setting struct {
 	Name    string
 	Default string
+	Group   Group
 	Meaning string
+	// Names is what of the deployed app the variable names, if anything: without it, the variable has to go.
+	Names Names
 }
+
+// Group is the heading under which a reader finds a setting.
+type Group string
+
+// The groups, in the table's order.
+const (
+	Serving  Group = "The app and its requests"
+	Fetching Group = "What is fetched at a cold start"
+)
+
+// Groups are all of them.
+var Groups = []Group{Serving, Fetching}
+
+// Names is a kind of thing that a variable's value names.
+type Names int
+
+const (
+	// NamesResources of AWS: parameters, objects, and variables or places that those bring.
+	NamesResources Names = iota + 1
+	// NamesPaths of the app's image.
+	NamesPaths
+)
 
 // Table returns every variable that Read knows, in the order in which a reader wants them.
 func Table() []Setting {
-	out := make([]Setting, 0, len(table))
-	for _, v := range table {
+	var out []Setting
+	for _, v := range table(new(Settings)) {
 		out = append(out, v.Setting)
 	}
 	return out
@@ -90,27 +129,29 @@ func Table() []Setting {
 // The error names the variable and what it may hold.
 func Read(lookup func(string) (string, bool)) (Settings, error) {
 	var s Settings
-	for _, v := range table {
+	for _, v := range table(&s) {
 		text, _ := lookup(v.Name)
 		if text == "" {
 			text = v.Default
 		}
-		if err := v.parse(&s, text); err != nil {
-			return Settings{}, fmt.Errorf("setting %s=%q: %w", v.Name, shown(v.Name, text), err)
+		if err := v.parse(text); err != nil {
+			return Settings{}, fmt.Errorf("setting %s%s: %w", v.Name, shown(v.Name, text), err)
 		}
 	}
 	if s.ForwardedHops < 0 {
 		s.ForwardedHops = 0
-		if s.OriginSecret != "" {
+		if s.OriginSecret != (Secret{}) {
 			s.ForwardedHops = 1
 		}
 	}
+	s.AWS = readAWS(lookup)
 	return s, nil
 }
 
+// shown is a value that may stand in an error. Where references to secrets are wanted, somebody may have put a secret.
 func shown(name, text string) string {
-	if name == "SLUICE_ORIGIN_SECRET" {
-		return redacted
+	if name == OriginSecretVariable || name == SecretsVariable {
+		return ""
 	}
-	return text
+	return fmt.Sprintf("=%q", text)
 }

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func read(env map[string]string) (Settings, error) {
@@ -52,6 +55,18 @@ func TestBadValuesAreNamed(t *testing.T) {
 			t.Errorf("%s=%q: error %v", name, value, err)
 		}
 	}
+	for name, bad := range map[string][]string{
+		"SLUICE_SECRETS": {"A", "A=", "1A=/x", "A=/x,A=/y"}, "SLUICE_ENV_S3": {"bucket/key", "s3://bucket", "s3:///key"},
+		"SLUICE_CONFIG_S3": {"https://x/y"}, "SLUICE_CONFIG_PATH": {"tmp/x"}, "SLUICE_CONFIG_VARIABLE": {"A B"},
+		"SLUICE_CONFIG_REPLACE": {"x", "=y"}, "SLUICE_WRITABLE": {"logs"}, "SLUICE_CREDENTIALS": {"yes"}, "SLUICE_COLDSTART_LIMIT": {"8", "-1s"},
+		"SLUICE_REACH": {"A B-C"},
+	} {
+		for _, value := range bad {
+			if _, err := read(map[string]string{name: value}); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s=%q: error %v", name, value, err)
+			}
+		}
+	}
 	if _, err := Read(func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), "AWS_LAMBDA_RUNTIME_API") {
 		t.Errorf("no runtime API: %v", err)
 	}
@@ -59,11 +74,31 @@ func TestBadValuesAreNamed(t *testing.T) {
 
 func TestTableIsWhole(t *testing.T) {
 	seen := map[string]bool{}
+	fetching := 0
 	for _, s := range Table() {
-		if s.Meaning == "" || seen[s.Name] {
+		if s.Meaning == "" || seen[s.Name] || !slices.Contains(Groups, s.Group) {
 			t.Errorf("%+v", s)
 		}
 		seen[s.Name] = true
+		if s.Group == Fetching {
+			fetching++
+		}
+	}
+	if fetching != 11 {
+		t.Errorf("%d settings of a cold start are documented", fetching)
+	}
+}
+
+// What can be read of SLUICE_SECRETS is returned beside the error, which lists all that cannot.
+func TestParseSecrets(t *testing.T) {
+	refs, err := ParseSecrets("A=/a, B=arn:aws:ssm:eu-west-1:1:parameter/b:1\tC D=,A=/x\nE=/e")
+	if diff := cmp.Diff([]SecretRef{{"A", "/a"}, {"B", "arn:aws:ssm:eu-west-1:1:parameter/b:1"}, {"E", "/e"}}, refs); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, want := range []string{`"C" is not`, `"D=" is not`, "A is there twice"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in %v", want, err)
+		}
 	}
 }
 
@@ -85,5 +120,20 @@ func TestSecretIsShownByNothing(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "[redacted]"); n < 10 {
 		t.Errorf("redacted %d times: %s", n, out.String())
+	}
+}
+
+func TestSecretsDoNotShow(t *testing.T) {
+	s := NewSecret("hush")
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secret", s, "in", map[string]any{"s": s}, "struct", Keys{Secret: s})
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "secret", s, "struct", Keys{Secret: s})
+	encoded, err := json.Marshal(map[string]any{"s": s, "k": Keys{Token: s}})
+	all := log.String() + string(encoded) + fmt.Sprintf("%v %+v %#v %s %q %x %v %#v", s, s, s, s, s, s, Keys{Secret: s}, Keys{Secret: s})
+	if err != nil || strings.Contains(all, "hush") || strings.Contains(all, fmt.Sprintf("%x", "hush")) || !strings.Contains(all, "[redacted]") {
+		t.Errorf("%s %v", all, err)
+	}
+	if s.Reveal() != "hush" {
+		t.Error("the value is lost")
 	}
 }

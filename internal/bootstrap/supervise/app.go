@@ -17,6 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Config says what to run and when it is ready.
@@ -24,8 +26,8 @@ type Config struct {
 	// Command is the program and its arguments.
 	Command []string
 	Dir     string
-	// Environment gives the app's environment. It is called once, before the first start; nil inherits ours.
-	Environment func(context.Context) ([]string, error)
+	// Env gives the app's variables. It is called once, before the first start; nil inherits ours.
+	Env func(context.Context) ([]string, error)
 	// Stdout and Stderr get the app's lines, each in one Write.
 	Stdout, Stderr io.Writer
 
@@ -126,7 +128,7 @@ const (
 // Run starts the app and keeps it running until ctx ends, then ends it and returns nil. A first process that does not become
 // ready, or several in a row that do not, end Run with an error that is ErrStart.
 func (a *App) Run(ctx context.Context) error {
-	env, err := a.environment(ctx)
+	env, err := a.env(ctx)
 	if err != nil {
 		a.finish(a.begin(), err)
 		return err
@@ -146,18 +148,18 @@ func (a *App) Run(ctx context.Context) error {
 		if unready > maxUnready || unready > 0 && a.Starts() == 1 {
 			return err
 		}
-		a.cfg.Logger.Error("the app ended; it is started again", "error", err, "output", a.Tail())
+		a.cfg.Logger.Error("the app ended; it is started again", "error", hint.Text(err), "output", a.Tail())
 		if !sleep(ctx, min(time.Duration(quick-1)*restartStep, restartMax)) {
 			return nil
 		}
 	}
 }
 
-func (a *App) environment(ctx context.Context) ([]string, error) {
-	if a.cfg.Environment == nil {
+func (a *App) env(ctx context.Context) ([]string, error) {
+	if a.cfg.Env == nil {
 		return nil, nil
 	}
-	env, err := a.cfg.Environment(ctx)
+	env, err := a.cfg.Env(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStart, err)
 	}

@@ -69,7 +69,7 @@ func TestEndsInARow(t *testing.T) {
 
 func TestEnvironmentThatFails(t *testing.T) {
 	cfg := config(t, "sleep 60")
-	cfg.Environment = func(context.Context) ([]string, error) { return nil, errors.New("no secret A") }
+	cfg.Env = func(context.Context) ([]string, error) { return nil, errors.New("no secret A") }
 	app := New(cfg)
 	if err := app.Run(t.Context()); !errors.Is(err, ErrStart) || !strings.Contains(err.Error(), "no secret A") {
 		t.Error(err)

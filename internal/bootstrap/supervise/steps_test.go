@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestStepsAreTold: an app that answers 503 for a while listens once and is ready later.
-func TestStepsAreTold(t *testing.T) {
+// TestStepsAreLogged: an app that answers 503 for a while listens once and is ready later.
+func TestStepsAreLogged(t *testing.T) {
 	cfg := config(t, "sleep 60")
 	l, err := net.Listen("tcp", cfg.Address)
 	if err != nil {
@@ -40,7 +40,7 @@ func TestStepsAreTold(t *testing.T) {
 	}
 	cancel()
 	<-done
-	var told []string
+	var logged []string
 	for line := range strings.Lines(log.String()) {
 		var l struct{ Msg, Step, Took string }
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
@@ -53,9 +53,9 @@ func TestStepsAreTold(t *testing.T) {
 		if l.Step == "ready" && took < cfg.Interval/2 {
 			t.Errorf("ready %v after it listened, but the first probe was refused", took)
 		}
-		told = append(told, l.Step)
+		logged = append(logged, l.Step)
 	}
-	if diff := cmp.Diff([]string{"spawn", "listen", "ready"}, told); diff != "" {
+	if diff := cmp.Diff([]string{"spawn", "listen", "ready"}, logged); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/serveruri"
 )
 
 // dialTimeout bounds the connection to the database behind the proxy.
@@ -28,22 +30,17 @@ type remote struct {
 // parseUpstream reads a mongodb:// URI. Of several hosts the first is used:
 // give the one that is primary.
 func parseUpstream(uri string) (*remote, error) {
-	u, err := url.Parse(uri)
+	if strings.HasPrefix(uri, "mongodb+srv://") {
+		return nil, errors.New("MongoDB URI has scheme mongodb+srv: only mongodb:// is known here, with its hosts spelled out")
+	}
+	u, err := serveruri.Parse(uri)
 	if err != nil {
-		// url.Parse quotes its input, which can hold a password.
-		return nil, errors.New("MongoDB URI cannot be read: give it as mongodb://HOST:PORT/DATABASE")
+		return nil, fmt.Errorf("MongoDB URI cannot be used, for %w: give it as mongodb://HOST:PORT/DATABASE", err)
 	}
 	if u.Scheme != "mongodb" {
-		return nil, fmt.Errorf("MongoDB URI has scheme %q: only mongodb:// is known here (mongodb+srv:// needs its hosts spelled out)", u.Scheme)
+		return nil, fmt.Errorf("MongoDB URI has scheme %q: only mongodb:// is known here", u.Scheme)
 	}
-	host, _, _ := strings.Cut(u.Host, ",")
-	if host == "" {
-		return nil, errors.New("MongoDB URI names no host: give it as mongodb://HOST:PORT/DATABASE")
-	}
-	if !strings.Contains(host, ":") {
-		host += ":27017"
-	}
-	r := &remote{addr: host, user: u.User, path: strings.TrimPrefix(u.Path, "/"), query: u.Query()}
+	r := &remote{addr: u.Hosts[0], user: u.User, path: u.Path, query: u.Query}
 	if err := r.secure(); err != nil {
 		return nil, err
 	}

@@ -13,9 +13,11 @@ import (
 	"github.com/redis/go-redis/v9"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/aproorg/sluice/internal/serveruri"
 )
 
-// reachLimit is the time for a real server to answer. Mongo's driver tells why it has found none after selectLimit.
+// reachLimit is the time for a real server to answer. Mongo's driver says why it has found none after selectLimit.
 const (
 	reachLimit  = 5 * time.Second
 	selectLimit = 3 * time.Second
@@ -48,7 +50,7 @@ func reachRedis(ctx context.Context, uri string) error {
 	}
 	u, err := url.Parse(uri)
 	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" {
-		return fmt.Errorf("the URI of Redis: want redis://HOST:PORT or rediss://HOST:PORT (the one given may hold a password, so it is not shown)")
+		return fmt.Errorf("the URI of Redis: want redis://HOST:PORT or rediss://HOST:PORT (yours is not shown, for it may hold a password)")
 	}
 	config, err := redis.ParseURL(uri)
 	if err != nil {
@@ -72,10 +74,11 @@ func reachMongo(ctx context.Context, uri string) error {
 	if uri == "" {
 		return nil
 	}
-	hosts, err := mongoHosts(uri)
-	if err != nil {
+	u, err := serveruri.Parse(uri)
+	if err != nil || u.Scheme != "mongodb" {
 		return nil // the database's own start says what is wrong with it
 	}
+	hosts := strings.Join(u.Hosts, ",") // the part that may be shown
 	client, err := driver.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(selectLimit))
 	if err != nil {
 		return &ConfigError{"Mongo", fmt.Errorf("the URI of MongoDB at %s cannot be used: %w", hosts, err)}
@@ -85,21 +88,6 @@ func reachMongo(ctx context.Context, uri string) error {
 		return &ConfigError{"Mongo", fmt.Errorf("reach MongoDB at %s: %w", hosts, within(ctx, plain(err)))}
 	}
 	return nil
-}
-
-// mongoHosts is the part of a URI that may be shown.
-func mongoHosts(uri string) (string, error) {
-	rest, ok := strings.CutPrefix(uri, "mongodb://")
-	if !ok {
-		return "", errors.New("another scheme")
-	}
-	rest, _, _ = strings.Cut(rest, "?")
-	rest = rest[strings.LastIndex(rest, "@")+1:]
-	hosts, _, _ := strings.Cut(rest, "/")
-	if hosts == "" {
-		return "", errors.New("no host")
-	}
-	return hosts, nil
 }
 
 // lastError is what the driver says of a server, in the description of all of them.

@@ -1,10 +1,10 @@
-package coldstart
+package settings
 
 import "log/slog"
 
 const redacted = "[redacted]"
 
-// Secret is a value that no formatting, encoding or logging shows. Only Reveal gives it.
+// Secret is a value that no formatting, encoding or logging shows. Only Reveal gives it. The zero value is none.
 type Secret struct{ value string }
 
 // NewSecret wraps a value.
