@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/stack"
 )
 
@@ -95,7 +96,7 @@ func (d *drawing) stores(s *stack.Stack, api, edge, function *box) {
 	if secrets := secretsBox(s.Function); secrets != nil {
 		above = d.right(function, secrets, above)
 	}
-	if config := s.Function.Environment["SLUICE_CONFIG_S3"]; config != "" {
+	if config := s.Function.Environment[settings.ConfigS3Variable]; config != "" {
 		d.right(function, &box{kind: "Configuration", name: config, color: green, lines: []string{"read at a cold start"}}, above)
 	}
 }
@@ -210,11 +211,11 @@ func cacheBox(c stack.Cache) *box {
 
 // secretsBox counts the parameters that are read at a cold start.
 func secretsBox(f stack.Function) *box {
-	names := strings.FieldsFunc(f.Environment["SLUICE_SECRETS"], func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
-	if len(names) == 0 {
+	refs, _ := settings.ParseSecrets(f.Environment[settings.SecretsVariable]) // those that the bootstrap refuses are not drawn
+	if len(refs) == 0 {
 		return nil
 	}
-	return &box{kind: "SSM Parameter Store", name: fmt.Sprintf("%d secrets", len(names)), color: blue, lines: []string{"read at a cold start"}}
+	return &box{kind: "SSM Parameter Store", name: fmt.Sprintf("%d secrets", len(refs)), color: blue, lines: []string{"read at a cold start"}}
 }
 
 // span writes a duration without zero parts: 15m, 29s.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image/source"
 )
@@ -103,7 +104,7 @@ func configure(base *source.Base, o Options) (*v1.ConfigFile, error) {
 
 // writable is the bootstrap's variable for directories to make at a start: the
 // links' targets, since /tmp is empty then.
-const writable = "SLUICE_WRITABLE"
+const writable = settings.WritableVariable
 
 func (o Options) environment() map[string]string {
 	env := maps.Clone(o.Env)
