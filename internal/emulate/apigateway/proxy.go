@@ -3,8 +3,6 @@ package apigateway
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/apigateway/response"
 )
 
 var (
@@ -21,14 +21,6 @@ var (
 
 // lambdaPayload is the largest event that Lambda takes (quota "Invocation payload").
 const lambdaPayload = 6 << 20
-
-// functionError is what the function or its runtime reported.
-type functionError struct {
-	Code    string `json:"ErrorCode"`
-	Details string `json:"ErrorDetails"`
-}
-
-func (e functionError) Error() string { return "function failed: " + e.Code + " " + e.Details }
 
 // serveProxy invokes the function and passes its answer on. The invocation ends
 // with the request only as far as the gateway is concerned: Lambda goes on.
@@ -53,7 +45,7 @@ func (g *Gateway) serveProxy(x *exchange, route match, m *method, body []byte) e
 		return x.fail(gr, err)
 	}
 	if m.stream {
-		err = x.stream(ctx, newFrameReader(res.Body), idle)
+		err = x.stream(ctx, response.NewStream(res.Body), idle)
 	} else {
 		err = x.buffered(res)
 	}
@@ -130,22 +122,14 @@ func (x *exchange) buffered(res *http.Response) error {
 		return fmt.Errorf("read the function's response: %w", err)
 	}
 	if kind := res.Header.Get("X-Amz-Function-Error"); kind != "" {
-		return functionError{Code: kind, Details: string(payload)}
+		return response.FunctionError{Code: kind, Details: string(payload)}
 	}
-	answer, err := parseProxyResponse(payload)
+	head, body, err := response.Parse(payload)
 	if err != nil {
 		return err
 	}
-	m, err := answer.metadata()
-	if err != nil {
-		return err
-	}
-	body, err := answer.bytes()
-	if err != nil {
-		return err
-	}
-	responseHeaders(x.w.Header(), m.header, false)
-	return x.whole(m.status, body)
+	responseHeaders(x.w.Header(), head.Header, false)
+	return x.whole(head.Status, body)
 }
 
 // whole sends a response whose body is known.
@@ -164,49 +148,26 @@ func (x *exchange) whole(status int, body []byte) error {
 	return x.write(body)
 }
 
-func (r *proxyResponse) bytes() ([]byte, error) {
-	switch {
-	case r.Body == nil:
-		return nil, nil
-	case !r.IsBase64Encoded:
-		return []byte(*r.Body), nil
-	}
-	b, err := base64.StdEncoding.DecodeString(*r.Body)
-	if err != nil {
-		return nil, fmt.Errorf("response body: %w", err)
-	}
-	return b, nil
-}
-
 func bodyless(method string, status int) bool {
 	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// stream passes each payload chunk on as it arrives. The metadata may be cut into
-// any number of chunks.
-func (x *exchange) stream(ctx context.Context, frames *frameReader, idle *idleTimer) error {
-	var prelude preludeParser
+// stream passes each payload chunk on as it arrives.
+func (x *exchange) stream(ctx context.Context, s *response.Stream, idle *idleTimer) error {
 	var pace pacer
 	for {
-		f, err := frames.next()
+		head, body, err := s.Next()
 		if err == io.EOF {
-			return errors.New("stream ended without InvokeComplete")
+			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read the function's stream: %w", err)
+			return err
 		}
 		idle.reset()
-		switch {
-		case f.messageType == "exception" || f.messageType == "error":
-			return functionError{Code: f.eventType, Details: string(f.payload)}
-		case f.eventType == "InvokeComplete":
-			return completed(f.payload, prelude.done)
-		case f.eventType != "PayloadChunk":
-			continue
-		}
-		body := f.payload
-		if !prelude.done {
-			if body, err = x.streamHead(&prelude, body); err != nil {
+		if head != nil {
+			responseHeaders(x.w.Header(), head.Header, true)
+			x.w.Header().Set("X-Amzn-Trace-Id", x.trace)
+			if err := x.begin(head.Status); err != nil {
 				return err
 			}
 		}
@@ -220,32 +181,4 @@ func (x *exchange) stream(ctx context.Context, frames *frameReader, idle *idleTi
 			return fmt.Errorf("write to client: %w", err)
 		}
 	}
-}
-
-// streamHead feeds the prelude parser and begins the response once it is whole. It
-// returns the part of the chunk that is body.
-func (x *exchange) streamHead(p *preludeParser, chunk []byte) ([]byte, error) {
-	m, body, err := p.feed(chunk)
-	if m == nil || err != nil {
-		return nil, err
-	}
-	responseHeaders(x.w.Header(), m.header, true)
-	x.w.Header().Set("X-Amzn-Trace-Id", x.trace)
-	return body, x.begin(m.status)
-}
-
-func completed(payload []byte, begun bool) error {
-	var e functionError
-	if len(payload) > 0 {
-		if err := json.Unmarshal(payload, &e); err != nil {
-			return fmt.Errorf("InvokeComplete: %w", err)
-		}
-	}
-	switch {
-	case e.Code != "":
-		return e
-	case !begun:
-		return errNoPrelude
-	}
-	return nil
 }

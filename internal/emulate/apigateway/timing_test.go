@@ -200,24 +200,3 @@ func TestClientThatGoesAwayLeavesNothing(t *testing.T) {
 		g.ServeHTTP(newRecorder(), httptest.NewRequest("GET", "/live/x", nil).WithContext(ctx))
 	})
 }
-
-func BenchmarkChunk(b *testing.B) {
-	piece := bytes.Repeat([]byte("x"), 100)
-	var stream bytes.Buffer
-	enc := eventstream.NewEncoder()
-	m := eventstream.Message{Payload: piece}
-	m.Headers.Set(":event-type", eventstream.StringValue("PayloadChunk"))
-	if err := enc.Encode(&stream, m); err != nil {
-		b.Fatal(err)
-	}
-	r := bytes.NewReader(nil)
-	b.SetBytes(100)
-	b.ReportAllocs()
-	f := newFrameReader(r)
-	for b.Loop() {
-		r.Reset(stream.Bytes())
-		if _, err := f.next(); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -1,4 +1,4 @@
-package apigateway
+package response
 
 import (
 	"bytes"
@@ -38,10 +38,10 @@ func TestPreludeVectors(t *testing.T) {
 					}
 					continue
 				}
-				if err != nil || m.status != v.Status || string(body) != "body\x00\x00" {
+				if err != nil || m.Status != v.Status || string(body) != "body\x00\x00" {
 					t.Fatalf("pieces of %d: %+v %q %v", cut, m, body, err)
 				}
-				if d := cmp.Diff(v.Header, m.header); d != "" {
+				if d := cmp.Diff(v.Header, m.Header); d != "" {
 					t.Fatal(d)
 				}
 			}
@@ -50,9 +50,9 @@ func TestPreludeVectors(t *testing.T) {
 }
 
 // parsePieces feeds a stream in pieces of n bytes and collects the body.
-func parsePieces(stream []byte, n int) (*metadata, []byte, error) {
+func parsePieces(stream []byte, n int) (*Head, []byte, error) {
 	var p preludeParser
-	var m *metadata
+	var m *Head
 	var body []byte
 	for len(stream) > 0 {
 		piece := stream[:min(n, len(stream))]
@@ -88,7 +88,7 @@ func FuzzPreludeParser(f *testing.F) {
 		if (err == nil) != (oneErr == nil) {
 			t.Fatalf("in pieces of %d: %v, whole: %v", n, err, oneErr)
 		}
-		if err == nil && (m.status != one.status || !cmp.Equal(m.header, one.header) || !bytes.Equal(body, oneBody)) {
+		if err == nil && (m.Status != one.Status || !cmp.Equal(m.Header, one.Header) || !bytes.Equal(body, oneBody)) {
 			t.Fatalf("in pieces of %d: %+v %q, whole: %+v %q", n, m, body, one, oneBody)
 		}
 	})
@@ -153,6 +153,27 @@ func TestFrameReaderSaysWhereAStreamBroke(t *testing.T) {
 		bad[at] ^= 1
 		if _, err := newFrameReader(bytes.NewReader(bad)).next(); err == nil {
 			t.Errorf("byte %d changed: no error", at)
+		}
+	}
+}
+
+func BenchmarkChunk(b *testing.B) {
+	piece := bytes.Repeat([]byte("x"), 100)
+	var stream bytes.Buffer
+	enc := eventstream.NewEncoder()
+	m := eventstream.Message{Payload: piece}
+	m.Headers.Set(":event-type", eventstream.StringValue("PayloadChunk"))
+	if err := enc.Encode(&stream, m); err != nil {
+		b.Fatal(err)
+	}
+	r := bytes.NewReader(nil)
+	b.SetBytes(100)
+	b.ReportAllocs()
+	f := newFrameReader(r)
+	for b.Loop() {
+		r.Reset(stream.Bytes())
+		if _, err := f.next(); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package apigateway
+package response
 
 import (
 	"bytes"
@@ -23,10 +23,10 @@ var (
 	errNoStatusCode = errors.New("response metadata has no statusCode")
 )
 
-// metadata is what a function says of its response before the body.
-type metadata struct {
-	status int
-	header http.Header
+// Head is what a function says of its response before the body.
+type Head struct {
+	Status int
+	Header http.Header
 }
 
 // preludeParser finds metadata and delimiter in a stream of chunks cut anywhere.
@@ -38,7 +38,7 @@ type preludeParser struct {
 // feed takes one chunk. Until the delimiter has come it returns no metadata; with
 // the chunk that completes it, the metadata and what of the chunk is body. It must
 // not be called again after that.
-func (p *preludeParser) feed(chunk []byte) (*metadata, []byte, error) {
+func (p *preludeParser) feed(chunk []byte) (*Head, []byte, error) {
 	from := max(0, len(p.buf)-len(delimiter)+1)
 	p.buf = append(p.buf, chunk...)
 	at := bytes.Index(p.buf[from:], delimiter)
@@ -72,7 +72,7 @@ type proxyResponse struct {
 	IsBase64Encoded   bool             `json:"isBase64Encoded"`
 }
 
-func parseMetadata(b []byte) (*metadata, error) {
+func parseMetadata(b []byte) (*Head, error) {
 	r, err := parseProxyResponse(b)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func parseMetadata(b []byte) (*metadata, error) {
 	if r.Body != nil || r.IsBase64Encoded {
 		return nil, errors.New("response metadata has a body of its own")
 	}
-	return r.metadata()
+	return r.head()
 }
 
 func parseProxyResponse(b []byte) (*proxyResponse, error) {
@@ -100,9 +100,9 @@ func parseProxyResponse(b []byte) (*proxyResponse, error) {
 	return r, nil
 }
 
-// metadata merges the header maps; where both name a header the multi-value one
+// head merges the header maps; where both name a header the multi-value one
 // stands.
-func (r *proxyResponse) metadata() (*metadata, error) {
+func (r *proxyResponse) head() (*Head, error) {
 	if r.StatusCode == nil {
 		return nil, errNoStatusCode
 	}
@@ -110,7 +110,7 @@ func (r *proxyResponse) metadata() (*metadata, error) {
 	if err != nil || status < 200 || status > 599 {
 		return nil, fmt.Errorf("response metadata: statusCode %s", r.StatusCode)
 	}
-	m := &metadata{status: status, header: http.Header{}}
+	m := &Head{Status: status, Header: http.Header{}}
 	for name, v := range r.Headers {
 		if err := m.set(name, []any{v}); err != nil {
 			return nil, err
@@ -129,8 +129,8 @@ func (r *proxyResponse) metadata() (*metadata, error) {
 	return m, nil
 }
 
-func (m *metadata) set(name string, values []any) error {
-	m.header.Del(name)
+func (m *Head) set(name string, values []any) error {
+	m.Header.Del(name)
 	for _, v := range values {
 		if err := m.add(name, v); err != nil {
 			return err
@@ -139,7 +139,7 @@ func (m *metadata) set(name string, values []any) error {
 	return nil
 }
 
-func (m *metadata) add(name string, value any) error {
+func (m *Head) add(name string, value any) error {
 	var s string
 	switch v := value.(type) {
 	case string:
@@ -155,6 +155,6 @@ func (m *metadata) add(name string, value any) error {
 		return fmt.Errorf("response metadata: header %q cannot be sent", name)
 	}
 	name = textproto.CanonicalMIMEHeaderKey(name)
-	m.header[name] = append(m.header[name], s)
+	m.Header[name] = append(m.Header[name], s)
 	return nil
 }
