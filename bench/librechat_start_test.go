@@ -20,7 +20,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/logline"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
-	"github.com/aproorg/sluice/internal/rehearse/stores"
+	"github.com/aproorg/sluice/internal/rehearse"
 )
 
 // firstPath is the first call of a page.
@@ -85,7 +85,7 @@ func newStandby(b *testing.B, r librechat.Release) *standby {
 	env := maps.Clone(topology.Function.Environment)
 	maps.Copy(env, app.Env)
 	maps.Copy(env, map[string]string{
-		"PATH": os.Getenv("PATH"), "AWS_REGION": stores.Region, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(topology.Function.MemorySize),
+		"PATH": os.Getenv("PATH"), "AWS_REGION": rehearse.DefaultRegion, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(topology.Function.MemorySize),
 		"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_SESSION_TOKEN": "bench",
 	})
 	delete(env, "SLUICE_ORIGIN_SECRET")

@@ -71,7 +71,7 @@ func (w *World) startS3(ctx context.Context) (string, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make a directory for the buckets: %w", err)
 	}
-	store, err := s3.New(s3.Config{Dir: dir, Record: w.Recorder.Record, Log: w.cfg.Log})
+	store, err := s3.New(s3.Config{Dir: dir, Region: w.cfg.Region, Record: w.Recorder.Record, Log: w.cfg.Log})
 	if err != nil {
 		return "", err
 	}
@@ -136,6 +136,7 @@ func (w *World) startGateway() (string, error) {
 		API:            w.Stack.RestAPI,
 		LambdaEndpoint: endpoint,
 		Functions:      map[string]string{w.Stack.Function.Address: w.Lambda.ARN()},
+		Region:         w.cfg.Region,
 		Hosts:          hosts,
 		Record:         w.Recorder.Record,
 		Log:            w.cfg.Log,
@@ -181,6 +182,7 @@ func (w *World) startLambda() error {
 	emulator, err := lambda.New(lambda.Config{
 		Function:    function,
 		Process:     process,
+		Region:      w.cfg.Region,
 		Concurrency: w.cfg.Concurrency,
 		Queue:       app.Port != 0,
 		NoFreeze:    w.cfg.NoFreeze,

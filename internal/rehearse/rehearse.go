@@ -30,6 +30,7 @@ import (
 const (
 	DefaultListen      = "127.0.0.1:8080"
 	DefaultConcurrency = 25
+	DefaultRegion      = "eu-west-1"
 )
 
 // Config says what is rehearsed. App.Command is required.
@@ -47,6 +48,10 @@ type Config struct {
 	// Routes are the path patterns of the API (CloudFront's: * and ?), instead of
 	// those of the stack.
 	Routes []string
+
+	// Region is where all of the rehearsal is, in ARNs, names, events and the
+	// function's AWS_REGION; DefaultRegion if empty. Stores of the app need the same.
+	Region string
 
 	Listen         string // the viewer's address; DefaultListen if empty
 	TimelineListen string // the timeline page's; a port near the viewer's if empty
@@ -126,6 +131,9 @@ func Start(ctx context.Context, cfg Config) (*World, error) {
 func (c Config) withDefaults() Config {
 	if c.Listen == "" {
 		c.Listen = DefaultListen
+	}
+	if c.Region == "" {
+		c.Region = DefaultRegion
 	}
 	if c.Concurrency == 0 {
 		c.Concurrency = DefaultConcurrency

@@ -28,7 +28,7 @@ type Config struct {
 	// Functions maps the Terraform address of a function to its name or ARN.
 	Functions map[string]string
 
-	Region    string // eu-central-1 if empty
+	Region    string // eu-west-1 if empty
 	AccountID string // 123456789012 if empty
 	// Hosts are the Host headers that reach this API; any other gets 403, as when
 	// CloudFront forwards the viewer's Host. Empty accepts every host.
@@ -54,7 +54,7 @@ type Gateway struct {
 // New checks that every part of the API can be emulated. Its errors name the
 // Terraform address of what cannot.
 func New(cfg Config) (*Gateway, error) {
-	cfg.Region = or(cfg.Region, "eu-central-1")
+	cfg.Region = or(cfg.Region, "eu-west-1")
 	cfg.AccountID = or(cfg.AccountID, "123456789012")
 	cfg.LambdaEndpoint = strings.TrimSuffix(cfg.LambdaEndpoint, "/")
 	if cfg.API.StageName == "" {

@@ -14,10 +14,13 @@ import (
 	"github.com/johannesboyne/gofakes3"
 )
 
-// API serves the S3 REST API with path-style addresses: /{bucket}/{key}.
+// API serves the S3 REST API with path-style addresses: /{bucket}/{key}. Every
+// response names the region, as those of HeadBucket do; a client that signs for
+// another one is not sent away.
 func (s *Store) API() http.Handler {
 	fake := gofakes3.New(backend{s}, gofakes3.WithTimeSkewLimit(0)).Server()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Amz-Bucket-Region", s.region)
 		if expired(r, time.Now()) {
 			w.Header().Set("Content-Type", "application/xml")
 			w.WriteHeader(http.StatusForbidden)

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/md5"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-
 	"sync"
 	"time"
 
@@ -22,6 +22,7 @@ import (
 // Config of a Store. The zero value works.
 type Config struct {
 	Dir    string // for large objects; a new temporary directory if empty
+	Region string // of all buckets; eu-west-1 if empty
 	Record timeline.Record
 	Log    *slog.Logger // nil discards
 }
@@ -30,6 +31,7 @@ type Config struct {
 type Store struct {
 	dir     string
 	ownsDir bool
+	region  string
 	record  timeline.Record
 	log     *slog.Logger
 
@@ -46,7 +48,7 @@ type bucket struct {
 
 // New makes a store without buckets.
 func New(cfg Config) (*Store, error) {
-	s := &Store{dir: cfg.Dir, record: cfg.Record, log: cfg.Log,
+	s := &Store{dir: cfg.Dir, region: cmp.Or(cfg.Region, "eu-west-1"), record: cfg.Record, log: cfg.Log,
 		buckets: map[string]*bucket{}, uploads: map[string]*upload{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

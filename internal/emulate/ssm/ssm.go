@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Config describes the store. The zero value is an empty store of account 123456789012 in us-east-1.
+// Config describes the store. The zero value is an empty store of account 123456789012 in eu-west-1.
 type Config struct {
 	Region  string
 	Account string
@@ -48,7 +48,7 @@ type parameter struct {
 // New makes a store. A name or value that the service would not take is an error.
 func New(cfg Config) (*Store, error) {
 	if cfg.Region == "" {
-		cfg.Region = "us-east-1"
+		cfg.Region = "eu-west-1"
 	}
 	if cfg.Account == "" {
 		cfg.Account = "123456789012"

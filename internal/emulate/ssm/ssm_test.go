@@ -26,7 +26,7 @@ func open(t *testing.T, cfg ssm.Config) *client.Client {
 	}
 	server := httptest.NewServer(store)
 	t.Cleanup(server.Close)
-	return client.New(client.Options{Region: "us-east-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
+	return client.New(client.Options{Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")})
 }
 
@@ -53,7 +53,7 @@ func TestGetParametersByNameARNAndVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := c.GetParameters(t.Context(), &client.GetParametersInput{WithDecryption: aws.Bool(true), Names: []string{
-		"arn:aws:ssm:us-east-1:123456789012:parameter/app/key", "plain", "/app/none", "/app/key:9"}})
+		"arn:aws:ssm:eu-west-1:123456789012:parameter/app/key", "plain", "/app/none", "/app/key:9"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestLimitsAndPolicy(t *testing.T) {
 		{[]string{}, "ValidationException"},
 		{[]string{"/a", "/a"}, "ValidationException"},
 		{[]string{"/a", "/b"}, "AccessDeniedException"},
-		{[]string{"arn:aws:ssm:us-east-1:123456789012:parameter/b"}, "AccessDeniedException"},
+		{[]string{"arn:aws:ssm:eu-west-1:123456789012:parameter/b"}, "AccessDeniedException"},
 	} {
 		if _, err := c.GetParameters(t.Context(), &client.GetParametersInput{Names: tc.names}); code(err) != tc.want {
 			t.Errorf("%v: %v, want %s", tc.names, err, tc.want)
@@ -167,7 +167,7 @@ func TestOtherCallsAreRefused(t *testing.T) {
 }
 
 func FuzzNames(f *testing.F) {
-	for _, seed := range []string{"/a", "a", "arn:aws:ssm:us-east-1:123456789012:parameter/a", "/a:1", "/a:x", "", ":", "//"} {
+	for _, seed := range []string{"/a", "a", "arn:aws:ssm:eu-west-1:123456789012:parameter/a", "/a:1", "/a:x", "", ":", "//"} {
 		f.Add(seed)
 	}
 	store, err := ssm.New(ssm.Config{Plain: map[string]string{"/a": "1"}})

@@ -28,11 +28,10 @@ import (
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
-// Region is where the emulated account is.
-const Region = "eu-west-1"
-
 // Config says which stores are real and which are emulated. Dir is required.
 type Config struct {
+	// Region is the rehearsal's, for S3 and SSM; see rehearse.Config.
+	Region string
 	// Dir holds the embedded database, which outlives the rehearsal, and large
 	// objects of S3, which do not.
 	Dir string
@@ -140,7 +139,7 @@ func (s *Stores) startS3(cfg Config) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("start S3: %w", err)
 	}
-	if s.S3, err = s3.New(s3.Config{Dir: dir, Record: cfg.Record, Log: cfg.Log}); err != nil {
+	if s.S3, err = s3.New(s3.Config{Dir: dir, Region: cfg.Region, Record: cfg.Record, Log: cfg.Log}); err != nil {
 		return fmt.Errorf("start S3: %w", err)
 	}
 	s.closers = append(s.closers, s.S3)
@@ -153,7 +152,7 @@ func (s *Stores) startSSM(cfg Config) (err error) {
 	if cfg.Secure != nil {
 		secure = cfg.Secure(s)
 	}
-	if s.SSM, err = ssm.New(ssm.Config{Region: Region, Secure: secure}); err != nil {
+	if s.SSM, err = ssm.New(ssm.Config{Region: cfg.Region, Secure: secure}); err != nil {
 		return fmt.Errorf("start Parameter Store: %w", err)
 	}
 	s.SSMURL, err = s.serve(s.SSM)

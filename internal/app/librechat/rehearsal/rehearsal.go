@@ -7,6 +7,7 @@ package rehearsal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -143,6 +144,7 @@ func (c *Chat) App(ctx context.Context, viewerURL string) (rehearse.App, error) 
 // into Parameter Store, as a deployment has them.
 func (c *Chat) withSecrets(secrets map[string]string) stores.Config {
 	cfg := c.cfg.Stores
+	cfg.Region = c.region()
 	cfg.Caller, cfg.Connected = c.caller, c.required.met
 	cfg.Secure = func(s *stores.Stores) map[string]string {
 		secrets["MONGO_URI"] = s.Mongo.URI(database, "LibreChat")
@@ -157,6 +159,9 @@ func (c *Chat) withSecrets(secrets map[string]string) stores.Config {
 	return cfg
 }
 
+// region is that of the stores and of the app, which is the rehearsal's.
+func (c *Chat) region() string { return cmp.Or(c.cfg.Stores.Region, rehearse.DefaultRegion) }
+
 // configObject is the bucket and key of librechat.yaml.
 func (c *Chat) configObject() (bucket, key string) {
 	url := c.cfg.Function["SLUICE_CONFIG_S3"]
@@ -170,7 +175,7 @@ func (c *Chat) configObject() (bucket, key string) {
 // environment is all that LibreChat will see, secrets included.
 func (c *Chat) environment(viewerURL string, secrets map[string]string) map[string]string {
 	env := c.cfg.Release.Env(librechat.Stores{
-		PublicURL: viewerURL, Bucket: c.bucket(), Region: stores.Region,
+		PublicURL: viewerURL, Bucket: c.bucket(), Region: c.region(),
 		S3Endpoint: c.stores.S3URL, Config: c.config,
 	})
 	maps.Copy(env, c.planned())
