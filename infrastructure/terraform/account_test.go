@@ -247,9 +247,9 @@ func (a *account) output(dir, name string, into any) error {
 	return json.Unmarshal([]byte(out), into)
 }
 
-// run runs tofu in dir for at most 4 minutes and returns all that it printed.
+// run runs tofu in dir for at most 10 minutes and returns all that it printed.
 func (a *account) run(dir string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "tofu", args...)
 	if args[0] != "show" && args[0] != "output" {

@@ -11,6 +11,7 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/stack"
 )
 
 // TestPlan plans environments/dev with the real provider and holds what the plan
@@ -28,9 +29,46 @@ func TestPlan(t *testing.T) {
 	t.Run("no wildcard permission", func(t *testing.T) { leastPrivilege(t, resources) })
 	t.Run("no secret value", func(t *testing.T) { secretless(t, resources, raw) })
 	t.Run("nothing open inward", func(t *testing.T) { closed(t, resources) })
+	t.Run("Redis is encrypted", func(t *testing.T) { encrypted(t, only(t, resources, "aws_elasticache_replication_group")) })
 	t.Run("tags", func(t *testing.T) { tagged(t, resources) })
 	t.Run("known before apply", func(t *testing.T) { known(t, resources) })
 	t.Run("an image of either design", func(t *testing.T) { eitherDesign(t, environmentOf(t, resources)) })
+}
+
+// TestPlanOptions plans environments/dev without what may be left out, and with
+// the function kept ready: what each optional module makes comes and goes whole.
+func TestPlanOptions(t *testing.T) {
+	a := emulated(t)
+	plan, raw := a.planned(t, a.environment(t, func(vars map[string]any) {
+		for _, name := range []string{"domain", "documentdb", "services", "monitoring"} {
+			vars[name] = nil
+		}
+		vars["account_log_role"] = false
+		vars["function"] = map[string]any{"start": "provisioned", "provisioned_concurrency": 3}
+	}))
+	resources := flatten(plan.PlannedValues.RootModule)
+	for _, r := range resources {
+		for _, name := range []string{"module.domain", "module.account", "module.monitoring", "documentdb", "service-"} {
+			if strings.Contains(r.Address, name) {
+				t.Errorf("it plans %s", r.Address)
+			}
+		}
+	}
+	if p := only(t, resources, "aws_lambda_permission"); p["qualifier"] != "live" {
+		t.Errorf("the API may call %v, not the alias", p["qualifier"])
+	}
+	for _, r := range ofType(resources, "aws_api_gateway_integration") {
+		if uri, _ := r.AttributeValues["uri"].(string); r.AttributeValues["type"] == "AWS_PROXY" && !strings.Contains(uri, ":function:librechat-dev:live/") {
+			t.Errorf("%s calls %s, not the alias", r.Address, uri)
+		}
+	}
+	s, err := stack.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Function.ProvisionedConcurrency != 3 {
+		t.Errorf("the plan reads as one with %d environments kept ready", s.Function.ProvisionedConcurrency)
+	}
 }
 
 // eitherDesign: with the image's own part, the planned function has what the
@@ -200,6 +238,15 @@ func environmentOf(t *testing.T, resources []*tfjson.StateResource) map[string]a
 		t.Fatal("the function's environment is not known at plan")
 	}
 	return variables
+}
+
+// encrypted: the redis module does both by default, and the HCL relies on that.
+func encrypted(t *testing.T, group map[string]any) {
+	for _, name := range []string{"transit_encryption_enabled", "at_rest_encryption_enabled"} {
+		if fmt.Sprint(group[name]) != "true" {
+			t.Errorf("Redis: %s is %v", name, group[name])
+		}
+	}
 }
 
 func closed(t *testing.T, resources []*tfjson.StateResource) {

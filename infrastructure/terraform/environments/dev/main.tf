@@ -4,7 +4,7 @@ terraform {
   required_version = ">= 1.5.7"
   required_providers {
     aws    = { source = "hashicorp/aws", version = "6.34.0" }
-    random = { source = "hashicorp/random", version = "~> 3.7" } # of the elasticache module
+    random = { source = "hashicorp/random", version = "~> 3.7" } # the elasticache module needs it
     sluice = { source = "aproorg/sluice", version = "0.1.0" }    # installed by `sluice init`
   }
 }
@@ -18,10 +18,10 @@ provider "sluice" { region = var.region }
 
 locals { name = "${var.project}-${var.environment_name}" }
 
-# The header by which the API knows the distribution, and Redis's password. Of a
-# terraform_data, triggers_replace is what no plan, log or id repeats; uuid() is
-# unknown until apply, and kept after it. Both stand in the state: encrypt that.
-# New ones: `tofu apply -replace='terraform_data.secret["origin"]'`.
+# The header by which the API knows the distribution, and Redis's password. No plan,
+# log or id shows triggers_replace, as they do other attributes of a terraform_data;
+# uuid() is unknown until apply, and ignore_changes keeps it from then on. Both secrets
+# are in the state: encrypt it. Change one with `tofu apply -replace='terraform_data.secret["origin"]'`.
 resource "terraform_data" "secret" {
   for_each         = toset(["origin", "redis"])
   triggers_replace = sensitive("${uuid()}${uuid()}")
@@ -44,7 +44,14 @@ module "frontend" {
   name          = local.name
   api           = module.api_gateway.origin
   origin_secret = terraform_data.secret["origin"].triggers_replace
-  domain        = var.domain
+  domain        = var.domain == null ? null : module.domain[0].alias # not [*]: that would wait for the records, a cycle
+}
+
+module "domain" {
+  source       = "../../modules/domain"
+  count        = var.domain == null ? 0 : 1
+  domain       = var.domain
+  distribution = { domain_name = module.frontend.domain_name, zone_id = module.frontend.zone_id }
 }
 
 module "api_gateway" {
@@ -71,7 +78,7 @@ module "backend" {
 }
 
 # The app's image with the bootstrap in front, and the front end out of the same
-# image. Both know at plan what they will be, and do nothing where that is there.
+# image. Both know at plan what they will make, and do nothing where it exists already.
 resource "sluice_image" "app" {
   base         = var.image
   repository   = module.backend.repository_url
@@ -89,8 +96,7 @@ module "redis" {
   source                   = "../../modules/redis"
   name                     = local.name
   auth_token               = terraform_data.secret["redis"].triggers_replace
-  vpc_id                   = var.network.vpc_id
-  subnet_ids               = var.network.subnet_ids
+  network                  = var.network
   client_security_group_id = module.backend.security_group_id
   node_type                = var.redis.node_type
   nodes                    = var.redis.nodes

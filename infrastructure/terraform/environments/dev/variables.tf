@@ -31,7 +31,10 @@ variable "tags" {
 }
 
 variable "image" {
-  description = "The app's own image: REPOSITORY:TAG, REPOSITORY@DIGEST, oci:DIR or tar:FILE. It becomes the function's with the bootstrap added; the site is taken out of it."
+  description = <<-EOT
+    The app's own image: REPOSITORY:TAG, REPOSITORY@DIGEST, oci:DIR or tar:FILE.
+    With the bootstrap added it becomes the function's image; the site is taken out of it.
+  EOT
   type        = string
   default     = "ghcr.io/danny-avila/librechat-api:v0.8.2-rc1"
   nullable    = false

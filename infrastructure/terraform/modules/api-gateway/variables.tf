@@ -20,7 +20,10 @@ variable "paths" {
 }
 
 variable "function" {
-  description = "The function behind the API: its name, the alias to call if any, and the URI of its streaming invocations (module backend's output function)."
+  description = <<-EOT
+    The function behind the API: its name, the alias to call if any, and the URI of its streaming invocations
+    (module backend's output function).
+  EOT
   type = object({
     name       = string
     qualifier  = optional(string)
@@ -29,7 +32,10 @@ variable "function" {
 
   validation {
     condition     = endswith(var.function.invoke_uri, "/response-streaming-invocations")
-    error_message = "function.invoke_uri must be the streaming one: arn:…:lambda:path/2021-11-15/functions/ARN/response-streaming-invocations."
+    error_message = <<-EOT
+      function.invoke_uri must be the streaming one:
+      arn:…:lambda:path/2021-11-15/functions/ARN/response-streaming-invocations.
+    EOT
   }
 }
 
@@ -46,7 +52,10 @@ variable "stage" {
 }
 
 variable "binary_media_types" {
-  description = "Content types of requests that reach the function as base64 instead of damaged. Not */*: then each request would grow by a third towards Lambda's 6 MB."
+  description = <<-EOT
+    Content types of request bodies that reach the function as base64 instead of damaged. Not */*: then every request
+    would grow by a third towards Lambda's 6 MB.
+  EOT
   type        = list(string)
   default     = ["multipart/form-data", "application/octet-stream"]
   nullable    = false

@@ -4,13 +4,15 @@
 output "function" {
   value = {
     name       = aws_lambda_function.this.function_name
-    qualifier  = one(aws_lambda_alias.live[*].name)
-    invoke_uri = "arn:${local.partition}:apigateway:${local.region}:lambda:path/2021-11-15/functions/${local.arn.lambda}:function:${join(":", concat([aws_lambda_function.this.function_name], aws_lambda_alias.live[*].name))}/response-streaming-invocations"
+    qualifier  = one(module.live[*].name)
+    invoke_uri = "${local.invoked}/${join(":", concat([local.function], module.live[*].name))}/response-streaming-invocations"
   }
 }
 
-# Where the image is pushed, without a tag; known at plan, as the repository's own attribute is not.
-output "repository_url" { value = "${local.account}.dkr.ecr.${local.region}.${data.aws_partition.this.dns_suffix}/${aws_ecr_repository.this.name}" }
+# Where the image is pushed, without a tag. It is known at plan; the repository's own attribute is not.
+output "repository_url" {
+  value = "${local.account}.dkr.ecr.${local.region}.${data.aws_partition.this.dns_suffix}/${aws_ecr_repository.this.name}"
+}
 
 # The function's security group, for rules of what it may reach.
 output "security_group_id" { value = aws_security_group.this.id }

@@ -4,7 +4,10 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,28}[a-z0-9]$", var.name))
-    error_message = "name must be 3 to 30 lower-case letters, digits and hyphens, a letter first and no hyphen last: it becomes part of bucket and role names."
+    error_message = <<-EOT
+      name must be 3 to 30 lower-case letters, digits and hyphens, a letter first and no hyphen last:
+      it becomes part of bucket and role names.
+    EOT
   }
 }
 
@@ -14,7 +17,10 @@ variable "image_uri" {
 
   validation {
     condition     = can(regex("^[^@ ]+@sha256:[0-9a-f]{64}$", var.image_uri))
-    error_message = "image_uri must name the image by digest, REPOSITORY@sha256: and 64 hex digits: a tag would let the function and its plan drift apart."
+    error_message = <<-EOT
+      image_uri must name the image by digest, REPOSITORY@sha256: and 64 hex digits:
+      a tag would let the function and its plan drift apart.
+    EOT
   }
 }
 
@@ -24,7 +30,10 @@ variable "url" {
 }
 
 variable "network" {
-  description = "The existing VPC, two or more private subnets in different zones with a way out to the internet, and further security groups that the function joins."
+  description = <<-EOT
+    The existing VPC, two or more private subnets in different zones with a way out to the internet,
+    and further security groups that the function joins.
+  EOT
   type = object({
     vpc_id             = string
     subnet_ids         = list(string)
@@ -36,13 +45,18 @@ variable "network" {
     error_message = "network.vpc_id must be a VPC's id, vpc-…."
   }
   validation {
-    condition     = length(var.network.subnet_ids) >= 2 && alltrue([for id in var.network.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    condition = length(var.network.subnet_ids) >= 2 && alltrue([
+      for id in var.network.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))
+    ])
     error_message = "network.subnet_ids must be two or more subnets' ids, subnet-…, of different availability zones."
   }
 }
 
 variable "documentdb" {
-  description = "The existing DocumentDB cluster's security group, which gets a rule that lets the function in. Its address is part of the secret MONGO_URI."
+  description = <<-EOT
+    The existing DocumentDB cluster's security group, which gets a rule that lets the function in.
+    The cluster's address is part of the secret MONGO_URI.
+  EOT
   type = object({
     security_group_id = string
     port              = optional(number, 27017)
@@ -70,12 +84,21 @@ variable "redis_security_group_id" {
 }
 
 variable "secrets" {
-  description = "Secrets of the app: environment variable to the name or ARN of the SSM parameter (SecureString) that holds it. Values are read at a cold start and stand nowhere else."
+  description = <<-EOT
+    Secrets of the app: environment variable to the name or ARN of the SSM parameter (SecureString) that holds it.
+    The bootstrap reads the values at a cold start; they are stored nowhere else.
+  EOT
   type        = map(string)
 
   validation {
-    condition     = alltrue([for name in ["MONGO_URI", "JWT_SECRET", "JWT_REFRESH_SECRET", "CREDS_KEY", "CREDS_IV", "REDIS_URI", "SLUICE_ORIGIN_SECRET"] : contains(keys(var.secrets), name)])
-    error_message = "secrets must name parameters for MONGO_URI, JWT_SECRET, JWT_REFRESH_SECRET, CREDS_KEY, CREDS_IV, REDIS_URI and SLUICE_ORIGIN_SECRET (environments/dev makes the last two): LibreChat does not start without them."
+    condition = alltrue([
+      for name in ["MONGO_URI", "JWT_SECRET", "JWT_REFRESH_SECRET", "CREDS_KEY", "CREDS_IV", "REDIS_URI", "SLUICE_ORIGIN_SECRET"] :
+      contains(keys(var.secrets), name)
+    ])
+    error_message = <<-EOT
+      secrets must name parameters for MONGO_URI, JWT_SECRET, JWT_REFRESH_SECRET, CREDS_KEY, CREDS_IV, REDIS_URI and
+      SLUICE_ORIGIN_SECRET (environments/dev makes the last two): LibreChat does not start without them.
+    EOT
   }
   validation {
     condition     = alltrue([for name in keys(var.secrets) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name))])
@@ -85,7 +108,11 @@ variable "secrets" {
     condition = alltrue([for p in values(var.secrets) : (
       can(regex("^(arn:aws[a-z-]*:ssm:[a-z0-9-]+:[0-9]{12}:parameter)?(/[A-Za-z0-9_.-]+){1,15}$", p)) || can(regex("^[A-Za-z0-9_.-]+$", p))
     ) && !can(regex("^/?(aws|ssm)", lower(p)))])
-    error_message = "Each value of secrets must be an SSM parameter's name or ARN, such as /librechat/dev/jwt-secret: letters, digits and ._- between slashes, a slash first, at most 15 levels, not starting with aws or ssm. Put the secret itself there with `aws ssm put-parameter --type SecureString`."
+    error_message = <<-EOT
+      Each value of secrets must be an SSM parameter's name or ARN, such as /librechat/dev/jwt-secret: letters, digits
+      and ._- between slashes, a slash first, at most 15 levels, not starting with aws or ssm.
+      Put the secret itself there with `aws ssm put-parameter --type SecureString`.
+    EOT
   }
 }
 
@@ -106,12 +133,18 @@ variable "config" {
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.config.bucket)) && can(regex("^[^/ *][^ *]*$", var.config.key))
-    error_message = "config.bucket must be a bucket's name (no s3://), and config.key an object's key without a leading slash, spaces or stars."
+    error_message = <<-EOT
+      config.bucket must be a bucket's name (no s3://), and config.key an object's key without a leading slash,
+      spaces or stars.
+    EOT
   }
 }
 
 variable "environment_defaults" {
-  description = "What LibreChat and the bootstrap in front of it need on Lambda, whatever the release; internal/app/librechat says why, and a test keeps both equal. What a release needs besides comes with the image. environment goes over both."
+  description = <<-EOT
+    What LibreChat and the bootstrap in front of it need on Lambda, whatever the release; internal/app/librechat says why,
+    and a test keeps both equal. What one release needs besides comes with the image. environment overrides both.
+  EOT
   type        = map(string)
   default = {
     NODE_ENV               = "production"
@@ -143,17 +176,29 @@ variable "environment" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for name in keys(var.environment) : !can(regex("(^|_)(SECRET|PASSWORD|TOKEN|KEY|IV|MONGO_URI|REDIS_URI)$", name))])
-    error_message = "environment holds a name that ends like a secret's: store the value in an SSM parameter and give its name in secrets."
+    condition = alltrue([
+      for name in keys(var.environment) : !can(regex("(^|_)(SECRET|PASSWORD|TOKEN|KEY|IV|MONGO_URI|REDIS_URI)$", name))
+    ])
+    error_message = <<-EOT
+      environment holds a name that ends like a secret's: store the value in an SSM parameter and give its name in secrets.
+    EOT
   }
   validation {
-    condition     = alltrue([for name in keys(var.environment) : !startswith(name, "AWS_LAMBDA_") && !contains(["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "_HANDLER"], name)])
-    error_message = "environment holds a name that Lambda reserves (AWS_REGION, AWS_LAMBDA_… and the like): leave it out, the function has it."
+    condition = alltrue([
+      for name in keys(var.environment) :
+      !startswith(name, "AWS_LAMBDA_") && !contains(["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "_HANDLER"], name)
+    ])
+    error_message = <<-EOT
+      environment holds a name that Lambda reserves (AWS_REGION, AWS_LAMBDA_… and the like): leave it out, the function has it.
+    EOT
   }
 }
 
 variable "function" {
-  description = "Size of the function in MB and seconds, and how it starts: on-demand, provisioned (with provisioned_concurrency environments kept ready) or snapstart. reserved_concurrency -1 takes from the account's pool."
+  description = <<-EOT
+    Size of the function in MB and seconds, and how it starts: on-demand, provisioned (Lambda keeps provisioned_concurrency
+    environments ready) or snapstart. reserved_concurrency -1 takes from the account's pool.
+  EOT
   type = object({
     architecture            = optional(string, "x86_64")
     memory_size             = optional(number, 2048)
@@ -191,12 +236,17 @@ variable "function" {
     error_message = "function.start snapstart works with 512 MB of ephemeral_storage alone: set that, or start on-demand."
   }
   validation {
-    condition     = var.function.start != "provisioned" || (var.function.provisioned_concurrency >= 1 && (var.function.reserved_concurrency < 0 || var.function.reserved_concurrency >= var.function.provisioned_concurrency))
+    condition = var.function.start != "provisioned" || var.function.provisioned_concurrency >= 1 && (
+      var.function.reserved_concurrency < 0 || var.function.reserved_concurrency >= var.function.provisioned_concurrency
+    )
     error_message = "function.provisioned_concurrency must be at least 1, and no more than reserved_concurrency where that is set."
   }
   validation {
     condition     = var.function.reserved_concurrency != 0
-    error_message = "function.reserved_concurrency 0 would stop the function: give the most environments at a time, or -1 for no limit of its own."
+    error_message = <<-EOT
+      function.reserved_concurrency 0 would stop the function: give the most environments at a time,
+      or -1 for no limit of its own.
+    EOT
   }
 }
 

@@ -18,13 +18,36 @@ locals {
   own          = "Sluice/${var.name}"
 
   alarms = {
-    errors      = { namespace = "AWS/Lambda", metric = "Errors", statistic = "Sum", threshold = 5, dimensions = local.function, says = "The function failed more than 5 times in 5 minutes: read its log group." }
-    throttles   = { namespace = "AWS/Lambda", metric = "Throttles", statistic = "Sum", threshold = 0, dimensions = local.function, says = "Requests found no environment: raise reserved_concurrency or the account's limit." }
-    duration    = { namespace = "AWS/Lambda", metric = "Duration", statistic = "Maximum", threshold = 840000, dimensions = local.function, says = "An invocation came within a minute of Lambda's 15." }
-    api-5xx     = { namespace = "AWS/ApiGateway", metric = "5XXError", statistic = "Sum", threshold = 5, dimensions = local.api, says = "The API answered more than 5 times in 5 minutes with 5xx." }
-    first-byte  = { namespace = local.own, metric = "TimeToFirstContent", statistic = "p90", threshold = 10000, dimensions = {}, says = "One request in ten waited over 10 s for its first byte: cold starts, or a slow database." }
-    redis-full  = { namespace = "AWS/ElastiCache", metric = "DatabaseMemoryUsagePercentage", statistic = "Maximum", threshold = 80, dimensions = local.cache, says = "Redis is over 80 % full: choose a larger node_type." }
-    redis-conns = { namespace = "AWS/ElastiCache", metric = "CurrConnections", statistic = "Maximum", threshold = var.redis_connections, dimensions = local.cache, says = "Redis has more connections than planned: each environment holds 2 or 3." }
+    errors = {
+      namespace = "AWS/Lambda", metric = "Errors", statistic = "Sum", threshold = 5, dimensions = local.function
+      says      = "The function failed more than 5 times in 5 minutes: read its log group."
+    }
+    throttles = {
+      namespace = "AWS/Lambda", metric = "Throttles", statistic = "Sum", threshold = 0, dimensions = local.function
+      says      = "Requests found no environment: raise reserved_concurrency or the account's limit."
+    }
+    duration = {
+      namespace = "AWS/Lambda", metric = "Duration", statistic = "Maximum", threshold = 840000, dimensions = local.function
+      says      = "An invocation came within a minute of Lambda's 15."
+    }
+    api-5xx = {
+      namespace = "AWS/ApiGateway", metric = "5XXError", statistic = "Sum", threshold = 5, dimensions = local.api
+      says      = "The API answered more than 5 times in 5 minutes with 5xx."
+    }
+    first-byte = {
+      namespace = local.own, metric = "TimeToFirstContent", statistic = "p90", threshold = 10000, dimensions = {}
+      says      = "One request in ten waited over 10 s for its first byte: cold starts, or a slow database."
+    }
+    redis-full = {
+      namespace  = "AWS/ElastiCache", metric = "DatabaseMemoryUsagePercentage", statistic = "Maximum", threshold = 80
+      dimensions = local.cache
+      says       = "Redis is over 80 % full: choose a larger node_type."
+    }
+    redis-conns = {
+      namespace  = "AWS/ElastiCache", metric = "CurrConnections", statistic = "Maximum", threshold = var.redis_connections
+      dimensions = local.cache
+      says       = "Redis has more connections than planned: each environment holds 2 or 3."
+    }
   }
 }
 
@@ -61,16 +84,34 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions          = var.alarm_actions
 }
 
+# Each metric is its namespace, its name and its dimensions.
 locals {
+  region = data.aws_region.this.region
   widgets = [
-    { title = "Requests", region = data.aws_region.this.region, stat = "Sum", metrics = [["AWS/ApiGateway", "Count", local.api], ["AWS/ApiGateway", "4XXError", local.api], ["AWS/ApiGateway", "5XXError", local.api]] },
-    { title = "Function", region = data.aws_region.this.region, stat = "Sum", metrics = [["AWS/Lambda", "Invocations", local.function], ["AWS/Lambda", "Errors", local.function], ["AWS/Lambda", "Throttles", local.function]] },
-    { title = "Environments at work", region = data.aws_region.this.region, stat = "Maximum", metrics = [["AWS/Lambda", "ConcurrentExecutions", local.function]] },
-    { title = "Duration, longest (ms)", region = data.aws_region.this.region, stat = "Maximum", metrics = [["AWS/Lambda", "Duration", local.function]] },
-    { title = "First byte, p90 (ms)", region = data.aws_region.this.region, stat = "p90", metrics = [[local.own, "TimeToFirstContent", {}]] },
-    { title = "Distribution, errors (%)", region = "us-east-1", stat = "Average", metrics = [["AWS/CloudFront", "4xxErrorRate", local.distribution], ["AWS/CloudFront", "5xxErrorRate", local.distribution]] },
-    { title = "Redis, memory (%)", region = data.aws_region.this.region, stat = "Maximum", metrics = [["AWS/ElastiCache", "DatabaseMemoryUsagePercentage", local.cache]] },
-    { title = "Redis, connections", region = data.aws_region.this.region, stat = "Maximum", metrics = [["AWS/ElastiCache", "CurrConnections", local.cache]] },
+    { title = "Requests", region = local.region, stat = "Sum", metrics = [
+      ["AWS/ApiGateway", "Count", local.api], ["AWS/ApiGateway", "4XXError", local.api], ["AWS/ApiGateway", "5XXError", local.api],
+    ] },
+    { title = "Function", region = local.region, stat = "Sum", metrics = [
+      ["AWS/Lambda", "Invocations", local.function], ["AWS/Lambda", "Errors", local.function], ["AWS/Lambda", "Throttles", local.function],
+    ] },
+    { title = "Environments at work", region = local.region, stat = "Maximum", metrics = [
+      ["AWS/Lambda", "ConcurrentExecutions", local.function],
+    ] },
+    { title = "Duration, longest (ms)", region = local.region, stat = "Maximum", metrics = [
+      ["AWS/Lambda", "Duration", local.function],
+    ] },
+    { title = "First byte, p90 (ms)", region = local.region, stat = "p90", metrics = [
+      [local.own, "TimeToFirstContent", {}],
+    ] },
+    { title = "Distribution, errors (%)", region = "us-east-1", stat = "Average", metrics = [
+      ["AWS/CloudFront", "4xxErrorRate", local.distribution], ["AWS/CloudFront", "5xxErrorRate", local.distribution],
+    ] },
+    { title = "Redis, memory (%)", region = local.region, stat = "Maximum", metrics = [
+      ["AWS/ElastiCache", "DatabaseMemoryUsagePercentage", local.cache],
+    ] },
+    { title = "Redis, connections", region = local.region, stat = "Maximum", metrics = [
+      ["AWS/ElastiCache", "CurrConnections", local.cache],
+    ] },
   ]
 }
 

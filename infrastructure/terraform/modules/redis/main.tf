@@ -16,11 +16,12 @@ module "redis" {
   automatic_failover_enabled = var.nodes > 1 # needs a second node
   multi_az_enabled           = var.nodes > 1
   apply_immediately          = true
-  transit_encryption_enabled = true # the token goes over TLS only
+  # TLS, which a token needs, and encryption at rest are the module's defaults.
   auth_token                 = var.auth_token
-  at_rest_encryption_enabled = true
   log_delivery_configuration = {} # or the module makes a log group that nobody asked for
-  vpc_id                     = var.vpc_id
-  subnet_ids                 = var.subnet_ids
-  security_group_rules       = { function = { description = "Redis from the function", referenced_security_group_id = var.client_security_group_id } }
+  vpc_id                     = var.network.vpc_id
+  subnet_ids                 = var.network.subnet_ids
+  security_group_rules = {
+    function = { description = "Redis from the function", referenced_security_group_id = var.client_security_group_id }
+  }
 }

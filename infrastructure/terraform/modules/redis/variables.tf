@@ -4,7 +4,10 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,39}$", var.name)) && !strcontains(var.name, "--") && !endswith(var.name, "-")
-    error_message = "name must be at most 40 lower-case letters, digits and single hyphens, a letter first and no hyphen last: ElastiCache takes no other."
+    error_message = <<-EOT
+      name must be at most 40 lower-case letters, digits and single hyphens, a letter first and no hyphen last:
+      ElastiCache takes no other.
+    EOT
   }
 }
 
@@ -14,14 +17,12 @@ variable "auth_token" {
   sensitive   = true
 }
 
-variable "vpc_id" {
-  description = "The VPC."
-  type        = string
-}
-
-variable "subnet_ids" {
-  description = "Private subnets of the VPC."
-  type        = list(string)
+variable "network" {
+  description = "The VPC and its private subnets."
+  type = object({
+    vpc_id     = string
+    subnet_ids = list(string)
+  })
 }
 
 variable "client_security_group_id" {

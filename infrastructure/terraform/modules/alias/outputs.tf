@@ -1,0 +1,2 @@
+# The alias's name, by which the API calls it.
+output "name" { value = aws_lambda_alias.this.name }

@@ -1,0 +1,4 @@
+variable "name" {
+  description = "Prefix of the role's name, e.g. librechat-dev."
+  type        = string
+}

@@ -1,0 +1,63 @@
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_158:log groups are encrypted at rest by CloudWatch's own key; secrets are never logged
+  #checkov:skip=CKV_AWS_338:how long to keep lines is the owner's to say
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_days
+}
+
+locals {
+  # One value that is unknown at plan makes the provider call all of them unknown: with a custom domain none is.
+  environment = merge(var.environment_defaults, {
+    DOMAIN_CLIENT    = var.url
+    DOMAIN_SERVER    = var.url
+    REDIS_KEY_PREFIX = substr(sha256(var.image_uri), 0, 12) # cached settings never expire: a release starts with its own
+    AWS_BUCKET_NAME  = local.files
+    # Names alone stand in the configuration; the bootstrap reads the values at a cold start.
+    SLUICE_SECRETS        = join("\n", [for name, parameter in var.secrets : "${name}=${parameter}"])
+    SLUICE_CONFIG_S3      = "s3://${var.config.bucket}/${var.config.key}"
+    SLUICE_CONFIG_REPLACE = join(",", [for from, to in merge({ "__SITE_URL__" = var.url }, var.config.replace) : "${from}=${to}"])
+  }, var.environment)
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_50:X-Ray is off by default; the access log has the timings of each hop
+  #checkov:skip=CKV_AWS_115:reserved concurrency is a variable; taking it from the account by default would starve others
+  #checkov:skip=CKV_AWS_116:a dead-letter queue serves asynchronous invocations, and there are none
+  #checkov:skip=CKV_AWS_173:the environment holds no secret, only names of parameters
+  #checkov:skip=CKV_AWS_272:code signing is for zip files; the image is named by digest
+  function_name                  = var.name
+  role                           = aws_iam_role.this.arn
+  package_type                   = "Image"
+  image_uri                      = var.image_uri
+  architectures                  = [var.function.architecture]
+  memory_size                    = var.function.memory_size
+  timeout                        = var.function.timeout
+  reserved_concurrent_executions = var.function.reserved_concurrency
+  publish                        = var.function.start != "on-demand"
+  vpc_config {
+    subnet_ids         = var.network.subnet_ids
+    security_group_ids = concat([aws_security_group.this.id], var.network.security_group_ids)
+  }
+  environment { variables = local.environment }
+  ephemeral_storage { size = var.function.ephemeral_storage }
+  dynamic "snap_start" {
+    for_each = var.function.start == "snapstart" ? ["PublishedVersions"] : []
+    content { apply_on = snap_start.value }
+  }
+  # A function that starts before its role and its network are whole fails its first calls.
+  depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this, aws_vpc_security_group_egress_rule.this]
+  lifecycle {
+    precondition {
+      condition     = length(distinct([for s in data.aws_subnet.this : s.availability_zone])) > 1
+      error_message = "All of network.subnet_ids are in one availability zone: add a private subnet of a second zone to survive an outage."
+    }
+  }
+}
+
+# Provisioned concurrency and SnapStart work on published versions: the API then calls this alias.
+module "live" {
+  source                  = "../alias"
+  count                   = var.function.start == "on-demand" ? 0 : 1
+  function                = { name = aws_lambda_function.this.function_name, version = aws_lambda_function.this.version }
+  provisioned_concurrency = var.function.start == "provisioned" ? var.function.provisioned_concurrency : null
+}

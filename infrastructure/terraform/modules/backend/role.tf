@@ -1,0 +1,41 @@
+data "aws_kms_key" "parameters" { key_id = var.parameters_kms_key }
+
+locals {
+  log_arn        = "${local.arn.logs}:log-group:${aws_cloudwatch_log_group.this.name}"
+  config_arn     = "arn:${local.partition}:s3:::${var.config.bucket}/${var.config.key}"
+  files_arn      = "arn:${local.partition}:s3:::${local.files}"
+  parameter_arns = [for p in sort(values(var.secrets)) : startswith(p, "arn:") ? p : "${local.arn.ssm}:parameter/${trimprefix(p, "/")}"]
+  join_actions = [
+    "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+  ]
+}
+
+resource "aws_iam_role" "this" {
+  name = var.name
+  assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [
+    { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" },
+  ] })
+}
+
+resource "aws_iam_role_policy" "this" {
+  #checkov:skip=CKV_AWS_290:Lambda asks EC2 for network interfaces by the role; EC2 knows no narrower resource for it
+  #checkov:skip=CKV_AWS_355:the one star is Resource of the network interfaces, and the function's own code is denied it
+  name = "own"
+  role = aws_iam_role.this.name
+  policy = jsonencode({ Version = "2012-10-17", Statement = [
+    { Sid = "Log", Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = "${local.log_arn}:log-stream:*" },
+    { Sid = "Secrets", Effect = "Allow", Action = "ssm:GetParameters", Resource = local.parameter_arns },
+    { Sid = "Decrypt", Effect = "Allow", Action = "kms:Decrypt", Resource = data.aws_kms_key.parameters.arn, Condition = { StringEquals = {
+      "kms:ViaService"                      = "ssm.${local.region}.${data.aws_partition.this.dns_suffix}"
+      "kms:EncryptionContext:PARAMETER_ARN" = local.parameter_arns
+    } } },
+    { Sid = "Config", Effect = "Allow", Action = "s3:GetObject", Resource = local.config_arn },
+    { Sid = "Files", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = "${local.files_arn}/*" },
+    { Sid = "FilesList", Effect = "Allow", Action = "s3:ListBucket", Resource = local.files_arn },
+    # The Lambda service joins the VPC with this role; the same calls from the function's code are denied.
+    { Sid = "Join", Effect = "Allow", Action = local.join_actions, Resource = "*" },
+    { Sid = "JoinNotByCode", Effect = "Deny", Action = local.join_actions, Resource = "*",
+    Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.function } } },
+  ] })
+}
