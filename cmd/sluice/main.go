@@ -12,6 +12,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/cli"
 	"github.com/aproorg/sluice/internal/provider"
+	"github.com/aproorg/sluice/internal/provider/plugin"
 )
 
 // echo is how long the same signal may come again without being a second wish: timeout(1) and some shells send it to
@@ -19,8 +20,8 @@ import (
 const echo = 300 * time.Millisecond
 
 func main() {
-	if provider.Started(os.Args[0]) {
-		os.Exit(plugin())
+	if plugin.Started(os.Args[0]) {
+		os.Exit(servePlugin())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, func() { // a second signal ends the program at once
@@ -35,8 +36,8 @@ func main() {
 	os.Exit(code)
 }
 
-// plugin is the same executable as OpenTofu and Terraform start it. They end it themselves: Ctrl-C goes to them.
-func plugin() int {
+// servePlugin is the same executable as OpenTofu and Terraform start it. They end it themselves: Ctrl-C goes to them.
+func servePlugin() int {
 	if err := provider.Serve(context.Background(), provider.Version); err != nil {
 		fmt.Fprintln(os.Stderr, "sluice as a Terraform provider:", err)
 		return 1

@@ -45,6 +45,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/aproorg/sluice/internal/provider"
+	"github.com/aproorg/sluice/internal/provider/plugin"
 )
 
 // howToRun is the command that makes the tests with a real tofu run.
@@ -74,7 +75,7 @@ var shared struct {
 // TestMain ends the emulated account when all tests are done. It is also the
 // provider aproorg/sluice: tofu starts this test's executable as one.
 func TestMain(m *testing.M) {
-	if provider.Started(os.Args[0]) {
+	if plugin.Started(os.Args[0]) {
 		if err := provider.Serve(context.Background(), providerVersion); err != nil {
 			log.Fatal(err)
 		}
@@ -272,7 +273,7 @@ func (a *account) installProvider() error {
 		return err
 	}
 	mirror := filepath.Join(a.work, "mirror")
-	if _, err := provider.Install(self, providerVersion, mirror); err != nil {
+	if _, err := plugin.Install(self, providerVersion, mirror); err != nil {
 		return err
 	}
 	config, err := os.ReadFile(os.Getenv("TF_CLI_CONFIG_FILE"))

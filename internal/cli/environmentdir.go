@@ -12,6 +12,7 @@ import (
 	"github.com/aproorg/sluice/internal/deploy"
 	"github.com/aproorg/sluice/internal/infra"
 	"github.com/aproorg/sluice/internal/provider"
+	"github.com/aproorg/sluice/internal/provider/plugin"
 )
 
 // shippedEnvironment is the folder that the repository has.
@@ -72,7 +73,7 @@ func (o environmentDir) prepare(a *app) error {
 	if err != nil {
 		return err
 	}
-	return provider.Relock(o.dir, files[0])
+	return plugin.Relock(o.dir, files[0])
 }
 
 // installProvider puts this executable where both tools look for the provider.
@@ -81,13 +82,13 @@ func installProvider(a *app) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find sluice's own executable: %w", err)
 	}
-	places, err := provider.Places(a.Getenv)
+	places, err := plugin.Places(a.Getenv)
 	if err != nil {
 		return nil, err
 	}
 	var all []string
 	for _, dir := range places {
-		files, err := provider.Install(executable, provider.Version, dir)
+		files, err := plugin.Install(executable, provider.Version, dir)
 		if err != nil {
 			return nil, err
 		}

@@ -74,6 +74,7 @@ func result(t *testing.T, r probe.Report, name string) probe.Result {
 }
 
 func TestAllGreenAgainstAnOrdinaryServer(t *testing.T) {
+	t.Parallel()
 	o := short()
 	var began, ended []string
 	o.Progress = func(x probe.Result, done bool) {
@@ -102,6 +103,7 @@ func TestAllGreenAgainstAnOrdinaryServer(t *testing.T) {
 }
 
 func TestGreenOverTLS(t *testing.T) {
+	t.Parallel()
 	h := app(t)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
@@ -230,6 +232,7 @@ var spoilers = []struct {
 func TestRedWithTheRightReason(t *testing.T) {
 	for _, c := range spoilers {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // a run waits for the streams' own time, and does next to nothing else
 			h := proxy(t, c.spoil)
 			if c.name == "masks errors" { // and so it hides the limit of Lambda
 				h = limit(h, 6<<20, http.StatusOK, "text/html")
@@ -273,6 +276,7 @@ func limit(h http.Handler, bytes int64, status int, kind string) http.Handler {
 }
 
 func TestUploadLimits(t *testing.T) {
+	t.Parallel()
 	only := probe.Description{App: "demo", Upload: probe.Demo().Upload}
 	for _, c := range []struct {
 		name          string
@@ -296,6 +300,7 @@ func TestUploadLimits(t *testing.T) {
 }
 
 func TestAStreamThatIsStartedFirst(t *testing.T) {
+	t.Parallel()
 	d := probe.Description{
 		App:   "demo",
 		Login: probe.Demo().Login,

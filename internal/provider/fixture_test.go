@@ -28,13 +28,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"github.com/aproorg/sluice/internal/provider/plugin"
 )
 
 const version = "0.1.0"
 
 // TestMain is also the provider: the tools start this test's executable as one.
 func TestMain(m *testing.M) {
-	if !Started(os.Args[0]) {
+	if !plugin.Started(os.Args[0]) {
 		os.Exit(m.Run())
 	}
 	if err := Serve(context.Background(), version); err != nil {
@@ -85,7 +87,7 @@ func newTool(t *testing.T, path string) *tool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Install(self, version, mirror); err != nil {
+	if _, err := plugin.Install(self, version, mirror); err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(mirror, "cli.tfrc")

@@ -4,8 +4,8 @@
 // sent, and is empty when nothing changed.
 //
 // The sluice executable itself is the plugin: OpenTofu and Terraform start it
-// under another name (see Started), and Install puts it where they look. All
-// work is done by packages image and site; this one maps it to plan and state.
+// under another name, and package plugin puts it where they look. All work is done
+// by packages image and site; this one maps it to plan and state.
 package provider
 
 import (

@@ -1,4 +1,9 @@
-package provider
+// Package plugin puts the sluice executable where OpenTofu and Terraform look for
+// providers, under the name by which they start it, and keeps a root module's lock
+// file in step.
+//
+// It leaves out what the provider does once it is started: see package provider.
+package plugin
 
 import (
 	"bytes"
