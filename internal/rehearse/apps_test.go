@@ -246,12 +246,12 @@ func TestAppWithItsOwnPort(t *testing.T) {
 				return
 			}
 			defer res.Body.Close()
-			var said struct{ Environment string }
-			if err := json.NewDecoder(res.Body).Decode(&said); err != nil || res.StatusCode != 200 {
+			var answer struct{ Environment string }
+			if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || res.StatusCode != 200 {
 				t.Errorf("%d %v", res.StatusCode, err)
 			}
 			mu.Lock()
-			environments[said.Environment] = true
+			environments[answer.Environment] = true
 			mu.Unlock()
 		})
 	}

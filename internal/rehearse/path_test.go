@@ -202,7 +202,7 @@ func TestSettingsReachTheFunction(t *testing.T) {
 		"PORT":                            strconv.Itoa(cfg.App.Port),
 		"NAME":                            "value with = and spaces",
 		"SLUICE_INIT_LIMIT":               "900ms",
-		"SLUICE_ORIGIN_SECRET":            "", // the app is not told
+		"SLUICE_ORIGIN_SECRET":            "", // the app does not get it
 		"HOME":                            "", // nor anything of this machine's user
 	} {
 		if _, got := get(t, c, w.ViewerURL+"/env/"+name); got != want {

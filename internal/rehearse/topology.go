@@ -14,17 +14,17 @@ import (
 	"github.com/aproorg/sluice/internal/stack"
 )
 
-// stack is the topology to run: a copy of the given one with what the caller
-// wants otherwise.
+// stack is the topology to run: a copy of the configured one, changed as the
+// caller wants.
 func (c Config) stack() (*stack.Stack, error) {
-	given := c.Stack
-	if given == nil {
+	base := c.Stack
+	if base == nil {
 		var err error
-		if given, err = stack.Default(); err != nil {
+		if base, err = stack.Default(); err != nil {
 			return nil, fmt.Errorf("read the embedded stack: %w", err)
 		}
 	}
-	s := *given
+	s := *base
 	if c.MemorySize != 0 {
 		s.Function.MemorySize = c.MemorySize
 	}

@@ -223,7 +223,7 @@ function watch(socketPath, timerLimit) {
   const settle = 2; // ms without a byte on the sockets used: a long answer may still be arriving
   let asked = 0;
   let rounds = 0;
-  let told = 0;
+  let reported = 0;
   let poll = null;
   let turn = false;
   let moved = 0;
@@ -259,8 +259,8 @@ function watch(socketPath, timerLimit) {
   function stay(why) {
     rounds = 0;
     const time = now();
-    if (time - told > 250) {
-      told = time;
+    if (time - reported > 250) {
+      reported = time;
       link.write(`busy ${asked} ${why}\n`);
     }
     again(requests.size > 0 ? 50 : 3); // the end of a request wakes us; nothing else does
@@ -304,7 +304,7 @@ function watch(socketPath, timerLimit) {
     if (verb === 'drain') {
       asked = Number(n);
       rounds = 0;
-      told = 0;
+      reported = 0;
       kick();
     }
   }

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// ErrBadRequest marks an event whose request no HTTP/1.1 server could be given.
+// ErrBadRequest marks an event that holds no request for an HTTP/1.1 server.
 var ErrBadRequest = errors.New("bad request")
 
 // Reader turns events into requests. The zero value is useful.

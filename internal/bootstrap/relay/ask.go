@@ -80,7 +80,7 @@ func (inv *invocation) ask(ctx context.Context) (*response, error) {
 	}
 }
 
-// endPause is the time that a process whose connection broke is given to be seen as dead, so that the next request goes to the new one.
+// endPause is how long the end of a process is awaited whose connection broke, so that the next request goes to the new one.
 const endPause = 250 * time.Millisecond
 
 func (inv *invocation) awaitEnd() {

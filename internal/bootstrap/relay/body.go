@@ -31,7 +31,7 @@ func (p *preluded) Read(b []byte) (n int, err error) {
 	return n + m, err
 }
 
-// plainBody is a body that is passed on as it is. Its error becomes one that Lambda is told.
+// plainBody is a body that is passed on as it is. Its error becomes one that Lambda reports.
 type plainBody struct {
 	body io.Reader
 	inv  *invocation

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
 	"github.com/aproorg/sluice/internal/bootstrap/sse"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // outcome is what became of a request to the app.
@@ -58,10 +59,10 @@ func (inv *invocation) streamEarly(ctx context.Context, cancel func(), outcomes 
 	return inv.sent(inv.cfg.API.Stream(ctx, inv.ID, proxyevent.ContentType, answer))
 }
 
-// late passes on a response whose status cannot be told any more: an event stream as it is, anything else as an error event.
+// late passes on a response whose status can no longer be sent: an event stream as it is, anything else as an error event.
 func (inv *invocation) late(o outcome, emit func([]byte) bool) error {
 	if o.err != nil {
-		inv.log.Error("the app did not answer", "path", inv.req.Path, "error", o.err)
+		inv.log.Error("the app did not answer", "path", inv.req.Path, "error", hint.Text(o.err))
 		return lateError(emit, http.StatusBadGateway, []byte("The application ended while it worked on this request."))
 	}
 	defer o.resp.close()

@@ -17,7 +17,7 @@ type eventStream struct {
 	quit    chan struct{}
 	rest    []byte
 	err     error
-	// last is when something was sent, heard when the app last said something.
+	// last is when something was sent, heard when the app last sent something.
 	last, heard time.Time
 }
 
@@ -148,7 +148,7 @@ func (s *eventStream) wake(now time.Time) (data []byte, err error, ok bool) {
 		return nil, &runtimeapi.Failure{Type: "Sluice.Deadline", Message: errCut.Error()}, true
 	case s.inv.cfg.SilenceLimit > 0 && now.Sub(s.heard) >= s.inv.cfg.SilenceLimit:
 		s.inv.log.Warn("a silent event stream was broken off", "path", s.inv.req.Path)
-		return nil, &runtimeapi.Failure{Type: "Sluice.Silent", Message: "the app has said nothing for " + s.inv.cfg.SilenceLimit.String()}, true
+		return nil, &runtimeapi.Failure{Type: "Sluice.Silent", Message: "the app has sent nothing for " + s.inv.cfg.SilenceLimit.String()}, true
 	case between && s.inv.cfg.Heartbeat > 0 && now.Sub(s.last) >= s.inv.cfg.Heartbeat:
 		return []byte(sse.Ping), nil, true
 	}

@@ -26,10 +26,10 @@ const someRules = `[
 
 func TestExtend(t *testing.T) {
 	for name, test := range map[string]struct {
-		routes  string
-		environ []string
-		want    []string // after the rules' own variable
-		added   string
+		routes string
+		env    []string
+		want   []string // after the rules' own variable
+		added  string
 	}{
 		"one release":           {"/chat", nil, []string{"MODE=old", "SLUICE_DEADLINE_EVENT=late"}, "MODE SLUICE_DEADLINE_EVENT"},
 		"another":               {"/stream/:id", nil, []string{"MODE=old", "NODE_OPTIONS=--import=/opt/x.mjs", "SLUICE_DEADLINE_EVENT=break"}, "MODE NODE_OPTIONS SLUICE_DEADLINE_EVENT"},
@@ -38,7 +38,7 @@ func TestExtend(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			read := image(map[string]string{"/opt/rules.json": someRules, "/app/server.js": "", "/app/routes.js": "x " + test.routes})
-			got, added, err := Extend(append([]string{"SLUICE_RULES=/opt/rules.json"}, test.environ...), read)
+			got, added, err := Extend(append([]string{"SLUICE_RULES=/opt/rules.json"}, test.env...), read)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,9 +53,9 @@ func TestExtend(t *testing.T) {
 }
 
 func TestNoRules(t *testing.T) {
-	environ := []string{"A=1", "SLUICE_RULES="}
-	got, added, err := Extend(environ, image(nil))
-	if err != nil || added != nil || !cmp.Equal(got, environ) {
+	env := []string{"A=1", "SLUICE_RULES="}
+	got, added, err := Extend(env, image(nil))
+	if err != nil || added != nil || !cmp.Equal(got, env) {
 		t.Errorf("%q, added %q, %v", got, added, err)
 	}
 }
@@ -77,7 +77,7 @@ func TestBadRulesAreNamed(t *testing.T) {
 	}
 }
 
-// FuzzRules: whatever the file holds, names and values can be given to a process.
+// FuzzRules: whatever the file holds, a process can have the names and values.
 func FuzzRules(f *testing.F) {
 	for _, text := range []string{someRules, `[]`, `null`, `[{"file":"/a","environment":{"":"x"}}]`, "[{\"file\":\"/r\",\"environment\":{\"A\":\"\x00\"}}]"} {
 		f.Add(text)

@@ -69,9 +69,9 @@ func table(s *Settings) []variable {
 		row("SLUICE_EVENTS_PATH", "/events", Serving, "where events that are not HTTP are posted", path(&s.EventsPath)),
 
 		row("SLUICE_HEARTBEAT", "15s", Serving, "an event stream silent for so long gets an event `ping`; 0 is off", duration(&s.Heartbeat, 0)),
-		row("SLUICE_SILENCE_LIMIT", "0", Serving, "an event stream on which the app has said nothing for so long is broken off, for clients that then resume; heartbeats do not count; 0 is off", duration(&s.SilenceLimit, 0)),
+		row("SLUICE_SILENCE_LIMIT", "0", Serving, "an event stream on which the app has sent nothing for so long is broken off, for clients that then resume; heartbeats do not count; 0 is off", duration(&s.SilenceLimit, 0)),
 		row("SLUICE_EARLY_HEADERS", "0", Serving, "a request that accepts text/event-stream and has no answer after this time gets a 200 with pings; the app's own status is then only known to the stream; 0 is off", duration(&s.EarlyHeaders, 0)),
-		row("SLUICE_DEADLINE_MARGIN", "5s", Serving, "time before Lambda's timeout at which a response is ended; never more than a quarter of the time given", duration(&s.DeadlineMargin, 0)),
+		row("SLUICE_DEADLINE_MARGIN", "5s", Serving, "time before Lambda's timeout at which a response is ended; never more than a quarter of the timeout", duration(&s.DeadlineMargin, 0)),
 		row("SLUICE_DEADLINE_EVENT", `{"message":"The time limit of this request has been reached."}`, Serving, "data of the `event: error` that ends an event stream at the deadline; `break` breaks the stream off instead, for clients that then resume", eventData(&s.DeadlineEvent)),
 
 		row("SLUICE_DRAIN_LIMIT", "15m", Serving, "longest time that an invocation is held open for the app's work after the response; the deadline bounds it too; 0 is off", duration(&s.DrainLimit, 0)),

@@ -11,7 +11,7 @@ import "bytes"
 // their callers as messages without data.
 const Ping = "event: ping\ndata: {}\n\n"
 
-// Scanner follows a stream given in any pieces. The zero value stands before the first byte. It is not safe for concurrent use.
+// Scanner follows a stream that arrives in any pieces. The zero value stands before the first byte. It is not safe for concurrent use.
 type Scanner struct {
 	inLine  bool // a line has begun and not ended
 	inEvent bool // a line has ended since the last empty one

@@ -45,8 +45,8 @@ func TestStartThatFails(t *testing.T) {
 	}
 }
 
-// TestEndsInARow: an app that is ready and dies at once is started again and again, but ever more slowly; one that is not ready
-// any more is given up.
+// TestEndsInARow: an app that is ready and dies at once is started again and again, but ever more slowly; one that is no longer
+// ready is abandoned.
 func TestEndsInARow(t *testing.T) {
 	cfg := config(t, "sleep 0.05")
 	l, err := net.Listen("tcp", cfg.Address)
