@@ -12,14 +12,14 @@ import (
 // AWS too, or the emulator is wrong.
 func CloudFront(t *testing.T, w Web) {
 	t.Run("ids", w.edgeIDs)
-	t.Run("cached asset", w.cachedAsset)
+	t.Run("cached asset", w.assetFromTheCache)
 	t.Run("compressed asset", w.compressedAsset)
-	t.Run("range of a cached asset", w.cachedRange)
+	t.Run("range of a cached asset", w.rangeFromTheCache)
 	t.Run("conditional request", w.conditional)
 	t.Run("method that is not allowed", w.wrongMethod)
 	t.Run("long URL", w.longURL)
 	t.Run("GET with a body", w.bodyOfGET)
-	t.Run("API is not cached", w.uncached)
+	t.Run("API is not cached", w.apiPastTheCache)
 	w.http(t)
 }
 
@@ -34,7 +34,7 @@ func (w Web) edgeIDs(t *testing.T) {
 	}
 }
 
-func (w Web) cachedAsset(t *testing.T) {
+func (w Web) assetFromTheCache(t *testing.T) {
 	w.do(t, "GET", w.Asset, nil)
 	res, _ := w.do(t, "GET", w.Asset, nil)
 	if res.Header.Get("X-Cache") != "Hit from cloudfront" || res.Header.Get("Age") == "" {
@@ -53,7 +53,7 @@ func (w Web) compressedAsset(t *testing.T) {
 	}
 }
 
-func (w Web) cachedRange(t *testing.T) {
+func (w Web) rangeFromTheCache(t *testing.T) {
 	_, whole := w.do(t, "GET", w.Asset, nil)
 	res, part := w.do(t, "GET", w.Asset, nil, "Range", "bytes=10-19")
 	if res.StatusCode != http.StatusPartialContent || !bytes.Equal(part, whole[10:20]) {
@@ -90,7 +90,7 @@ func (w Web) bodyOfGET(t *testing.T) {
 	}
 }
 
-func (w Web) uncached(t *testing.T) {
+func (w Web) apiPastTheCache(t *testing.T) {
 	_, one := w.do(t, "GET", "/api/uuid", nil)
 	res, two := w.do(t, "GET", "/api/uuid", nil)
 	if bytes.Equal(one, two) || res.Header.Get("X-Cache") != "Miss from cloudfront" {

@@ -98,7 +98,7 @@ func TestLimitsAndPolicy(t *testing.T) {
 	}
 }
 
-func TestPutParameterChecksWhatItIsGiven(t *testing.T) {
+func TestPutParameterChecksItsInput(t *testing.T) {
 	c := open(t, ssm.Config{Plain: map[string]string{"/a": "1"}})
 	long := strings.Repeat("x", 4097)
 	for _, tc := range []struct {

@@ -58,11 +58,11 @@ func (h *Host) try() error {
 	}
 	defer os.RemoveAll(tmp)
 	g := &Group{host: h, tmp: tmp} // in no cgroup
-	var said []string
+	var lines []string
 	p, err := g.Start(Spec{
 		Command: []string{h.sh, "-c", ": > /tmp/probe && kill -0 $$"}, ReadOnly: true,
 		Env:    []string{"PATH=" + os.Getenv("PATH")},
-		Output: func(l string) { said = append(said, l) },
+		Output: func(l string) { lines = append(lines, l) },
 	})
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (h *Host) try() error {
 		return errors.New("no answer in 5 s")
 	}
 	if _, err := os.Stat(filepath.Join(tmp, "probe")); err != nil || p.Exit() != (Exit{}) {
-		return fmt.Errorf("%s: %s", p.Exit(), strings.Join(said, "; "))
+		return fmt.Errorf("%s: %s", p.Exit(), strings.Join(lines, "; "))
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func (g *Group) command(s Spec) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// yes is how the script is told of a switch.
+// yes is how a switch reaches the script.
 func yes(on bool) string {
 	if on {
 		return "yes"

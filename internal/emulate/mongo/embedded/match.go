@@ -61,7 +61,7 @@ func meets(d bson.D, e bson.E) (bool, error) {
 
 func meetsSeveral(d bson.D, op string, list any) (bool, error) {
 	arr, _ := list.(bson.A)
-	met := 0
+	count := 0
 	for _, m := range arr {
 		q, _ := m.(bson.D)
 		ok, err := matches(d, q)
@@ -69,16 +69,16 @@ func meetsSeveral(d bson.D, op string, list any) (bool, error) {
 			return false, err
 		}
 		if ok {
-			met++
+			count++
 		}
 	}
 	switch op {
 	case "$and":
-		return met == len(arr), nil
+		return count == len(arr), nil
 	case "$or":
-		return met > 0, nil
+		return count > 0, nil
 	}
-	return met == 0, nil
+	return count == 0, nil
 }
 
 // test applies one operator of a condition to a field's value.

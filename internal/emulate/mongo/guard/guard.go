@@ -78,9 +78,9 @@ func (f *Finding) add(c Caller) bool {
 type Guard struct {
 	report func(Finding)
 
-	mu    sync.Mutex
-	seen  map[string]int // index into found
-	found []Finding
+	mu       sync.Mutex
+	seen     map[string]int // index into findings
+	findings []Finding
 }
 
 // New makes a guard. report, if not nil, is called for each new finding and for
@@ -93,12 +93,12 @@ func New(report func(Finding)) *Guard {
 // finding that it would refuse. caller is asked only if there is one.
 func (g *Guard) Check(client, remote string, cmd wire.Command, caller func() Caller) *Finding {
 	var refused *Finding
-	found := inspect(cmd)
-	if len(found) == 0 {
+	findings := inspect(cmd)
+	if len(findings) == 0 {
 		return nil
 	}
 	who := caller()
-	for _, f := range found {
+	for _, f := range findings {
 		f.Client, f.Remote = client, remote
 		f.Database, f.Collection, f.Command = cmd.Database, cmd.Collection, cmd.Name
 		g.record(f, who)
@@ -114,12 +114,12 @@ func (g *Guard) record(f Finding, who Caller) {
 	g.mu.Lock()
 	i, known := g.seen[f.key()]
 	if !known {
-		i = len(g.found)
+		i = len(g.findings)
 		g.seen[f.key()] = i
-		g.found = append(g.found, f)
+		g.findings = append(g.findings, f)
 	}
-	news := g.found[i].add(who)
-	f = g.found[i].clone()
+	news := g.findings[i].add(who)
+	f = g.findings[i].clone()
 	g.mu.Unlock()
 	if news && g.report != nil {
 		g.report(f)
@@ -136,7 +136,7 @@ func (g *Guard) All() []Finding {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var all []Finding
-	for _, f := range g.found {
+	for _, f := range g.findings {
 		all = append(all, f.clone())
 	}
 	return all

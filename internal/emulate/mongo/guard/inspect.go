@@ -16,7 +16,7 @@ const (
 
 // inspection collects the findings of one command.
 type inspection struct {
-	found []Finding
+	findings []Finding
 }
 
 // inspect lists what DocumentDB 5.0 would not do as MongoDB does.
@@ -54,11 +54,11 @@ func inspect(cmd wire.Command) []Finding {
 	case "create":
 		in.create(cmd.Doc)
 	}
-	return in.found
+	return in.findings
 }
 
 func (in *inspection) add(feature, path string, effect Effect, why, page string) {
-	in.found = append(in.found, Finding{Feature: feature, Path: path, Effect: effect, Why: why, Page: page})
+	in.findings = append(in.findings, Finding{Feature: feature, Path: path, Effect: effect, Why: why, Page: page})
 }
 
 func (in *inspection) refuse(feature, path, why string) {
