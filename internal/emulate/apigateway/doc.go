@@ -1,19 +1,19 @@
 // Package apigateway emulates one deployed stage of an API Gateway REST API
-// (v1) in front of a Lambda function.
+// (v1) in front of a Lambda function. What the function answers is read by package
+// response.
 //
 // It models: the resource tree with {param} and greedy {proxy+}; AWS_PROXY in
 // STREAM and BUFFERED transfer mode; MOCK with literal templates; the proxy
 // event, payload version 1.0; binary media types; the 10 MB and 10,240 byte
 // request limits; integration timeout (29 s by default, 15 min with STREAM) and
-// the idle timeout of a stream; 2 MB/s after the first 10 MB; the streaming
-// metadata within its 16 KB; header remapping; throttling of the stage by rate and
-// burst; gateway responses in their default form. A failure after the response has begun cuts the connection.
+// the idle timeout of a stream; 2 MB/s after the first 10 MB; header remapping;
+// throttling of the stage by rate and burst; gateway responses in their default
+// form. A failure after the response has begun cuts the connection.
 //
 // It refuses, at New and with the Terraform address: mapping templates with
 // references or directives, integration types other than AWS_PROXY and MOCK,
-// timeouts out of range, a function that it was not told of. At run time it
-// answers 502 to metadata without a status code, with unknown fields or with a
-// delimiter that ends past 16,000 bytes: AWS says "16 KB" and no more.
+// timeouts out of range, a function that is not among those of its Config. At run
+// time it answers 502 to what package response refuses.
 //
 // It leaves out: authorizers, API keys and usage plans, WAF, custom domain
 // names, canaries, caching, request validation, customised gateway responses,
