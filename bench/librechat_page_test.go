@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/rehearse"
@@ -32,7 +32,7 @@ var pageCalls = []string{
 // environments behind the whole path, by the same ones once they are warm, and by one warm
 // `node server/index.js` that the page talks to itself.
 func BenchmarkLibreChatPage(b *testing.B) {
-	releases(b, func(b *testing.B, r librechat.Release) {
+	releases(b, func(b *testing.B, r facts.Release) {
 		w, c := rehearseChat(b, r)
 		server, err := c.Alone(b.Context(), rehearsal.AloneConfig{})
 		if err != nil {
@@ -165,7 +165,7 @@ const browserAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML,
 // logIn returns a token of the rehearsal's user.
 func logIn(b *testing.B, base string) string {
 	b.Helper()
-	body, _ := json.Marshal(map[string]string{"email": librechat.UserEmail, "password": librechat.UserPassword})
+	body, _ := json.Marshal(map[string]string{"email": facts.UserEmail, "password": facts.UserPassword})
 	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, base+"/api/auth/login", bytes.NewReader(body))
 	if err != nil {
 		b.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 )
 
@@ -28,7 +28,7 @@ type setting struct {
 // 1 is faster. SLUICE_NODE22 names the program node of a version 22 or later, which
 // alone has a compile cache.
 func BenchmarkLibreChatSettings(b *testing.B) {
-	releases(b, func(b *testing.B, r librechat.Release) {
+	releases(b, func(b *testing.B, r facts.Release) {
 		s := newStandby(b, r)
 		for _, set := range variants(b, r) {
 			b.Run(set.name, func(b *testing.B) { s.compare(b, set) })
@@ -36,7 +36,7 @@ func BenchmarkLibreChatSettings(b *testing.B) {
 	})
 }
 
-func variants(b *testing.B, r librechat.Release) []setting {
+func variants(b *testing.B, r facts.Release) []setting {
 	env := func(name, value string) setting {
 		return setting{name: name + "=" + value, config: rehearsal.AloneConfig{Env: map[string]string{name: value}}}
 	}
@@ -60,7 +60,7 @@ func variants(b *testing.B, r librechat.Release) []setting {
 		flag("--single-threaded"), // --jitless takes WebAssembly away, without which LibreChat does not start
 		writable, readOnly, empty,
 	}
-	if r.Design == librechat.GeneratesAfterPost {
+	if r.Design == facts.GeneratesAfterPost {
 		without := env("NODE_OPTIONS", "") // the script by which a start waits less for its election
 		all = append(all, without)
 	}
@@ -134,7 +134,7 @@ func (s *standby) compare(b *testing.B, set setting) {
 // BenchmarkLibreChatReadyInterval compares SLUICE_READY_INTERVAL with its default, under
 // the bootstrap.
 func BenchmarkLibreChatReadyInterval(b *testing.B) {
-	releases(b, func(b *testing.B, r librechat.Release) {
+	releases(b, func(b *testing.B, r facts.Release) {
 		s := newStandby(b, r)
 		for _, interval := range []string{"50ms", "100ms"} {
 			b.Run(interval, func(b *testing.B) {

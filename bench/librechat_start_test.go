@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/bootstrap/logline"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
@@ -33,7 +33,7 @@ const firstPath = "/api/config"
 // hop or sandbox is in between. Runs alternate; medians are told, and the share of
 // each step of the bootstrap's start.
 func BenchmarkLibreChatColdStart(b *testing.B) {
-	releases(b, func(b *testing.B, r librechat.Release) {
+	releases(b, func(b *testing.B, r facts.Release) {
 		s := newStandby(b, r)
 		var under, alone, answered, aloneAnswered, cpu []time.Duration
 		shares := map[string][]time.Duration{}
@@ -66,7 +66,7 @@ func BenchmarkLibreChatColdStart(b *testing.B) {
 
 // standby is a release with its stores, to be started under the bootstrap or alone.
 type standby struct {
-	*rehearsal.Chat
+	*rehearsal.LibreChat
 	command []string
 	dir     string
 	env     []string
@@ -74,13 +74,10 @@ type standby struct {
 }
 
 // newStandby prepares one, with its database.
-func newStandby(b *testing.B, r librechat.Release) *standby {
+func newStandby(b *testing.B, r facts.Release) *standby {
 	b.Helper()
-	c, topology := newChat(b, r)
-	app, err := c.App(b.Context(), "http://127.0.0.1:1")
-	if err != nil {
-		b.Fatal(err)
-	}
+	c, topology := startChat(b, r, "http://127.0.0.1:1")
+	app := c.App
 	prepared(b, c)
 	env := maps.Clone(topology.Function.Environment)
 	maps.Copy(env, app.Env)
@@ -89,10 +86,11 @@ func newStandby(b *testing.B, r librechat.Release) *standby {
 		"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_SESSION_TOKEN": "bench",
 	})
 	delete(env, "SLUICE_ORIGIN_SECRET")
-	s := &standby{Chat: c, command: app.Command, dir: app.Dir}
+	s := &standby{LibreChat: c, command: app.Command, dir: app.Dir}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		s.env = append(s.env, name+"="+env[name])
 	}
+	var err error
 	if s.binary, err = bootstrapbin.Path(b.Context()); err != nil {
 		b.Fatal(err)
 	}
@@ -188,7 +186,7 @@ func (s *standby) firstAnswer(b *testing.B, inv *runtimetest.Invocation, begun t
 // firstConnection watches Mongo for a connection more than there have been.
 func (s *standby) firstConnection() (at <-chan time.Time, stop func()) {
 	total := func() (n int) {
-		for _, c := range s.Stores().Mongo.Clients() {
+		for _, c := range s.Stores.Mongo.Clients() {
 			n += c.Total
 		}
 		return n

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/rehearse"
@@ -22,21 +22,21 @@ import (
 // ratios, of runs side by side, are what is looked at.
 
 // releases runs a benchmark with each release of SLUICE_LIBRECHAT_DIR.
-func releases(b *testing.B, run func(b *testing.B, r librechat.Release)) {
+func releases(b *testing.B, run func(b *testing.B, r facts.Release)) {
 	for _, r := range librechattest.Built(b, "go test -run - -bench LibreChat -benchtime 10x -timeout 60m ./bench/...") {
 		b.Run(r.Version, func(b *testing.B) { run(b, r) })
 	}
 }
 
-// newChat prepares a release; nothing runs yet.
-func newChat(b *testing.B, r librechat.Release) (*rehearsal.Chat, *stack.Stack) {
+// startChat starts a release's stores for a site at a URL.
+func startChat(b *testing.B, r facts.Release, siteURL string) (*rehearsal.LibreChat, *stack.Stack) {
 	b.Helper()
 	topology, err := stack.Default()
 	if err != nil {
 		b.Fatal(err)
 	}
-	c, err := rehearsal.New(rehearsal.Config{
-		Release: r, Path: os.Getenv("PATH"), Function: topology.Function.Environment, Stores: stores.Config{Dir: b.TempDir()},
+	c, err := rehearsal.Start(b.Context(), rehearsal.Config{
+		Release: r, SiteURL: siteURL, Path: os.Getenv("PATH"), Function: topology.Function.Environment, Stores: stores.Config{Dir: b.TempDir()},
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -46,14 +46,19 @@ func newChat(b *testing.B, r librechat.Release) (*rehearsal.Chat, *stack.Stack) 
 }
 
 // rehearseChat starts the whole path in front of a release.
-func rehearseChat(b *testing.B, r librechat.Release) (*rehearse.World, *rehearsal.Chat) {
+func rehearseChat(b *testing.B, r facts.Release) (*rehearse.World, *rehearsal.LibreChat) {
 	b.Helper()
-	c, topology := newChat(b, r)
+	addresses, err := rehearse.Listen("127.0.0.1:0", "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = addresses.Close() })
+	c, topology := startChat(b, r, addresses.ViewerURL)
 	// Twenty starts at once share the cores of this machine, where Lambda gives each its own.
 	topology.Function.Environment["SLUICE_READY_ATTEMPTS"] = "600"
 	w, err := rehearse.Start(b.Context(), rehearse.Config{
-		App: rehearse.App{Name: "LibreChat", Env: map[string]string{}}, Stack: topology, Site: os.DirFS(r.SiteDir()),
-		Routes: librechat.Routes(), AppAt: c.App, Listen: "127.0.0.1:0", Concurrency: 40,
+		App: c.App, Stores: c.Stores, Addresses: addresses, Stack: topology, Site: os.DirFS(r.SiteDir()),
+		Routes: facts.Routes(), Concurrency: 40,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -63,7 +68,7 @@ func rehearseChat(b *testing.B, r librechat.Release) (*rehearse.World, *rehearsa
 	return w, c
 }
 
-func prepared(b *testing.B, c *rehearsal.Chat) {
+func prepared(b *testing.B, c *rehearsal.LibreChat) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 3*time.Minute)
 	defer cancel()

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
 )
 
@@ -16,25 +16,25 @@ import (
 func TestLibreChat(t *testing.T) {
 	all := modules(t)
 	set := stringMap(all["modules/backend"], "environment_defaults")
-	for _, design := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+	for _, design := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
 		got := inImage(t, design, set)
 		if diff := cmp.Diff(needed(t, design), got); diff != "" {
 			t.Errorf("environment_defaults of the backend and the image of a release that %v (-librechat +HCL and image):\n%s", design, diff)
 		}
 	}
 	for dir, variable := range map[string]string{"modules/api-gateway": "paths", "environments/dev": "api_paths"} {
-		if diff := cmp.Diff(librechat.Routes(), stringList(all[dir], variable)); diff != "" {
+		if diff := cmp.Diff(facts.Routes(), stringList(all[dir], variable)); diff != "" {
 			t.Errorf("%s of %s (-librechat +HCL):\n%s", variable, dir, diff)
 		}
 	}
 }
 
 // needed is what a release in an image needs, less what depends on the deployment.
-func needed(t *testing.T, design librechat.Design) map[string]string {
+func needed(t *testing.T, design facts.Design) map[string]string {
 	t.Helper()
 	release := librechattest.StandIn(t, t.TempDir(), design)
-	release.Dir = librechat.ImageRoot
-	want := release.Env(librechat.Stores{})
+	release.Dir = facts.ImageRoot
+	want := release.Env(facts.Stores{})
 	maps.Copy(want, release.Bootstrap())
 	delete(want, "REDIS_KEY_PREFIX")    // from the image's digest here
 	want["SLUICE_FORWARDED_HOPS"] = "1" // of this topology
@@ -45,7 +45,7 @@ func needed(t *testing.T, design librechat.Design) map[string]string {
 }
 
 // inImage is the environment that function and image give together.
-func inImage(t *testing.T, design librechat.Design, function map[string]string) map[string]string {
+func inImage(t *testing.T, design facts.Design, function map[string]string) map[string]string {
 	t.Helper()
 	environment, err := librechattest.InImage(librechattest.StandIn(t, t.TempDir(), design).Dir, function)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 	tfjson "github.com/hashicorp/terraform-json"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/stack"
 )
 
@@ -78,7 +78,7 @@ func eitherDesign(t *testing.T, planned map[string]any) {
 	for name, value := range planned {
 		function[name] = fmt.Sprint(value)
 	}
-	for _, design := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+	for _, design := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
 		got := inImage(t, design, function)
 		for name, want := range needed(t, design) {
 			if got[name] != want {

@@ -9,7 +9,6 @@ import (
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/infra"
 	"github.com/aproorg/sluice/internal/rehearse"
-	"github.com/aproorg/sluice/internal/rehearse/stores"
 )
 
 // withFlags adds advice to errors of packages that know no command line: the flag
@@ -19,9 +18,6 @@ func withFlags(err error) error {
 		switch cause := cause.(type) {
 		case *rehearse.ListenError:
 			err = hint.With(err, "%s", listenAdvice(cause))
-		case *stores.ConfigError:
-			flag := map[string]string{"Mongo": "--mongo", "Redis": "--redis"}[cause.Field]
-			err = hint.With(err, "leave %s out for the embedded one", flag)
 		case *infra.NotFoundError:
 			err = hint.With(err, "--fetch downloads OpenTofu %s, its signature verified; or install one", infra.Version)
 		case *infra.NoModuleError:

@@ -48,7 +48,7 @@ func init() { cobra.EnableCommandSorting = false }
 
 // groups hold every command. One that is hidden may stand in any of them.
 var groups = []group{
-	{"Rehearse on this machine, and check a site", []func(*app) *cobra.Command{newUp, newVerify, newDemoApp}},
+	{"Rehearse on this machine, and check a site", []func(*app) *cobra.Command{newUp, newVerify, newServeApp}},
 	{"Deploy to AWS", []func(*app) *cobra.Command{newInit, newPlan, newDeploy, newStatus, newDestroy}},
 	{"Parts of it", []func(*app) *cobra.Command{newImage, newSite, newStack, newGraph, newSettings, newVersion}},
 }

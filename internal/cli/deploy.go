@@ -10,24 +10,24 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/aproorg/sluice/internal/deploy"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/infra"
-	"github.com/aproorg/sluice/internal/probe"
 	"github.com/aproorg/sluice/internal/ui"
 )
 
 // deployOptions are the flags of deploy.
 type deployOptions struct {
 	environmentDir
-	yes    bool
-	verify verifyOptions
-	skip   bool
+	yes   bool
+	check checkOptions
+	skip  bool
 }
 
 func newDeploy(a *app) *cobra.Command {
-	o := deployOptions{}
+	o := &deployOptions{}
 	command := &cobra.Command{
 		Use:   "deploy",
 		Short: "Deploy an environment with OpenTofu or Terraform, and prove that it streams",
@@ -35,20 +35,18 @@ func newDeploy(a *app) *cobra.Command {
 applies exactly that plan once you agree, and verifies the result. When it is
 interrupted, run it again: it goes on from what was made.`,
 		Example: `  sluice deploy
-  sluice deploy --dir environments/prod --var image=ghcr.io/danny-avila/librechat-api:v0.8.2-rc2
+` + appExamples("deploy") + `
   sluice deploy --yes --json`,
 		Args:        cobra.NoArgs,
 		Annotations: exitCodes("0  deployed and verified", "1  a step failed, a check failed, or you did not agree"),
-		RunE:        func(cmd *cobra.Command, _ []string) error { return runDeploy(cmd.Context(), a, o) },
+		RunE:        func(cmd *cobra.Command, _ []string) error { return runDeploy(cmd.Context(), a, o, cmd.Flags()) },
 	}
 	f := command.Flags()
 	o.environmentDir.addFlags(f)
 	f.BoolVar(&o.yes, "yes", false, "do not ask: apply what the plan says")
 	f.BoolVar(&o.skip, "no-verify", false, "leave the checks at the end out")
-	f.StringVar(&o.verify.app, "app", "librechat", "the app whose paths are checked: "+strings.Join(descriptionNames(), " or "))
-	f.StringVar(&o.verify.description, "describe", "", "`FILE` with a probe description (JSON) of another app")
-	f.BoolVar(&o.verify.quick, "quick", false, "shorten the checks' silences")
-	f.StringArrayVar(&o.verify.vars, "check-var", nil, "`NAME=VALUE` for the checks, such as email and password of a user; may be repeated")
+	o.check.addFlags(f, "check-var")
+	o.check.addOwnFlags(command)
 	return command
 }
 
@@ -80,15 +78,12 @@ func newDestroy(a *app) *cobra.Command {
 	return command
 }
 
-func runDeploy(ctx context.Context, a *app, o deployOptions) error {
-	known, err := o.verify.describer()
+func runDeploy(ctx context.Context, a *app, o *deployOptions, flags *pflag.FlagSet) error {
+	check, err := o.check.ready(a, flags)
 	if err != nil {
 		return err
 	}
-	vars, err := assignments("--check-var", o.verify.vars)
-	if err != nil {
-		return err
-	}
+	o.environmentDir.app = o.check.app
 	d, err := o.deployment(ctx, a)
 	if err != nil {
 		return err
@@ -97,7 +92,13 @@ func runDeploy(ctx context.Context, a *app, o deployOptions) error {
 		d.Confirm = a.confirm
 	}
 	if !o.skip {
-		d.Verify = func(ctx context.Context, url string) error { return a.check(ctx, url, known, vars, o.verify) }
+		d.Verify = func(ctx context.Context, url string) error {
+			if err := check(ctx, url); errors.Is(err, errChecksFailed) {
+				return hint.With(fmt.Errorf("%s is deployed, but %w", url, err), "see the table; sluice verify %s repeats it", url)
+			} else {
+				return err
+			}
+		}
 	}
 	result, err := d.Run(ctx)
 	if err != nil {
@@ -115,28 +116,6 @@ func runDeploy(ctx context.Context, a *app, o deployOptions) error {
 		out.Line(result.Cost.String())
 	}
 	return nil
-}
-
-// check verifies a deployment and writes the table where people look.
-func (a *app) check(ctx context.Context, url string, known describe, vars map[string]string, o verifyOptions) error {
-	o.url = url
-	description, err := known(ctx, a, o, vars)
-	if err != nil {
-		return fmt.Errorf("verify %s: %w", url, err)
-	}
-	report, err := probe.Run(ctx, url, description, probe.Options{Quick: o.quick, Timeout: o.timeout, Vars: vars})
-	if err != nil {
-		return err
-	}
-	if a.json {
-		err = ui.NewJSON(a.Out).Write(report)
-	} else {
-		err = report.WriteTable(a.Out)
-	}
-	if err == nil && !report.OK() {
-		return hint.With(fmt.Errorf("%s is deployed, but %w", url, errChecksFailed), "see the table; sluice verify %s repeats it", url)
-	}
-	return err
 }
 
 func runPlan(ctx context.Context, a *app, o environmentDir) error {
@@ -215,7 +194,7 @@ func (a *app) confirm(ctx context.Context, q deploy.Question) (bool, error) {
 	}
 	answer, err := readLine(ctx, a.In)
 	if errors.Is(err, io.EOF) && answer == "" {
-		return false, hint.With(errors.New("nobody answered: standard input is closed"), "--yes applies without asking")
+		return false, errors.New("nobody answered: standard input is closed (hint: --yes applies without asking)")
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err

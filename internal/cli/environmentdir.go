@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/aproorg/sluice/internal/app/presets"
+	"github.com/aproorg/sluice/internal/cost"
 	"github.com/aproorg/sluice/internal/deploy"
 	"github.com/aproorg/sluice/internal/infra"
 	"github.com/aproorg/sluice/internal/provider"
@@ -24,6 +26,8 @@ type environmentDir struct {
 	tool  string
 	fetch bool
 	vars  []string
+
+	app string // whose stores and image count to the price; empty is the shipped one
 }
 
 func (o *environmentDir) addFlags(f *pflag.FlagSet) {
@@ -60,8 +64,12 @@ func (o environmentDir) deployment(ctx context.Context, a *app) (*deploy.Deploym
 	if err != nil {
 		return nil, err
 	}
+	preset, ok := presets.Find(o.app)
+	if !ok {
+		preset = presets.Shipped()
+	}
 	return &deploy.Deployment{
-		Infra: workspace, Vars: vars,
+		Infra: workspace, Vars: vars, App: cost.App{ImageGB: preset.Image.GB, Stores: preset.Stores},
 		Prepare:  func(context.Context) error { return o.prepare(a) },
 		Progress: newStepView(a).show,
 	}, nil

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/presets"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
@@ -21,6 +21,7 @@ import (
 // imageOptions are the flags of image.
 type imageOptions struct {
 	awsOptions
+	app       string
 	base, to  string
 	arch      string
 	links     []string
@@ -33,18 +34,19 @@ type imageOptions struct {
 }
 
 func newImage(a *app) *cobra.Command {
-	o := imageOptions{}
+	o, shipped := imageOptions{}, presets.Shipped()
 	command := &cobra.Command{
 		Use:   "image --base REF --to REF",
 		Short: "Add the bootstrap to an app's image and push it, without Docker",
 		Long: `Image takes an app's image, adds the bootstrap as its entry point, links that
-lead the paths the app writes to into /tmp, and what LibreChat's releases need, and
-pushes the result to a registry or writes it to a directory. The base's layers are neither unpacked nor sent where
-the registry has them; the same inputs give the same digest on any machine.
+lead the paths the app writes to into /tmp, and what else the app is known to need,
+and pushes the result to a registry or writes it to a directory. The base's layers
+are neither unpacked nor sent where the registry has them; the same inputs give the
+same digest on any machine.
 
 A reference is REPOSITORY:TAG, REPOSITORY@DIGEST, oci:DIR (an OCI layout) or, for
 the base, tar:FILE (what docker save writes).`,
-		Example: `  sluice image --base ghcr.io/danny-avila/librechat-api:v0.8.2-rc1 --to oci:out
+		Example: `  sluice image --base ` + shipped.Image.Base + ` --to oci:out
   sluice image --base oci:base --to 123456789012.dkr.ecr.eu-west-1.amazonaws.com/chat --dry-run --json
   sluice image --base oci:base --rehearse ./root`,
 		Args:        cobra.NoArgs,
@@ -52,11 +54,12 @@ the base, tar:FILE (what docker save writes).`,
 		RunE:        func(cmd *cobra.Command, _ []string) error { return runImage(cmd.Context(), a, o) },
 	}
 	f := command.Flags()
+	f.StringVar(&o.app, "app", shipped.Name, "`NAME` of the app whose paths, files and environment the image gets")
 	f.StringVar(&o.base, "base", "", "the app's image: `REF`, oci:DIR or tar:FILE")
 	f.StringVar(&o.to, "to", "", "where the result goes: `REF` or oci:DIR; without a tag the tag follows from the digest")
 	f.StringVar(&o.arch, "arch", "amd64", "amd64 or arm64")
-	f.StringArrayVar(&o.links, "link", nil, "`PATH=TARGET`, a path of the image that becomes a link, such as /app/uploads=/tmp/uploads; may be repeated (default: LibreChat's)")
-	f.StringArrayVar(&o.expect, "expect", nil, "`PATH` that the base must hold; may be repeated (default: two files of LibreChat's, or none with --link)")
+	f.StringArrayVar(&o.links, "link", nil, "`PATH=TARGET`, a path of the image that becomes a link, such as /app/uploads=/tmp/uploads; may be repeated (default: the app's)")
+	f.StringArrayVar(&o.expect, "expect", nil, "`PATH` that the base must hold; may be repeated (default: files of the app's, or none with --link)")
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` added to the image's environment; may be repeated")
 	f.StringVar(&o.caBundle, "ca-bundle", "", "PEM `FILE` to add, such as DocumentDB's")
 	f.StringVar(&o.bootstrap, "bootstrap", "", "executable `FILE` to use as the bootstrap (default: sluice's own)")
@@ -80,17 +83,22 @@ func (o imageOptions) check() error {
 
 // options turns flags into what package image takes.
 func (o imageOptions) options(ctx context.Context, progress func(image.Event)) (image.Options, error) {
+	preset, ok := presets.Find(o.app)
+	if !ok {
+		return image.Options{}, unknownApp(o.app)
+	}
 	options := image.Options{Base: o.base, To: o.to, Arch: o.arch, Expect: o.expect, DryRun: o.dryRun, CacheDir: cacheDir(), Progress: progress}
 	if len(o.links) == 0 && len(o.expect) == 0 { // with links of its own it is another app's
-		options.Expect = librechat.ImageFiles()
+		options.Expect = preset.Image.Expect
 	}
-	given, err := assignments("--env", o.env)
+	own, err := assignments("--env", o.env)
 	if err != nil {
 		return options, err
 	}
-	options.Files, options.Env = librechat.ImageAdditions()
-	maps.Copy(options.Env, given)
-	if options.Links, err = o.imageLinks(); err != nil {
+	options.Files, options.Env = preset.Image.Files, map[string]string{}
+	maps.Copy(options.Env, preset.Image.Env)
+	maps.Copy(options.Env, own)
+	if options.Links, err = o.imageLinks(preset.Image.Links); err != nil {
 		return options, err
 	}
 	if o.caBundle != "" {
@@ -110,9 +118,9 @@ func (o imageOptions) options(ctx context.Context, progress func(image.Event)) (
 	return options, err
 }
 
-func (o imageOptions) imageLinks() ([]image.Link, error) {
+func (o imageOptions) imageLinks(known map[string]string) ([]image.Link, error) {
 	if len(o.links) == 0 {
-		return image.Links(librechat.ImageLinks()), nil
+		return image.Links(known), nil
 	}
 	var links []image.Link
 	for _, l := range o.links {

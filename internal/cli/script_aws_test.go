@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/s3"
 )
 
@@ -35,7 +35,7 @@ func makeBase(ts *testscript.TestScript, neg bool, args []string) {
 	_, err := w.Write(content)
 	ts.Check(err)
 	if len(args) == 2 {
-		for _, path := range librechat.ImageFiles() {
+		for _, path := range facts.ImageFiles() {
 			ts.Check(w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(path, "/"), Typeflag: tar.TypeReg, Mode: 0o644}))
 		}
 	}

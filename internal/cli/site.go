@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/presets"
 	"github.com/aproorg/sluice/internal/awsx"
 	"github.com/aproorg/sluice/internal/site"
 	"github.com/aproorg/sluice/internal/ui"
@@ -18,6 +18,7 @@ import (
 // siteOptions are the flags of site.
 type siteOptions struct {
 	awsOptions
+	app          string
 	from, path   string
 	bucket       string
 	owner        string
@@ -29,7 +30,7 @@ type siteOptions struct {
 }
 
 func newSite(a *app) *cobra.Command {
-	o := siteOptions{}
+	o, shipped := siteOptions{}, presets.Shipped()
 	command := &cobra.Command{
 		Use:   "site --from DIR --bucket NAME",
 		Short: "Upload a built front end to its bucket: only what changed",
@@ -40,7 +41,7 @@ cached and changed are invalidated.
 
 The front end comes from a directory, or straight out of an image's layers.`,
 		Example: `  sluice site --from ./client/dist --bucket chat-dev-site --distribution E123ABC
-  sluice site --from image:ghcr.io/danny-avila/librechat-api:v0.8.2-rc1 --bucket chat-dev-site --dry-run
+  sluice site --from image:` + shipped.Image.Base + ` --bucket chat-dev-site --dry-run
   sluice site --bucket chat-dev-site --rollback previous`,
 		Args:        cobra.NoArgs,
 		Annotations: exitCodes("0  the bucket holds the site, or did before", "1  it failed; run it again to go on"),
@@ -48,7 +49,8 @@ The front end comes from a directory, or straight out of an image's layers.`,
 	}
 	f := command.Flags()
 	f.StringVar(&o.from, "from", "", "`DIR`, image:REF, oci:DIR or tar:FILE")
-	f.StringVar(&o.path, "path", librechat.ImageSite, "`DIR` of the front end in the image")
+	f.StringVar(&o.app, "app", shipped.Name, "`NAME` of the app whose image it is, which says where the front end lies")
+	f.StringVar(&o.path, "path", "", "`DIR` of the front end in the image (default: the app's)")
 	f.StringVar(&o.bucket, "bucket", "", "`NAME` of the bucket")
 	f.StringVar(&o.owner, "bucket-owner", "", "`ACCOUNT` that must own the bucket (default: the one signed in)")
 	f.StringVar(&o.distribution, "distribution", "", "`ID` of the CloudFront distribution to invalidate paths of")
@@ -72,7 +74,7 @@ func (o siteOptions) check() error {
 		return &usageError{errors.New("--bucket is missing")}
 	case tasks != 1:
 		return &usageError{errors.New("want one of --from, --rollback and --remove")}
-	case o.path != librechat.ImageSite && !strings.Contains(o.from, ":"):
+	case o.path != "" && !strings.Contains(o.from, ":"):
 		return &usageError{errors.New("--path is for an image: of a directory, name the front end's own by --from")}
 	case o.remove && o.dryRun:
 		return &usageError{errors.New("--remove has no --dry-run")}
@@ -138,6 +140,13 @@ func runSite(ctx context.Context, a *app, o siteOptions) error {
 }
 
 func (o siteOptions) open(ctx context.Context) (*site.Source, error) {
+	preset, ok := presets.Find(o.app)
+	if !ok {
+		return nil, unknownApp(o.app)
+	}
+	if o.path == "" {
+		o.path = preset.Image.Site
+	}
 	registry, err := o.registry(ctx, o.from)
 	if err != nil {
 		return nil, err

@@ -28,6 +28,9 @@ func (s *stackSource) addFlags(command *cobra.Command, f *pflag.FlagSet) {
 }
 
 // load reads the topology that was asked for, or the embedded one.
+// embedded reports whether nobody says which stack.
+func (s stackSource) embedded() bool { return s.file+s.plan+s.state == "" }
+
 func (s stackSource) load() (*stack.Stack, error) {
 	path := s.file + s.plan + s.state // at most one is set
 	if path == "" {

@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"maps"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
-	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
-	"github.com/aproorg/sluice/internal/hint"
+	apps "github.com/aproorg/sluice/internal/app"
+	"github.com/aproorg/sluice/internal/app/presets"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
@@ -23,10 +21,9 @@ import (
 
 // upOptions are the flags of up.
 type upOptions struct {
-	appOptions
-	librechat librechatOptions
-	image     imageSource
-	stack     stackSource
+	app   appOptions
+	image imageSource
+	stack stackSource
 
 	site     string
 	routes   []string
@@ -41,7 +38,7 @@ type upOptions struct {
 }
 
 func newUp(a *app) *cobra.Command {
-	o := upOptions{}
+	o := &upOptions{}
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Rehearse the whole path on this machine: CloudFront, API Gateway, Lambda, the app",
@@ -49,41 +46,31 @@ func newUp(a *app) *cobra.Command {
 stage, in execution environments that serve one request at a time, start cold,
 freeze between requests and keep Lambda's limits, with the real bootstrap in
 front of the app. Everything streams, and a timeline page shows it live.`,
-		Example: `  sluice up
-  sluice up --app ./server --command "node server.js" --ready-path /health
-  sluice up --app ./server --command "node server.js" --site ./dist --routes "/api/*"
-  sluice up --app librechat --librechat ../LibreChat
+		Example: appExamples("up", directoryPreset()) + `
   sluice up --image oci:out
   sluice up --concurrency 40 --memory 1024 --env-file .env --json`,
 		Args:        cobra.NoArgs,
 		Annotations: exitCodes("0  ended by Ctrl-C or SIGTERM, nothing is left running", "1  it could not start; standard error says why"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.app != librechatApp {
-				if err := o.librechat.without(cmd.Flags()); err != nil {
-					return err
-				}
-			}
-			return runUp(cmd.Context(), a, o)
-		},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a, cmd.Flags()) },
 	}
 	f := command.Flags()
-	o.appOptions.addFlags(f)
-	o.librechat.addFlags(f)
+	o.app.addFlags(f)
 	o.image.addFlags(f)
-	f.StringVar(&o.site, "site", "", "`DIR` with the built front end (default: the demo's; none for another app)")
-	f.StringSliceVar(&o.routes, "routes", nil, "path `PATTERNS` of the API, such as /api/*,/health (default: the stack's; /* for an app without --site)")
+	f.StringVar(&o.site, "site", "", "`DIR` with the built front end (default: the app's own; none for an app in a directory)")
+	f.StringSliceVar(&o.routes, "routes", nil, "path `PATTERNS` of the API, such as /api/*,/health (default: the app's or the stack's; /* for an app without a site)")
 	f.StringVar(&o.listen, "listen", rehearse.DefaultListen, "`HOST:PORT` of the site; port 0 takes a free one")
 	f.StringVar(&o.timeline, "timeline", "", "`HOST:PORT` of the timeline page (default: the next free port)")
 	o.stack.addFlags(command, f)
 	f.IntVar(&o.concurrency, "concurrency", rehearse.DefaultConcurrency, "most environments at a time; a request beyond gets 429 from Lambda")
 	f.IntVar(&o.memory, "memory", 0, "`MB` of memory per environment (default: the stack's)")
 	f.DurationVar(&o.timeout, "timeout", 0, "timeout of the function, at most 15m (default: the stack's)")
-	f.BoolVar(&o.noFreeze, "no-freeze", false, "let environments run on between requests, as they never do on Lambda")
+	f.BoolVar(&o.noFreeze, "no-freeze", false, "let environments run on between requests, which Lambda never allows")
 	f.Float64Var(&o.speed, "speed", 1, "divide the limits of the init phase by this `FACTOR`, for tests of slow starts")
+	o.app.addOwnFlags(command)
 	return command
 }
 
-func (o upOptions) check() error {
+func (o *upOptions) check() error {
 	switch {
 	case o.concurrency < 1:
 		return &usageError{fmt.Errorf("--concurrency %d: want at least 1", o.concurrency)}
@@ -94,90 +81,119 @@ func (o upOptions) check() error {
 	case o.speed <= 0 || o.speed > 1000:
 		return &usageError{fmt.Errorf("--speed %v: want a factor above 0, at most 1000", o.speed)}
 	}
-	return o.librechat.check()
+	if o.site == "" {
+		return nil
+	}
+	if info, err := os.Stat(o.site); err != nil {
+		return fmt.Errorf("open the site: %w", err)
+	} else if !info.IsDir() {
+		return &usageError{fmt.Errorf("--site %s is not a directory", o.site)}
+	}
+	return nil
 }
 
-// config turns flags into a rehearsal, and what is to be closed after it.
-func (o upOptions) config(ctx context.Context, a *app) (rehearse.Config, io.Closer, error) {
-	if err := o.check(); err != nil {
-		return rehearse.Config{}, nil, err
-	}
-	topology, err := o.stack.load()
-	if err != nil {
-		return rehearse.Config{}, nil, err
-	}
-	if o.site != "" {
-		if info, err := os.Stat(o.site); err != nil {
-			return rehearse.Config{}, nil, fmt.Errorf("open the site: %w", err)
-		} else if !info.IsDir() {
-			return rehearse.Config{}, nil, &usageError{fmt.Errorf("--site %s is not a directory", o.site)}
-		}
-	}
-	recorder := timeline.NewRecorder(0)
-	c, closer, err := o.resolve(ctx, a, topology, recorder)
-	if err != nil {
-		return rehearse.Config{}, nil, err
-	}
-	if o.site != "" {
-		c.Site = os.DirFS(o.site)
-	}
-	c.Stack = topology
-	if len(o.routes) > 0 {
-		c.Routes = o.routes
-	}
-	c.Listen, c.TimelineListen = o.listen, o.timeline
-	c.Concurrency, c.MemorySize, c.Timeout = o.concurrency, o.memory, o.timeout
-	c.NoFreeze, c.Speed = o.noFreeze, o.speed
-	c.Recorder = recorder
-	return c, closer, nil
-}
-
-// resolve finds the app that was asked for. The closer may be nil.
-func (o upOptions) resolve(ctx context.Context, a *app, topology *stack.Stack, recorder *timeline.Recorder) (rehearse.Config, io.Closer, error) {
-	switch {
-	case o.image.ref != "":
-		return o.image.resolve(ctx, o.appOptions)
-	case o.app != librechatApp:
-		c, err := o.appOptions.resolve(a)
-		return c, nil, err
-	}
-	return o.librechat.resolve(a, o.appOptions, topology.Function.Environment, recorder)
-}
-
-func runUp(ctx context.Context, a *app, o upOptions) (err error) {
+// run checks what was asked before anything is started, takes the addresses, brings
+// up what stands beside the app, and then the rehearsal.
+func (o *upOptions) run(ctx context.Context, a *app, flags *pflag.FlagSet) (err error) {
 	begin := time.Now()
-	config, stores, err := o.config(ctx, a)
+	if err := o.check(); err != nil {
+		return err
+	}
+	topology, err := o.topology()
 	if err != nil {
 		return err
 	}
-	if stores != nil {
-		defer func() { err = errors.Join(err, stores.Close()) }()
+	recorder := timeline.NewRecorder(0)
+	app, err := o.rehearsal(ctx, a, flags, topology, recorder)
+	if err != nil {
+		return err
+	}
+	addresses, err := rehearse.Listen(o.listen, o.timeline)
+	if err != nil {
+		return err
 	}
 	view := newUpView(a)
-	if o.app == librechatApp && !o.librechat.log {
-		view.routine = new(librechat.Lines).Routine
+	view.starting(o.name())
+	prepared, err := app.Start(ctx, addresses.ViewerURL)
+	if err != nil {
+		view.stop()
+		return errors.Join(err, addresses.Close())
 	}
-	config.Log = slog.New(&warnings{view: view})
-	view.starting(config)
+	if prepared.Close != nil {
+		defer func() { err = errors.Join(err, prepared.Close()) }()
+	}
+	view.routine = prepared.Routine
+	config := o.config(prepared, topology)
+	config.Addresses, config.Recorder, config.Log = addresses, recorder, slog.New(&warnings{view: view})
 	world, err := rehearse.Start(ctx, config)
 	if err != nil {
 		view.stop()
 		return err
 	}
 	view.ready(world, time.Since(begin))
-	chat, _ := stores.(*rehearsal.Chat)
-	if chat != nil {
-		view.user(librechat.UserEmail, librechat.UserPassword)
-	}
+	view.user(prepared.User)
 	view.follow(ctx, world.Recorder)
-	if chat != nil {
-		view.findings(chat.Stores().Mongo.Findings())
-		view.note(chat.Budget(len(world.Lambda.Environments())).For(config.Concurrency))
-	}
+	view.sum(prepared, len(world.Lambda.Environments()), config.Concurrency)
 	view.ending()
 	err = world.Close(context.WithoutCancel(ctx))
 	view.ended()
 	return err
+}
+
+// name is what is started, for people.
+func (o *upOptions) name() string {
+	if o.image.ref != "" {
+		return o.image.ref
+	}
+	return o.app.name
+}
+
+// topology is the stack to run. The embedded one is that of the shipped
+// environment: another app keeps the path, and none of the function's environment.
+func (o *upOptions) topology() (*stack.Stack, error) {
+	topology, err := o.stack.load()
+	if err != nil {
+		return nil, err
+	}
+	if o.stack.embedded() && o.image.ref == "" && o.app.name != presets.Shipped().Name {
+		topology.Function.Environment = nil
+	}
+	return topology, nil
+}
+
+// rehearsal finds the app that was asked for, and has it check what was asked.
+func (o *upOptions) rehearsal(ctx context.Context, a *app, flags *pflag.FlagSet, topology *stack.Stack, recorder *timeline.Recorder) (apps.Rehearsal, error) {
+	request, err := o.app.request(a)
+	if err != nil {
+		return nil, err
+	}
+	request.Function, request.Recorder = topology.Function.Environment, recorder
+	chosen := o.app.rehearsal()
+	if o.image.ref != "" {
+		chosen = &o.image
+		err = o.app.own.check(flags, "")
+	} else {
+		err = o.app.own.check(flags, o.app.preset())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return chosen, usageOf(chosen.Check(ctx, request))
+}
+
+// config turns an app and flags into a rehearsal.
+func (o *upOptions) config(p apps.Prepared, topology *stack.Stack) rehearse.Config {
+	c := rehearse.Config{
+		Stack: topology, App: p.App, Stores: p.Stores, Site: p.Site, Routes: p.Routes,
+		Concurrency: o.concurrency, MemorySize: o.memory, Timeout: o.timeout, NoFreeze: o.noFreeze, Speed: o.speed,
+	}
+	if o.site != "" {
+		c.Site = os.DirFS(o.site)
+	}
+	if len(o.routes) > 0 {
+		c.Routes = o.routes
+	}
+	return c
 }
 
 // warnings shows what the hops warn of; the rest of their log is for tests.
@@ -207,23 +223,3 @@ func (w *warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 
 func (w *warnings) WithGroup(string) slog.Handler { return w }
-
-// environment is what --env-file and --env configure; --env wins.
-func (o appOptions) environment() (map[string]string, error) {
-	env := map[string]string{}
-	for _, path := range o.envFiles {
-		file, err := environmentFile(path)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(env, file)
-	}
-	flags, err := assignments("--env", o.env)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(env, flags)
-	return env, nil
-}
-
-var errNoCommand = hint.With(errors.New("no command for the app"), `give it with --command, such as --command "node server.js"`)

@@ -1,201 +1,122 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"maps"
 	"strings"
 
-	"github.com/mattn/go-shellwords"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/aproorg/sluice/internal/app/demo"
+	apps "github.com/aproorg/sluice/internal/app"
+	"github.com/aproorg/sluice/internal/app/presets"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/hint"
-	"github.com/aproorg/sluice/internal/rehearse"
 )
 
-// appOptions are the flags that say which app is rehearsed.
+// appOptions are the flags that say which app is rehearsed, and how it is started.
 type appOptions struct {
-	app         string
-	command     string
-	port        int
-	readyPath   string
-	readyStatus string
-	env         []string
-	envFiles    []string
-	scratch     []string
+	name     string
+	launch   apps.Launch
+	env      []string
+	envFiles []string
+
+	rehearsals map[string]apps.Rehearsal // by preset
+	own        appFlags
 }
 
 func (o *appOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.app, "app", "demo", "demo, or the app's working directory `DIR`")
-	f.StringVar(&o.command, "command", "", "the app's `COMMAND` line (default: a node start script of package.json)")
-	f.IntVar(&o.port, "app-port", 0, "port that the app listens on whatever PORT says; there is one environment then (default: a free one for each, as PORT)")
-	f.StringVar(&o.readyPath, "ready-path", "", "`PATH` that answers once the app is ready, or tcp for an open port alone (default: /health of the demo, / of another app)")
-	f.StringVar(&o.readyStatus, "ready-status", "", "`STATUSES` of the ready path that mean ready, such as 200-399,404 (default: 200-399)")
-	f.StringArrayVar(&o.scratch, "scratch", nil, "`DIR` that the app writes to, led into /tmp as a link in its image would be; below --app DIR or absolute; may be repeated")
+	f.StringVar(&o.name, "app", presets.Rehearsed().Name, "`NAME` of an app that Sluice knows, or the app's working directory")
+	f.StringVar(&o.launch.Command, "command", "", "the app's `COMMAND` line (default: a node start script of package.json)")
+	f.IntVar(&o.launch.Port, "app-port", 0, "port that the app listens on whatever PORT says; there is one environment then (default: a free one for each, as PORT)")
+	f.StringVar(&o.launch.Ready.Path, "ready-path", "", "`PATH` that answers once the app is ready, or tcp for an open port alone (default: the app's own, / of one in a directory)")
+	f.StringVar(&o.launch.Ready.Status, "ready-status", "", "`STATUSES` of the ready path that mean ready, such as 200-399,404 (default: 200-399)")
+	f.StringArrayVar(&o.launch.Scratch, "scratch", nil, "`DIR` that the app writes to, led into /tmp as a link in its image would be; below --app DIR or absolute; may be repeated")
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` for the function's environment; may be repeated")
 	f.StringArrayVar(&o.envFiles, "env-file", nil, "`FILE` with lines NAME=VALUE for the function's environment; may be repeated")
 }
 
-// resolve finds the app that was asked for.
-func (o appOptions) resolve(a *app) (rehearse.Config, error) {
-	if o.port < 0 || o.port > 65535 {
-		return rehearse.Config{}, &usageError{fmt.Errorf("--app-port %d is no port number", o.port)}
+// addOwnFlags adds what each app has of its own.
+func (o *appOptions) addOwnFlags(command *cobra.Command) {
+	o.rehearsals = map[string]apps.Rehearsal{}
+	for _, p := range append(presets.All(), directoryPreset()) {
+		if p.Rehearsal != nil {
+			o.rehearsals[p.Name] = p.Rehearsal()
+			o.own.add(command.Flags(), p.Name, o.rehearsals[p.Name])
+		}
 	}
-	if err := o.checkReadiness(); err != nil {
-		return rehearse.Config{}, err
+	o.own.help(command, o.preset, appList("Apps, for --app:", func(p apps.Preset) bool { return p.Rehearsal != nil }, directoryPreset()))
+}
+
+// directoryPreset is that of an app in a directory.
+func directoryPreset() apps.Preset { return presets.ForRehearsal("") }
+
+// preset is the name of the preset that --app means.
+func (o *appOptions) preset() string { return presets.ForRehearsal(o.name).Name }
+
+func (o *appOptions) rehearsal() apps.Rehearsal { return o.rehearsals[o.preset()] }
+
+// request is what the flags ask of the app.
+func (o *appOptions) request(a *app) (apps.Request, error) {
+	if o.launch.Port < 0 || o.launch.Port > 65535 {
+		return apps.Request{}, &usageError{fmt.Errorf("--app-port %d is no port number", o.launch.Port)}
+	}
+	if err := checkReadiness(o.launch.Ready); err != nil {
+		return apps.Request{}, err
 	}
 	env, err := o.environment()
 	if err != nil {
-		return rehearse.Config{}, err
+		return apps.Request{}, err
 	}
-	var c rehearse.Config
-	if o.app == "demo" {
-		c, err = o.demo(a)
-	} else {
-		c, err = o.directory(a)
-	}
-	if err != nil {
-		return rehearse.Config{}, err
-	}
-	for name, value := range env {
-		c.App.Env[name] = value
-	}
-	c.App.Port = o.port
-	if o.readyPath != "" {
-		c.App.ReadyPath = o.readyPath
-	}
-	c.App.ReadyStatus = o.readyStatus
-	return c, nil
+	return apps.Request{
+		Name: o.name, Launch: o.launch, Env: env,
+		Getenv: a.Getenv, Executable: a.Executable, Warn: a.warn,
+	}, nil
 }
 
-func (o appOptions) checkReadiness() error {
-	if o.readyPath != "" && o.readyPath != settings.ReadyTCP && !strings.HasPrefix(o.readyPath, "/") {
-		return &usageError{hint.With(fmt.Errorf("--ready-path %q does not begin with /", o.readyPath), "tcp waits for the port alone")}
+func checkReadiness(ready apps.Ready) error {
+	if ready.Path != "" && ready.Path != settings.ReadyTCP && !strings.HasPrefix(ready.Path, "/") {
+		return &usageError{hint.With(fmt.Errorf("--ready-path %q does not begin with /", ready.Path), "tcp waits for the port alone")}
 	}
-	if o.readyStatus == "" {
+	if ready.Status == "" {
 		return nil
 	}
-	if _, err := settings.ParseStatuses(o.readyStatus); err != nil {
+	if _, err := settings.ParseStatuses(ready.Status); err != nil {
 		return &usageError{fmt.Errorf("--ready-status: %w", err)}
 	}
 	return nil
 }
 
-// demo is the app in this executable, with its site.
-func (o appOptions) demo(a *app) (rehearse.Config, error) {
-	if o.command != "" || len(o.scratch) > 0 {
-		return rehearse.Config{}, &usageError{errors.New("--command and --scratch go with --app DIR: the demo app has its own command and writes nothing")}
-	}
-	executable, err := a.Executable()
-	if err != nil {
-		return rehearse.Config{}, fmt.Errorf("find the demo app's executable: %w", err)
-	}
-	return rehearse.Config{
-		App: rehearse.App{
-			Name: "demo", Command: []string{executable, demoAppCommand},
-			ReadyPath: "/health", State: "DEMO_STATE_DIR",
-			Env: map[string]string{"SLUICE_BUSY_PATH": "/busy"},
-		},
-		Site: demo.Site(),
-	}, nil
-}
-
-// directory is an app that somebody else wrote.
-func (o appOptions) directory(a *app) (rehearse.Config, error) {
-	dir, err := filepath.Abs(o.app)
-	if err != nil {
-		return rehearse.Config{}, fmt.Errorf("find the app: %w", err)
-	}
-	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return rehearse.Config{}, hint.With(fmt.Errorf("find the app: there is no directory %s", o.app), "--app takes demo or the app's working directory")
-	}
-	if err != nil {
-		return rehearse.Config{}, fmt.Errorf("find the app: %w", err)
-	}
-	if !info.IsDir() {
-		return rehearse.Config{}, hint.With(fmt.Errorf("find the app: %s is a file", o.app), "--app takes the app's working directory")
-	}
-	command, err := o.commandLine(dir)
-	if err != nil {
-		return rehearse.Config{}, err
-	}
-	scratch, err := o.scratchDirs(dir)
-	if err != nil {
-		return rehearse.Config{}, err
-	}
-	return rehearse.Config{App: rehearse.App{
-		Name: filepath.Base(dir), Command: command, Dir: dir, ReadyPath: "/", Scratch: scratch,
-		Env: map[string]string{}, ImageEnv: []string{"PATH=" + a.Getenv("PATH"), "NODE_ENV=production"},
-	}}, nil
-}
-
-// scratchDirs are --scratch as absolute paths of directories that are there.
-func (o appOptions) scratchDirs(app string) ([]string, error) {
-	var dirs []string
-	for _, dir := range o.scratch {
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(app, dir)
+// environment is what --env-file and --env configure; --env wins.
+func (o *appOptions) environment() (map[string]string, error) {
+	env := map[string]string{}
+	for _, path := range o.envFiles {
+		file, err := environmentFile(path)
+		if err != nil {
+			return nil, err
 		}
-		if info, err := os.Stat(dir); err != nil {
-			return nil, hint.With(fmt.Errorf("--scratch: %w", err), "make the directory first: what is written there stays in each environment's /tmp")
-		} else if !info.IsDir() {
-			return nil, hint.With(fmt.Errorf("--scratch %s is a file", dir), "name the directory that it is in")
-		}
-		dirs = append(dirs, dir)
+		maps.Copy(env, file)
 	}
-	return dirs, nil
-}
-
-// commandLine splits --command as a shell would, without its substitutions, or
-// takes the start script of package.json where that is plain node.
-func (o appOptions) commandLine(dir string) ([]string, error) {
-	line := o.command
-	if line == "" {
-		line = startScript(dir)
-	}
-	if line == "" {
-		return nil, &usageError{errNoCommand}
-	}
-	words, err := shellwords.Parse(line)
+	flags, err := assignments("--env", o.env)
 	if err != nil {
-		return nil, &usageError{hint.With(fmt.Errorf("--command %q: %w", line, err), "mind the quotes; for more than one command give a script")}
+		return nil, err
 	}
-	if len(words) == 0 {
-		return nil, &usageError{errNoCommand}
-	}
-	return words, checkProgram(dir, words[0])
+	maps.Copy(env, flags)
+	return env, nil
 }
 
-// checkProgram finds out now what would else end every environment.
-func checkProgram(dir, program string) error {
-	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
-		program = filepath.Join(dir, program)
+// usageOf makes a fault of the command line of what an app takes for one.
+func usageOf(err error) error {
+	var usage *apps.UsageError
+	if errors.As(err, &usage) {
+		return &usageError{err}
 	}
-	if _, err := exec.LookPath(program); err != nil {
-		return hint.With(fmt.Errorf("find the app's command: %w", err), "--command is run in the directory of --app")
-	}
-	return nil
+	return err
 }
 
-// startScript is package.json's, if node is all that it needs: npm in between
-// would take signals and memory.
-func startScript(dir string) string {
-	data, err := os.ReadFile(filepath.Join(dir, "package.json"))
-	if err != nil {
-		return ""
-	}
-	var manifest struct {
-		Scripts struct{ Start string }
-	}
-	if json.Unmarshal(data, &manifest) != nil || !strings.HasPrefix(manifest.Scripts.Start, "node ") {
-		return ""
-	}
-	return manifest.Scripts.Start
-}
+// warn says what does not keep the command from going on.
+func (a *app) warn(err error) { a.remark("warning", err) }
+
+// note says what the command leaves out.
+func (a *app) note(err error) { a.remark("note", err) }

@@ -3,13 +3,16 @@ package cli
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/pflag"
 
+	apps "github.com/aproorg/sluice/internal/app"
+	"github.com/aproorg/sluice/internal/app/presets"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
 	"github.com/aproorg/sluice/internal/image/rootfs"
@@ -18,10 +21,13 @@ import (
 	"github.com/aproorg/sluice/internal/tempdir"
 )
 
-// imageSource are the flags of up that name an image.
+// imageSource are the flags of up that name an image, and its rehearsal.
 type imageSource struct {
 	awsOptions
 	ref, arch string
+
+	image v1.Image
+	app   rehearse.App
 }
 
 func (o *imageSource) addFlags(f *pflag.FlagSet) {
@@ -29,49 +35,45 @@ func (o *imageSource) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.arch, "image-arch", "amd64", "architecture of the image: amd64 or arm64")
 }
 
-// resolve unpacks the image. The closer removes what was unpacked.
-func (o imageSource) resolve(ctx context.Context, app appOptions) (rehearse.Config, io.Closer, error) {
-	if app.command != "" || app.app != "demo" || len(app.scratch) > 0 {
-		return rehearse.Config{}, nil, &usageError{errors.New("--image goes without --app, --command and --scratch: the image has its own")}
-	}
-	if err := app.checkReadiness(); err != nil {
-		return rehearse.Config{}, nil, err
-	}
-	env, err := app.environment()
-	if err != nil {
-		return rehearse.Config{}, nil, err
+// Flags are those of addFlags: an image is no preset.
+func (*imageSource) Flags(*flag.FlagSet) {}
+
+// Check looks at the image's configuration.
+func (o *imageSource) Check(ctx context.Context, request apps.Request) error {
+	if request.Command != "" || request.Name != presets.Rehearsed().Name || len(request.Scratch) > 0 {
+		return &usageError{errors.New("--image goes without --app, --command and --scratch: the image has its own")}
 	}
 	registry, err := o.registry(ctx, o.ref)
 	if err != nil {
-		return rehearse.Config{}, nil, err
+		return err
 	}
-	img, err := source.Open(ctx, o.ref, o.arch, registry)
-	if err != nil {
-		return rehearse.Config{}, nil, err
+	if o.image, err = source.Open(ctx, o.ref, o.arch, registry); err != nil {
+		return err
 	}
-	file, err := img.ConfigFile()
+	file, err := o.image.ConfigFile()
 	if err != nil {
-		return rehearse.Config{}, nil, fmt.Errorf("image %s: %w", o.ref, err)
+		return fmt.Errorf("image %s: %w", o.ref, err)
 	}
 	config := file.Config
 	if len(config.Entrypoint) == 0 || config.Entrypoint[0] != image.BootstrapPath {
-		return rehearse.Config{}, nil, hint.With(fmt.Errorf("image %s: its entry point is %q, not the bootstrap", o.ref, config.Entrypoint), "sluice image --base %s --to oci:out makes one that is", o.ref)
+		return hint.With(fmt.Errorf("image %s: its entry point is %q, not the bootstrap", o.ref, config.Entrypoint), "sluice image --base %s --to oci:out makes one that is", o.ref)
 	}
-	dir, err := tempdir.Make("image")
-	if err != nil {
-		return rehearse.Config{}, nil, fmt.Errorf("make a place to unpack the image: %w", err)
+	o.app = rehearse.App{
+		Name: o.ref, Command: append(config.Entrypoint, config.Cmd...), Dir: config.WorkingDir,
+		Env: request.Env, ImageEnv: config.Env, Port: request.Port, ReadyPath: request.Ready.Path, ReadyStatus: request.Ready.Status,
 	}
-	root := filepath.Join(dir, "root")
-	if _, err := rootfs.Unpack(ctx, img, root); err != nil {
-		return rehearse.Config{}, nil, errors.Join(fmt.Errorf("unpack %s: %w", o.ref, err), os.RemoveAll(dir))
-	}
-	return rehearse.Config{App: rehearse.App{
-		Name: o.ref, Root: root, Command: append(config.Entrypoint, config.Cmd...), Dir: config.WorkingDir,
-		Env: env, ImageEnv: config.Env, Port: app.port, ReadyPath: app.readyPath, ReadyStatus: app.readyStatus,
-	}}, directory(dir), nil
+	return nil
 }
 
-// directory is removed when it is closed.
-type directory string
-
-func (d directory) Close() error { return os.RemoveAll(string(d)) }
+// Start unpacks the image.
+func (o *imageSource) Start(ctx context.Context, _ string) (apps.Prepared, error) {
+	dir, err := tempdir.Make("image")
+	if err != nil {
+		return apps.Prepared{}, fmt.Errorf("make a place to unpack the image: %w", err)
+	}
+	o.app.Root = filepath.Join(dir, "root")
+	if _, err := rootfs.Unpack(ctx, o.image, o.app.Root); err != nil {
+		return apps.Prepared{}, errors.Join(fmt.Errorf("unpack %s: %w", o.ref, err), os.RemoveAll(dir))
+	}
+	return apps.Prepared{App: o.app, Close: func() error { return os.RemoveAll(dir) }}, nil
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	apps "github.com/aproorg/sluice/internal/app"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/timeline"
 	"github.com/aproorg/sluice/internal/ui"
@@ -68,9 +69,9 @@ func (v *upView) emit(e upEvent) {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-func (v *upView) starting(c rehearse.Config) {
+func (v *upView) starting(name string) {
 	if v.json == nil {
-		v.terminal.Status("starting " + ui.Clean(c.App.Name) + " …")
+		v.terminal.Status("starting " + ui.Clean(name) + " …")
 	}
 }
 
@@ -92,14 +93,27 @@ func (v *upView) ready(w *rehearse.World, took time.Duration) {
 	t.Line("")
 }
 
-// user tells whom to log in as.
-func (v *upView) user(email, password string) {
-	if v.json != nil {
-		v.emit(upEvent{Event: "user", Email: email, Password: password})
+// user says whom to log in as, where there is a login.
+func (v *upView) user(u *apps.User) {
+	if u == nil {
 		return
 	}
-	v.terminal.Line("  " + v.terminal.Paint(ui.Bold, "log in as  ") + email + " / " + password + v.terminal.Paint(ui.Dim, "  (made in the first seconds; or register)"))
+	if v.json != nil {
+		v.emit(upEvent{Event: "user", Email: u.Email, Password: u.Password})
+		return
+	}
+	v.terminal.Line("  " + v.terminal.Paint(ui.Bold, "log in as  ") + u.Email + " / " + u.Password + v.terminal.Paint(ui.Dim, "  (made in the first seconds; or register)"))
 	v.terminal.Line("")
+}
+
+// sum shows what the run has shown of the app and its stores.
+func (v *upView) sum(p apps.Prepared, environments, concurrency int) {
+	if p.Stores != nil {
+		v.findings(p.Stores.Mongo.Findings())
+	}
+	if p.Summary != nil {
+		v.note(p.Summary(environments, concurrency))
+	}
 }
 
 // note shows a text that is not empty.

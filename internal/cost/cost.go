@@ -1,7 +1,7 @@
 // Package cost prices a stack before money is spent: what a month costs while
 // nobody chats, and what one answer adds. It knows list prices of one region and
-// says so; it leaves out taxes, discounts, free tiers, data transfer, and the
-// services that a stack refers to without owning them (VPC, DocumentDB, LLM).
+// says so, beside the stores that the app needs and the stack refers to without owning.
+// It leaves out taxes, discounts, free tiers, data transfer, the VPC and the LLM.
 package cost
 
 import (
@@ -27,8 +27,9 @@ type Estimate struct {
 	Region    string   `json:"region"`
 	AtRest    []Line   `json:"at_rest"`
 	Total     float64  `json:"at_rest_usd_per_month"`
-	PerAnswer float64  `json:"usd_per_answer"`    // one streamed answer of AnswerSeconds
-	Unknown   []string `json:"unknown,omitempty"` // parts whose price is not in the table
+	PerAnswer float64  `json:"usd_per_answer"`      // one streamed answer of AnswerSeconds
+	Elsewhere []Line   `json:"elsewhere,omitempty"` // what the app needs and the stack does not own
+	Unknown   []string `json:"unknown,omitempty"`   // parts whose price is not in the table
 }
 
 const (
@@ -43,8 +44,6 @@ const (
 	registry = 0.10
 	// AnswerSeconds is how long one streamed answer keeps its environment.
 	AnswerSeconds = 20.0
-	// ImageGB is what a LibreChat image takes in the registry, compressed.
-	ImageGB = 0.6
 )
 
 // nodes are on-demand prices per hour. https://aws.amazon.com/elasticache/pricing/
@@ -54,12 +53,21 @@ var nodes = map[string]float64{
 	"cache.m7g.large": 0.158, "cache.r7g.large": 0.219,
 }
 
-// Of prices a stack.
-func Of(s *stack.Stack) Estimate {
+// App is what the price depends on beside the stack.
+type App struct {
+	ImageGB float64 // of its image in the registry, compressed
+	Stores  []Line  // that it needs and the stack refers to
+}
+
+// Of prices a stack with the app that runs on it.
+func Of(s *stack.Stack, app App) Estimate {
 	e := Estimate{Region: Region}
 	e.cache(s.Cache)
 	e.provisioned(s.Function)
-	e.add("ECR", fmt.Sprintf("one image of about %.1f GB", ImageGB), ImageGB*registry)
+	if app.ImageGB > 0 {
+		e.add("ECR", fmt.Sprintf("one image of about %.1f GB", app.ImageGB), app.ImageGB*registry)
+	}
+	e.Elsewhere = app.Stores
 	for _, l := range e.AtRest {
 		e.Total += l.USD
 	}
@@ -112,6 +120,9 @@ func (e Estimate) String() string {
 	}
 	fmt.Fprintf(&b, "  %-12s %7.2f USD a month at rest (%s list prices), about %.4f USD per answer of %.0f s",
 		"total", e.Total, e.Region, e.PerAnswer, AnswerSeconds)
+	for _, l := range e.Elsewhere {
+		fmt.Fprintf(&b, "\n  not in it, for it exists already: %s, %s, about %.0f USD a month", l.Item, l.Why, l.USD)
+	}
 	for _, u := range e.Unknown {
 		fmt.Fprintf(&b, "\n  not priced: %s", u)
 	}

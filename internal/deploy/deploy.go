@@ -34,6 +34,7 @@ type Infra interface {
 type Deployment struct {
 	Infra Infra
 	Vars  map[string]string
+	App   cost.App // what the price depends on beside the stack
 
 	// Prepare runs first: it puts Sluice's own provider where init finds it.
 	Prepare func(ctx context.Context) error
@@ -116,7 +117,7 @@ func (d *Deployment) Plan(ctx context.Context, destroy bool) (*infra.Plan, error
 
 // Question is what there is to know of a plan before it is applied.
 func (d *Deployment) Question(plan *infra.Plan) Question {
-	return Question{Dir: d.Infra.Dir(), Plan: plan, Cost: price(plan), Losses: losses(plan, nil)}
+	return Question{Dir: d.Infra.Dir(), Plan: plan, Cost: d.price(plan), Losses: losses(plan, nil)}
 }
 
 // Run plans, asks, applies exactly what was shown, and verifies. A plan without
@@ -180,7 +181,7 @@ func (d *Deployment) confirmAndApply(ctx context.Context, q Question) error {
 }
 
 // price is nil where the plan is no whole stack, as in a module's example.
-func price(plan *infra.Plan) *cost.Estimate {
+func (d *Deployment) price(plan *infra.Plan) *cost.Estimate {
 	data, err := plan.Bytes()
 	if err != nil {
 		return nil
@@ -189,7 +190,7 @@ func price(plan *infra.Plan) *cost.Estimate {
 	if err != nil {
 		return nil
 	}
-	e := cost.Of(s)
+	e := cost.Of(s, d.App)
 	return &e
 }
 

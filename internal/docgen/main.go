@@ -7,20 +7,24 @@ import (
 	"fmt"
 	"os"
 
-	librechat "github.com/aproorg/sluice/internal/app/librechat/reference"
+	"github.com/aproorg/sluice/internal/app/presets"
 	bootstrap "github.com/aproorg/sluice/internal/bootstrap/reference"
 	"github.com/aproorg/sluice/internal/provider"
 )
 
 var documents = map[string]func() string{
 	"bootstrap": bootstrap.Markdown,
-	"librechat": librechat.Markdown,
 	"provider":  func() string { return provider.Markdown(context.Background()) },
 }
 
 func main() {
+	for _, p := range presets.All() { // an app's document is named after it
+		if p.Document != nil {
+			documents[p.Name] = p.Document
+		}
+	}
 	if len(os.Args) != 3 || documents[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: docgen bootstrap|librechat|provider FILE")
+		fmt.Fprintln(os.Stderr, "usage: docgen bootstrap|provider|APP FILE")
 		os.Exit(2)
 	}
 	if err := os.WriteFile(os.Args[2], []byte(documents[os.Args[1]]()), 0o644); err != nil {

@@ -1,5 +1,5 @@
-// Package image makes the image that Lambda runs: a base image, such as
-// LibreChat's, with the bootstrap added as a layer and put before the base's
+// Package image makes the image that Lambda runs: the app's own
+// image, the base, with the bootstrap added as a layer and put before the base's
 // own entry point. It needs no container engine and unpacks nothing.
 //
 // The bytes are reproducible: the same base digest and the same options give
@@ -8,7 +8,7 @@
 // of Docker's schema 2 or OCI's, with gzip layers, each with its parent
 // directories listed first; Build makes exactly that or says why it cannot.
 //
-// The package knows neither AWS nor LibreChat: credentials come as a keychain,
+// The package knows neither AWS nor any app: credentials come as a keychain,
 // paths and variables as options. It never runs anything from an image.
 package image
 

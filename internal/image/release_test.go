@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/image"
 )
@@ -42,16 +42,16 @@ exports.GenerationJobManager = { configure: f, createJob: f, abortJob: f, subscr
 func TestImageBringsWhatTheReleaseNeeds(t *testing.T) {
 	node := nodeLayer(t)
 	for _, test := range []struct {
-		design librechat.Design
+		design facts.Design
 		want   told
 	}{
-		{librechat.StreamsInPost, told{}},
-		{librechat.GeneratesAfterPost, told{Hooked: true, Waited: true, Silence: "2m"}},
+		{facts.StreamsInPost, told{}},
+		{facts.GeneratesAfterPost, told{Hooked: true, Waited: true, Silence: "2m"}},
 	} {
 		t.Run(test.design.String(), func(t *testing.T) {
 			base := appImage(t, []string{"node", "/app/api/server/teller.js"}, node, files(t, release(t, test.design)))
 			var o image.Options
-			o.Files, o.Env = librechat.ImageAdditions()
+			o.Files, o.Env = facts.ImageAdditions()
 			root, config := unpacked(t, base, o)
 			var answer struct {
 				StatusCode int
@@ -64,7 +64,7 @@ func TestImageBringsWhatTheReleaseNeeds(t *testing.T) {
 			if err := json.Unmarshal([]byte(answer.Body), &got); err != nil {
 				t.Fatalf("%v: %s", err, answer.Body)
 			}
-			test.want.Event = librechat.Release{Design: test.design}.Bootstrap()["SLUICE_DEADLINE_EVENT"]
+			test.want.Event = facts.Release{Design: test.design}.Bootstrap()["SLUICE_DEADLINE_EVENT"]
 			got.Waited = got.Waited && test.want.Waited // that it came late by chance means nothing
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
@@ -74,7 +74,7 @@ func TestImageBringsWhatTheReleaseNeeds(t *testing.T) {
 }
 
 // release is a stand-in's files by their names in the image.
-func release(t *testing.T, design librechat.Design) map[string]string {
+func release(t *testing.T, design facts.Design) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := librechattest.Write(dir, design); err != nil {

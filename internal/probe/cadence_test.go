@@ -72,7 +72,7 @@ func TestHeartbeats(t *testing.T) {
 		{"short run", at("ping", false, 1), Options{Quick: true}, Skip, "too short"},
 		{"no stream", nil, Options{}, Skip, "not received"},
 	} {
-		s := newSession(&url.URL{Scheme: "http", Host: "x"}, Demo(), c.o.withDefaults())
+		s := newSession(&url.URL{Scheme: "http", Host: "x"}, Description{Silence: &Stream{Request: Request{Path: "/"}}, HeartbeatEvent: "ping"}, c.o.withDefaults())
 		s.silence = c.rec
 		f, err := checkHeartbeats(t.Context(), s)
 		got := resultOf("heartbeats", f, err, 0)

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"testing/quick"
@@ -81,33 +80,6 @@ func FuzzParserIgnoresChunking(f *testing.F) {
 	})
 }
 
-func FuzzDescription(f *testing.F) {
-	demo, err := json.Marshal(Demo())
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, seed := range []string{string(demo), `{}`, `{"api":{"path":"x"}}`, `{"site":{"hashed":"("}}`, `{"ap":1}`, `{} {}`, `{"stream":{"path":"/s","start":{"path":"/a","method":"get"}}}`} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		d, err := ParseDescription([]byte(text))
-		if err != nil {
-			return
-		}
-		data, err := json.Marshal(d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := ParseDescription(data)
-		if err != nil {
-			t.Fatalf("%s is refused when written again: %v", data, err)
-		}
-		if back, _ := json.Marshal(again); string(back) != string(data) {
-			t.Errorf("%s became %s", data, back)
-		}
-	})
-}
-
 func TestParseDescriptionNamesTheFault(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"ap":{}}`:            `unknown field "ap"`,
@@ -122,17 +94,6 @@ func TestParseDescriptionNamesTheFault(t *testing.T) {
 		if _, err := ParseDescription([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s gives %v, want %q in it", text, err, want)
 		}
-	}
-	data, err := json.Marshal(Demo())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := ParseDescription(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(Demo(), got); diff != "" {
-		t.Errorf("the demo's description changes in JSON (-want +got):\n%s", diff)
 	}
 }
 

@@ -84,7 +84,7 @@ func TestAllGreenAgainstAnOrdinaryServer(t *testing.T) {
 			began = append(began, x.Name)
 		}
 	}
-	r := verify(t, serve(t, app(t)), probe.Demo(), o)
+	r := verify(t, serve(t, app(t)), demo.Description(), o)
 	if !r.OK() {
 		var table bytes.Buffer
 		r.WriteTable(&table)
@@ -115,7 +115,7 @@ func TestGreenOverTLS(t *testing.T) {
 	o := short()
 	o.RootCAs = x509.NewCertPool()
 	o.RootCAs.AddCert(s.Certificate())
-	r := verify(t, s.URL, probe.Demo(), o)
+	r := verify(t, s.URL, demo.Description(), o)
 	if !r.OK() || result(t, r, "TLS").Status != probe.Pass {
 		t.Errorf("failed: %v, TLS: %+v", named(r, probe.Fail), result(t, r, "TLS"))
 	}
@@ -237,7 +237,7 @@ func TestRedWithTheRightReason(t *testing.T) {
 			if c.name == "masks errors" { // and so it hides the limit of Lambda
 				h = limit(h, 6<<20, http.StatusOK, "text/html")
 			}
-			d := probe.Demo()
+			d := demo.Description()
 			d.Download = &probe.Download{Request: probe.Request{Path: "/api/download?bytes=2000000"}, Bytes: 2_000_000}
 			r := verify(t, serve(t, h), d, short())
 			if diff := cmp.Diff(c.failing, named(r, probe.Fail)); diff != "" {
@@ -277,7 +277,7 @@ func limit(h http.Handler, bytes int64, status int, kind string) http.Handler {
 
 func TestUploadLimits(t *testing.T) {
 	t.Parallel()
-	only := probe.Description{App: "demo", Upload: probe.Demo().Upload}
+	only := probe.Description{App: "demo", Upload: demo.Description().Upload}
 	for _, c := range []struct {
 		name          string
 		limit         int64
@@ -303,7 +303,7 @@ func TestAStreamThatIsStartedFirst(t *testing.T) {
 	t.Parallel()
 	d := probe.Description{
 		App:   "demo",
-		Login: probe.Demo().Login,
+		Login: demo.Description().Login,
 		Stream: &probe.Stream{
 			Start: &probe.Request{Path: "/api/chat/start", Body: `{"chat":"c${random}","text":"${question}","paceMs":15}`,
 				Capture: map[string]string{"stream": "streamId"}},
@@ -334,13 +334,13 @@ func TestAbsentPathsAreSkippedAloud(t *testing.T) {
 
 func TestRunRefusesWhatItCannotCheck(t *testing.T) {
 	for _, base := range []string{"", "ftp://x", "://", "example.com"} {
-		if _, err := probe.Run(t.Context(), base, probe.Demo(), probe.Options{}); err == nil {
+		if _, err := probe.Run(t.Context(), base, demo.Description(), probe.Options{}); err == nil {
 			t.Errorf("%q is taken for a base URL", base)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := probe.Run(ctx, "http://127.0.0.1:1", probe.Demo(), probe.Options{}); err == nil {
+	if _, err := probe.Run(ctx, "http://127.0.0.1:1", demo.Description(), probe.Options{}); err == nil {
 		t.Error("an ended context gives no error")
 	}
 }
@@ -389,7 +389,7 @@ func TestNobodyThereIsToldOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	listener.Close()
-	report, err := probe.Run(t.Context(), "http://"+listener.Addr().String(), probe.Demo(), probe.Options{Quick: true})
+	report, err := probe.Run(t.Context(), "http://"+listener.Addr().String(), demo.Description(), probe.Options{Quick: true})
 	if err == nil || !strings.Contains(err.Error(), "connection refused") || !strings.Contains(hint.Of(err), "is it running") || len(report.Results) != 0 {
 		t.Errorf("%d results and %v", len(report.Results), err)
 	}

@@ -12,7 +12,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
+	"github.com/aproorg/sluice/internal/app/presets"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/image"
 )
@@ -75,7 +76,7 @@ func TestDockerfileMakesTheSame(t *testing.T) {
 				copied[path] = content
 			}
 		case "RUN":
-			if diff := cmp.Diff(librechat.ImageLinks(), linked(have.rest)); diff != "" {
+			if diff := cmp.Diff(facts.ImageLinks(), linked(have.rest)); diff != "" {
 				t.Errorf("links: %s", diff)
 			}
 		default:
@@ -128,7 +129,7 @@ func defaults(t *testing.T) image.Options {
 	program(t, file, "")
 	none := types.MapNull(types.StringType)
 	options, err := (&imageResource{session: &session{}}).options(t.Context(), &imageModel{
-		Base: types.StringValue(base(t)), Bootstrap: types.StringValue(file), Links: defaultLinks(), Environment: none, Labels: none,
+		Base: types.StringValue(base(t)), Bootstrap: types.StringValue(file), App: types.StringValue(presets.Shipped().Name), Links: linksOf(presets.Shipped()).(types.Map), Environment: none, Labels: none,
 	})
 	if err != nil {
 		t.Fatal(err)

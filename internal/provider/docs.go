@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/aproorg/sluice/internal/app/presets"
 )
 
 //go:generate go run ../docgen provider ../../docs/provider.md
@@ -20,7 +22,7 @@ type attribute interface {
 	IsOptional() bool
 }
 
-const usage = `
+var usage = `
 
     terraform {
       required_providers {
@@ -29,12 +31,12 @@ const usage = `
     }
 
     resource "sluice_image" "app" {
-      base       = "ghcr.io/danny-avila/librechat-api:v0.8.2-rc1"
+      base       = "` + presets.Shipped().Image.Base + `"
       repository = aws_ecr_repository.app.repository_url
     }
 
     resource "sluice_site" "app" {
-      source          = "image:ghcr.io/danny-avila/librechat-api:v0.8.2-rc1"
+      source          = "image:` + presets.Shipped().Image.Base + `"
       bucket          = module.frontend.bucket
       distribution_id = module.frontend.distribution_id
     }

@@ -12,6 +12,7 @@ import (
 
 // imageModel is what plan and state hold of a sluice_image.
 type imageModel struct {
+	App          types.String `tfsdk:"app"`
 	Base         types.String `tfsdk:"base"`
 	Repository   types.String `tfsdk:"repository"`
 	Tag          types.String `tfsdk:"tag"`
@@ -34,7 +35,7 @@ type imageModel struct {
 // known tells whether all that the digest follows from is.
 func (m *imageModel) known() bool {
 	for _, value := range []interface{ IsUnknown() bool }{
-		m.Base, m.Architecture, m.CABundle, m.Environment, m.Labels, m.Links, m.Expect, m.Bootstrap,
+		m.App, m.Base, m.Architecture, m.CABundle, m.Environment, m.Labels, m.Links, m.Expect, m.Bootstrap,
 	} {
 		if value.IsUnknown() {
 			return false

@@ -16,7 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/presets"
 	"github.com/aproorg/sluice/internal/awsx"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/hint"
@@ -212,7 +212,9 @@ func (i *imageResource) options(ctx context.Context, plan *imageModel) (image.Op
 		CABundle: []byte(plan.CABundle.ValueString()), CacheDir: i.session.cacheDir,
 		Labels: texts(plan.Labels), Expect: list(plan.Expect), Links: image.Links(texts(plan.Links)),
 	}
-	options.Files, options.Env = librechat.ImageAdditions()
+	preset, _ := presets.Find(plan.App.ValueString()) // validated; none after an import
+	options.Files, options.Env = preset.Image.Files, map[string]string{}
+	maps.Copy(options.Env, preset.Image.Env)
 	maps.Copy(options.Env, texts(plan.Environment))
 	if !plan.Repository.IsUnknown() {
 		options.To = plan.Repository.ValueString()

@@ -3,53 +3,13 @@ package provider
 import (
 	"context"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/mapdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-
-	"github.com/aproorg/sluice/internal/app/librechat"
 )
-
-func defaultLinks() types.Map {
-	links := map[string]attr.Value{}
-	for path, target := range librechat.ImageLinks() {
-		links[path] = types.StringValue(target)
-	}
-	return types.MapValueMust(types.StringType, links)
-}
-
-// defaultExpect are LibreChat's files where the links are LibreChat's too: with
-// links of its own the base is another app's, of which nothing is known.
-type defaultExpect struct{}
-
-func (defaultExpect) Description(context.Context) string {
-	return "LibreChat's files, unless links are given"
-}
-
-func (d defaultExpect) MarkdownDescription(ctx context.Context) string { return d.Description(ctx) }
-
-func (defaultExpect) PlanModifyList(ctx context.Context, request planmodifier.ListRequest, r *planmodifier.ListResponse) {
-	if !request.ConfigValue.IsNull() {
-		return
-	}
-	var links types.Map
-	if r.Diagnostics.Append(request.Config.GetAttribute(ctx, path.Root("links"), &links)...); r.Diagnostics.HasError() {
-		return
-	}
-	files := []attr.Value{}
-	if links.IsNull() {
-		for _, file := range librechat.ImageFiles() {
-			files = append(files, types.StringValue(file))
-		}
-	}
-	r.PlanValue = types.ListValueMust(types.StringType, files)
-}
 
 func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, r *resource.SchemaResponse) {
 	computed := func(text string) schema.StringAttribute {
@@ -59,10 +19,11 @@ func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, r *res
 		return schema.StringAttribute{Optional: true, MarkdownDescription: text}
 	}
 	r.Schema = schema.Schema{
-		MarkdownDescription: "The app's image with Sluice's bootstrap in front and what LibreChat's releases need, in a registry that Lambda reads. " +
+		MarkdownDescription: "The app's image with Sluice's bootstrap in front and what else the app is known to need, in a registry that Lambda reads. " +
 			"It is made without Docker, is the same bytes on every machine, and its digest is known when planning. " +
 			"Destroying the resource removes every image that it pushed.",
 		Attributes: map[string]schema.Attribute{
+			"app": appAttribute("which paths it writes to, which files its image holds, and what it needs besides"),
 			"base": schema.StringAttribute{Required: true,
 				MarkdownDescription: "The app's own image: `REPOSITORY:TAG`, `REPOSITORY@DIGEST`, `oci:DIR` for an OCI layout or `tar:FILE` for the output of `docker save`."},
 			"repository": schema.StringAttribute{Required: true,
@@ -72,13 +33,13 @@ func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, r *res
 			"architecture": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString("x86_64"),
 				MarkdownDescription: "`x86_64` (the default) or `arm64`, as the function has it."},
 			"links": schema.MapAttribute{Optional: true, Computed: true, ElementType: types.StringType,
-				Default:             mapdefault.StaticValue(defaultLinks()),
-				MarkdownDescription: "Paths that the app writes to, each with the place below `/tmp` that it becomes a link to. By default LibreChat's."},
+				PlanModifiers:       []planmodifier.Map{fromApp{what: "the app's paths", value: linksOf}},
+				MarkdownDescription: "Paths that the app writes to, each with the place below `/tmp` that it becomes a link to. By default the app's."},
 			"expect": schema.ListAttribute{Optional: true, Computed: true, ElementType: types.StringType,
-				PlanModifiers:       []planmodifier.List{defaultExpect{}},
-				MarkdownDescription: "Files that the base must hold, or nothing is pushed. By default two of LibreChat's, or none where `links` are given."},
+				PlanModifiers:       []planmodifier.List{fromApp{what: "files of the app's", unless: "links", value: expectOf}},
+				MarkdownDescription: "Files that the base must hold, or nothing is pushed. By default files of the app's, or none where `links` are given."},
 			"ca_bundle":   optional("Certificates in PEM for `/opt/sluice/ca.pem`, such as DocumentDB's. `environment` names that file as the app wants it."),
-			"environment": schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Environment added to the base's. The function's own goes over it. `SLUICE_RULES`, which tells LibreChat's releases apart, is there by itself. No secrets."},
+			"environment": schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Environment added to the base's. The function's own goes over it. What the app is known to need is there by itself. No secrets."},
 			"labels":      schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Labels added to the base's."},
 			"bootstrap":   optional("File of a bootstrap to use in place of sluice's own."),
 

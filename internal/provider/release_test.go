@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/image"
 	"github.com/aproorg/sluice/internal/image/registry"
 	"github.com/aproorg/sluice/internal/image/rootfs"
@@ -56,7 +56,7 @@ func holdsFiles(t *testing.T, reference string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, environment := librechat.ImageAdditions()
+	files, environment := facts.ImageAdditions()
 	for name, value := range environment {
 		if !slices.Contains(config.Config.Env, name+"="+value) {
 			t.Errorf("%s=%s is not in %q", name, value, config.Config.Env)

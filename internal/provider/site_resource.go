@@ -28,6 +28,7 @@ var (
 
 type siteModel struct {
 	Source         types.String `tfsdk:"source"`
+	App            types.String `tfsdk:"app"`
 	Path           types.String `tfsdk:"path"`
 	Bucket         types.String `tfsdk:"bucket"`
 	DistributionID types.String `tfsdk:"distribution_id"`

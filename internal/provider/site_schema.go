@@ -10,8 +10,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-
-	"github.com/aproorg/sluice/internal/app/librechat"
 )
 
 func (*siteResource) Schema(_ context.Context, _ resource.SchemaRequest, r *resource.SchemaResponse) {
@@ -22,8 +20,10 @@ func (*siteResource) Schema(_ context.Context, _ resource.SchemaRequest, r *reso
 		Attributes: map[string]schema.Attribute{
 			"source": schema.StringAttribute{Required: true,
 				MarkdownDescription: "A directory (start it with `${path.module}`), or `image:REF`, `oci:DIR` or `tar:FILE` for an image that holds the site."},
-			"path": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString(librechat.ImageSite),
-				MarkdownDescription: "The site's directory in the image. By default LibreChat's, `" + librechat.ImageSite + "`."},
+			"app": appAttribute("where its image holds the site"),
+			"path": schema.StringAttribute{Optional: true, Computed: true,
+				PlanModifiers:       []planmodifier.String{fromApp{what: "the app's directory", value: siteOf}},
+				MarkdownDescription: "The site's directory in the image. By default the app's."},
 			"bucket": schema.StringAttribute{Required: true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the bucket. It must exist in the provider's region and account."},

@@ -20,6 +20,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/emulate/lambda"
+	"github.com/aproorg/sluice/internal/rehearse/stores"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/tempdir"
 	"github.com/aproorg/sluice/internal/timeline"
@@ -38,10 +39,9 @@ type Config struct {
 	// Stack is the topology; nil is the embedded one. It is not changed.
 	Stack *stack.Stack
 	App   App
-	// AppAt, if set, is asked for App once the viewer's URL is known: for an app
-	// that must know its address, or whose stores start with the rehearsal. It is
-	// bounded by Start's ctx.
-	AppAt func(ctx context.Context, viewerURL string) (App, error)
+	// Stores, if not nil, stand beside the app, and are ready. They learn which
+	// environment asks them what. Whoever started them closes them after the World.
+	Stores *stores.Stores
 	// Site is the built front end; nil is a stack without one, whose every path
 	// goes to the app unless Routes says otherwise.
 	Site fs.FS
@@ -53,8 +53,12 @@ type Config struct {
 	// function's AWS_REGION; DefaultRegion if empty. Stores of the app need the same.
 	Region string
 
-	Listen         string // the viewer's address; DefaultListen if empty
-	TimelineListen string // the timeline page's; a port near the viewer's if empty
+	// Addresses are those that Listen has taken, for an app or stores that must know
+	// the site's URL before the start. Without them Start takes Listen and
+	// TimelineListen itself. The World owns them from then on.
+	Addresses      *Addresses
+	Listen         string // as in Listen
+	TimelineListen string
 
 	Concurrency int           // most environments at a time; 0 is DefaultConcurrency
 	MemorySize  int           // MB per environment; 0 is the stack's
@@ -96,8 +100,6 @@ type App struct {
 	// Scratch are directories that the app writes to and that in its image are
 	// links into /tmp.
 	Scratch []string
-	// Started, if set, is called with the World before its first request.
-	Started func(*World)
 	// State, if set, names the variable that tells the app a directory that all
 	// environments share, as a database would be.
 	State string
@@ -129,9 +131,6 @@ func Start(ctx context.Context, cfg Config) (*World, error) {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Listen == "" {
-		c.Listen = DefaultListen
-	}
 	if c.Region == "" {
 		c.Region = DefaultRegion
 	}
@@ -150,26 +149,16 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// start takes the addresses first: a port that is taken is the likeliest fault,
-// and the cheapest to find.
-func (w *World) start(ctx context.Context) error {
-	viewer, err := listen(Viewer, w.cfg.Listen)
-	if err != nil {
-		return err
-	}
-	w.onClose(closer(viewer))
-	timelinePage, err := w.listenTimeline(viewer.Addr())
-	if err != nil {
-		return err
-	}
-	w.onClose(closer(timelinePage))
-	w.ViewerURL, w.TimelineURL = address(viewer), address(timelinePage)
-
-	if w.cfg.AppAt != nil {
-		if w.cfg.App, err = w.cfg.AppAt(ctx, w.ViewerURL); err != nil {
+func (w *World) start(ctx context.Context) (err error) {
+	at := w.cfg.Addresses
+	if at == nil {
+		if at, err = Listen(w.cfg.Listen, w.cfg.TimelineListen); err != nil {
 			return err
 		}
 	}
+	w.onClose(func(context.Context) error { return at.Close() })
+	w.ViewerURL, w.TimelineURL = at.ViewerURL, at.TimelineURL
+
 	if w.Stack, err = w.cfg.stack(); err != nil {
 		return err
 	}
@@ -189,11 +178,11 @@ func (w *World) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.cfg.App.Started != nil {
-		w.cfg.App.Started(w)
+	if w.cfg.Stores != nil {
+		w.cfg.Stores.Follow(w.Lambda, w.Recorder.Record)
 	}
-	w.servers.start(viewer, distribution, w.cfg.Log)
-	w.servers.start(timelinePage, w.page(), w.cfg.Log)
+	w.servers.start(at.viewer, distribution, w.cfg.Log)
+	w.servers.start(at.timeline, w.page(), w.cfg.Log)
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -68,46 +67,4 @@ func loopback() (net.Listener, error) {
 		return nil, fmt.Errorf("find a free port on 127.0.0.1: %w", err)
 	}
 	return listener, nil
-}
-
-// listenTimeline takes the address asked for, or one of the ports after the
-// viewer's, or any.
-func (w *World) listenTimeline(viewer net.Addr) (net.Listener, error) {
-	if w.cfg.TimelineListen != "" {
-		return listen(TimelinePage, w.cfg.TimelineListen)
-	}
-	host, port, err := net.SplitHostPort(viewer.String())
-	if err != nil {
-		return nil, fmt.Errorf("start the timeline page: %w", err)
-	}
-	first, _ := strconv.Atoi(port) // of a listener's address: always a number
-	for next := first + 1; next <= min(first+10, 65535); next++ {
-		if listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(next))); err == nil {
-			return listener, nil
-		}
-	}
-	return listen(TimelinePage, net.JoinHostPort(host, "0"))
-}
-
-// address is the URL of a listener; one that takes every address is reached by
-// the loopback's.
-func address(listener net.Listener) string {
-	host, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		return "http://" + listener.Addr().String()
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, port)
-}
-
-// closer closes a listener that no server may have taken over.
-func closer(listener net.Listener) func(context.Context) error {
-	return func(context.Context) error {
-		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	}
 }

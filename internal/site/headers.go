@@ -42,13 +42,12 @@ func contentType(name string, head []byte) string {
 }
 
 // never are files that must be fetched anew each time: through them a browser
-// learns of a new release. The names are those of LibreChat and of Vite's PWA
-// plugin.
+// learns of a new release. The names are those of Vite's PWA plugin and of its
+// predecessors.
 var never = []string{"sw.js", "service-worker.js", "registerSW.js", "manifest.webmanifest", "manifest.json"}
 
-// cacheControl follows LibreChat's own server, which stores neither pages nor
-// never and keeps all else for two days, with one addition: what has its
-// content's hash in its name never changes.
+// cacheControl stores neither pages nor never, keeps what has its content's hash in
+// its name for ever, and all else for two days.
 func cacheControl(name string, maxAge time.Duration) string {
 	switch {
 	case slices.Contains(never, name), strings.HasSuffix(name, ".html"), strings.HasSuffix(name, ".htm"):
@@ -60,7 +59,7 @@ func cacheControl(name string, maxAge time.Duration) string {
 }
 
 // stamp is Rollup's hash in a file name, of 8 characters or more, after a dot
-// (LibreChat) or a hyphen (Vite's default).
+// or a hyphen (Vite's default).
 var stamp = regexp.MustCompile(`[.-]([A-Za-z0-9_-]{8,22})\.[a-z0-9]+$`)
 
 // hashed tells whether the name holds the content's hash. Fonts and icons are

@@ -8,7 +8,7 @@
 // so that Rollback needs no build. Objects that this package did not write are
 // never touched.
 //
-// It knows neither AWS nor LibreChat's build: the bucket and the invalidation
+// It knows neither AWS nor any app's build: the bucket and the invalidation
 // are small interfaces (see package awsx), the files an fs.FS.
 package site
 
@@ -90,7 +90,7 @@ type Options struct {
 	// Keep is how long files of earlier releases stay: 7 days when zero.
 	Keep time.Duration
 	// MaxAge is for files that are neither immutable nor never stored: 2 days
-	// when zero, as LibreChat's own server has it.
+	// when zero.
 	MaxAge time.Duration
 	// Jobs is how many requests are under way at once: 16 when zero.
 	Jobs int

@@ -15,7 +15,7 @@ import (
 const maxConfig = 4 << 20
 
 // fetchConfig writes the configuration where the app finds it, checked: an app that ends without a word over a
-// mistyped line is hard to help, and LibreChat does.
+// mistyped line is hard to help, as some do.
 func (st *start) fetchConfig(ctx context.Context) (int, error) {
 	data, err := st.aws.object(ctx, st.ConfigS3, maxConfig)
 	if err != nil {

@@ -67,6 +67,14 @@ func New(cfg Config) (*Store, error) {
 	return s, nil
 }
 
+// Put stores a value as a SecureString, as the service's PutParameter with Overwrite.
+func (s *Store) Put(name, value string) error {
+	if _, err := s.store(putInput{Name: name, Type: "SecureString", Value: value, Overwrite: true}); err != nil {
+		return fmt.Errorf("parameter %s: %w", name, err)
+	}
+	return nil
+}
+
 // failure is an error of the service.
 type failure struct {
 	status  int

@@ -13,10 +13,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/llm"
@@ -42,15 +44,8 @@ type Config struct {
 	Redis string
 	// Strict refuses what Amazon DocumentDB refuses.
 	Strict bool
-	// Caller tells what a client of the database is about; see mongo.Config. It may
-	// be nil.
-	Caller func(app string, remote net.Addr) func() guard.Caller
-	// Connected, if not nil, is called for each connection to the database; see mongo.Config.
-	Connected func(app string, remote net.Addr)
 	// Model is the stub's pace.
 	Model llm.Config
-	// Secure returns the secrets in SSM by name, once the other stores are up.
-	Secure func(*Stores) map[string]string
 	// Wrote, if not nil, is called after each write to the database.
 	Wrote func(mongo.Write)
 
@@ -69,6 +64,7 @@ type Stores struct {
 	S3URL, SSMURL string // http://127.0.0.1:PORT
 
 	redisURI string
+	clients  clients
 	closers  []io.Closer
 }
 
@@ -78,11 +74,8 @@ func Start(ctx context.Context, cfg Config) (*Stores, error) {
 		return nil, err
 	}
 	s := &Stores{redisURI: cfg.Redis}
-	err := errors.Join(s.startMongo(ctx, cfg), s.startRedis(ctx, cfg), s.startModel(cfg), s.startS3(cfg))
-	if err == nil {
-		err = s.startSSM(cfg)
-	}
-	if err != nil {
+	s.closers = append(s.closers, &s.clients)
+	if err := errors.Join(s.startMongo(ctx, cfg), s.startRedis(ctx, cfg), s.startModel(cfg), s.startS3(cfg), s.startSSM(cfg)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -104,7 +97,7 @@ func (s *Stores) RedisURI() string { return s.redisURI }
 func (s *Stores) startMongo(ctx context.Context, cfg Config) (err error) {
 	s.Mongo, err = mongo.Start(ctx, mongo.Config{
 		Dir: filepath.Join(cfg.Dir, "mongo"), Upstream: cfg.Mongo, Strict: cfg.Strict, Logger: cfg.Log, Wrote: cfg.Wrote,
-		Caller: cfg.Caller, Connected: cfg.Connected, Finding: func(f guard.Finding) { cfg.Record.Emit(finding(f)) },
+		Caller: s.clients.caller, Connected: s.clients.connect, Finding: func(f guard.Finding) { cfg.Record.Emit(finding(f)) },
 	})
 	if err != nil {
 		return fmt.Errorf("start the database: %w", err)
@@ -148,15 +141,21 @@ func (s *Stores) startS3(cfg Config) (err error) {
 }
 
 func (s *Stores) startSSM(cfg Config) (err error) {
-	secure := map[string]string{}
-	if cfg.Secure != nil {
-		secure = cfg.Secure(s)
-	}
-	if s.SSM, err = ssm.New(ssm.Config{Region: cfg.Region, Secure: secure}); err != nil {
+	if s.SSM, err = ssm.New(ssm.Config{Region: cfg.Region}); err != nil {
 		return fmt.Errorf("start Parameter Store: %w", err)
 	}
 	s.SSMURL, err = s.serve(s.SSM)
 	return err
+}
+
+// PutSecrets puts values into Parameter Store as SecureStrings: parameter -> value.
+func (s *Stores) PutSecrets(secrets map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		if err := s.SSM.Put(name, secrets[name]); err != nil {
+			return fmt.Errorf("put a secret into Parameter Store: %w", err)
+		}
+	}
+	return nil
 }
 
 func (s *Stores) startModel(cfg Config) (err error) {

@@ -11,9 +11,12 @@ import (
 
 func TestStoresStartAndLeaveNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
-	s, err := Start(t.Context(), Config{Dir: t.TempDir(), Secure: func(s *Stores) map[string]string { return map[string]string{"/a/uri": s.RedisURI()} }})
+	s, err := Start(t.Context(), Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := s.PutSecrets(map[string]string{"/a/uri": s.RedisURI()}); err != nil {
+		t.Error(err)
 	}
 	for _, url := range []string{s.S3URL, s.SSMURL} {
 		response, err := http.Get(url)

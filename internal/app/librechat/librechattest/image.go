@@ -5,14 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
 // InImage is the environment of an image in which the release in dir is the app, for
 // a function that has been given one: what the bootstrap makes of both.
 func InImage(dir string, function map[string]string) (map[string]string, error) {
-	files, image := librechat.ImageAdditions()
+	files, image := facts.ImageAdditions()
 	var environ []string
 	for _, variables := range []map[string]string{function, image} {
 		for name, value := range variables {
@@ -23,7 +23,7 @@ func InImage(dir string, function map[string]string) (map[string]string, error) 
 		if text, ok := files[file]; ok {
 			return text, nil
 		}
-		return os.ReadFile(filepath.Join(dir, strings.TrimPrefix(file, librechat.ImageRoot)))
+		return os.ReadFile(filepath.Join(dir, strings.TrimPrefix(file, facts.ImageRoot)))
 	})
 	environment := map[string]string{}
 	for _, entry := range extended {

@@ -16,7 +16,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 )
 
 //go:embed server/*.js
@@ -29,8 +29,8 @@ const index = `<!doctype html><html><head><base href="/"><title>fixture</title>
 // State names the variable of the directory that stands for the database.
 const State = "FIXTURE_STATE"
 
-// Write makes a release of the design in dir, which librechat.Detect accepts.
-func Write(dir string, d librechat.Design) error {
+// Write makes a release of the design in dir, which facts.Detect accepts.
+func Write(dir string, d facts.Design) error {
 	files := map[string]string{
 		"package.json":                         `{"name":"LibreChat","version":"v0.8.2-rc1"}`,
 		"api/server/routes/agents/index.js":    "'use strict';\n",
@@ -42,7 +42,7 @@ func Write(dir string, d librechat.Design) error {
 		"client/dist/assets/index.Ab3_dEf9.js": "document.title = 'fixture';\n",
 		"client/dist/manifest.webmanifest":     "{}\n",
 	}
-	if d == librechat.GeneratesAfterPost {
+	if d == facts.GeneratesAfterPost {
 		files["package.json"] = `{"name":"LibreChat","version":"v0.8.2-rc2"}`
 		files["api/server/routes/agents/index.js"] = "'use strict';\nmodule.exports = ['/chat/stream/:streamId'];\n"
 		files["packages/api/dist/index.js"] = "'use strict';\nexports.ready = '[GenerationJobManager] Configured with Redis stores';\n"

@@ -5,18 +5,18 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 )
 
 // Built are the releases in SLUICE_LIBRECHAT_DIR, directories divided by colons.
 // Where there are none, the test is skipped with the command that runs it with some.
-func Built(t testing.TB, command string) []librechat.Release {
+func Built(t testing.TB, command string) []facts.Release {
 	t.Helper()
 	dirs := filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR"))
 	if len(dirs) == 0 {
 		t.Skip("needs a built LibreChat: SLUICE_LIBRECHAT_DIR=DIR[:DIR] " + command)
 	}
-	var all []librechat.Release
+	var all []facts.Release
 	for _, dir := range dirs {
 		all = append(all, detect(t, dir))
 	}
@@ -24,7 +24,7 @@ func Built(t testing.TB, command string) []librechat.Release {
 }
 
 // StandIn is a release of the design that is written to dir.
-func StandIn(t testing.TB, dir string, d librechat.Design) librechat.Release {
+func StandIn(t testing.TB, dir string, d facts.Design) facts.Release {
 	t.Helper()
 	if err := Write(dir, d); err != nil {
 		t.Fatal(err)
@@ -36,9 +36,9 @@ func StandIn(t testing.TB, dir string, d librechat.Design) librechat.Release {
 	return r
 }
 
-func detect(t testing.TB, dir string) librechat.Release {
+func detect(t testing.TB, dir string) facts.Release {
 	t.Helper()
-	r, err := librechat.Detect(dir)
+	r, err := facts.Detect(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 )
 
 //go:generate go run ../../../docgen librechat ../../../../docs/librechat.md
@@ -19,12 +20,12 @@ var text string
 // Markdown is the document.
 func Markdown() string {
 	older := map[string]bool{}
-	for _, v := range (librechat.Release{Design: librechat.StreamsInPost}).Contract() {
+	for _, v := range (facts.Release{Design: facts.StreamsInPost}).Contract() {
 		older[v.Name] = true
 	}
 	var b strings.Builder
 	b.WriteString("| variable | who sets it | secret | value | why |\n|---|---|---|---|---|\n")
-	for _, v := range (librechat.Release{Design: librechat.GeneratesAfterPost}).Contract() {
+	for _, v := range (facts.Release{Design: facts.GeneratesAfterPost}).Contract() {
 		why := v.Why
 		if !older[v.Name] {
 			why += " (from v0.8.2-rc2)"
@@ -34,10 +35,10 @@ func Markdown() string {
 	return strings.Replace(text, "<!-- contract -->\n", b.String(), 1)
 }
 
-var who = map[librechat.Need]string{
-	librechat.Required:  "**you**",
-	librechat.Preset:    "Sluice",
-	librechat.Forbidden: "nobody, or not to another value",
+var who = map[app.Need]string{
+	app.Required:  "**you**",
+	app.Provided:  "Sluice",
+	app.Forbidden: "nobody, or not to another value",
 }
 
 func yes(b bool) string {

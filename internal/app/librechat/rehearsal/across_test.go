@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 )
 
@@ -27,7 +27,7 @@ const (
 // neither generates nor reads it.
 func TestStopStandIn(t *testing.T) {
 	t.Parallel()
-	stopFromElsewhere(t, standInWorld(t, librechat.GeneratesAfterPost, remembering))
+	stopFromElsewhere(t, standInWorld(t, facts.GeneratesAfterPost, remembering))
 }
 
 func TestStopBuilt(t *testing.T) { eachThatGeneratesAfterPost(t, stopFromElsewhere) }
@@ -36,7 +36,7 @@ func TestStopBuilt(t *testing.T) { eachThatGeneratesAfterPost(t, stopFromElsewhe
 // and join it again in another environment.
 func TestReaderReturnsStandIn(t *testing.T) {
 	t.Parallel()
-	readerReturns(t, standInWorld(t, librechat.GeneratesAfterPost, remembering))
+	readerReturns(t, standInWorld(t, facts.GeneratesAfterPost, remembering))
 }
 
 func TestReaderReturnsBuilt(t *testing.T) { eachThatGeneratesAfterPost(t, readerReturns) }
@@ -45,18 +45,18 @@ func TestReaderReturnsBuilt(t *testing.T) { eachThatGeneratesAfterPost(t, reader
 // for good. Lambda is told of no reader who leaves, so the answer goes on in
 // releases of both designs: where the POST is the stream too, which at home ends it.
 func TestReaderLeavesStandIn(t *testing.T) {
-	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
 		t.Run(d.String(), func(t *testing.T) { t.Parallel(); readerLeaves(t, standInWorld(t, d, remembering)) })
 	}
 }
 
 func TestReaderLeavesBuilt(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) { readerLeaves(t, start(t, r, nil, remembering)) })
+	eachBuilt(t, func(t *testing.T, r facts.Release) { readerLeaves(t, start(t, r, nil, remembering)) })
 }
 
 func eachThatGeneratesAfterPost(t *testing.T, run func(*testing.T, *world)) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
-		if r.Design != librechat.GeneratesAfterPost {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
+		if r.Design != facts.GeneratesAfterPost {
 			t.Skip("the POST is the stream of this release: there is no other environment")
 		}
 		run(t, start(t, r, nil, remembering))
@@ -182,7 +182,7 @@ func (p *person) begin(t *testing.T, text string) question {
 		t.Fatal(err)
 	}
 	q := question{text: text, request: response.Header.Get("X-Amz-Cf-Id")}
-	if p.design == librechat.StreamsInPost {
+	if p.design == facts.StreamsInPost {
 		q.stream = newStream(t, response)
 		return q
 	}

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 )
 
 // AloneConfig says how LibreChat is started by itself. Its zero value is as
@@ -43,9 +43,9 @@ type Alone struct {
 
 // Alone starts LibreChat and returns when it is ready. The caller closes it; so
 // does the end of ctx. App must have returned.
-func (c *Chat) Alone(ctx context.Context, cfg AloneConfig) (*Alone, error) {
+func (l *LibreChat) Alone(ctx context.Context, cfg AloneConfig) (*Alone, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd, base, err := c.process(ctx, cfg.Env)
+	cmd, base, err := l.process(ctx, cfg.Env)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -55,7 +55,7 @@ func (c *Chat) Alone(ctx context.Context, cfg AloneConfig) (*Alone, error) {
 	}
 	cmd.Args = append([]string{cmd.Args[0]}, append(cfg.Flags, cmd.Args[1:]...)...)
 	a := &Alone{URL: base, cmd: cmd, cancel: cancel}
-	if err := a.start(ctx, c.cfg.Release.ReadyLog); err != nil {
+	if err := a.start(ctx, l.cfg.Release.ReadyLog); err != nil {
 		a.Close()
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (a *Alone) start(ctx context.Context, readyLog string) error {
 	})
 	awaitPort(ended, a.URL)
 	a.Open = time.Since(a.Begun)
-	awaitHealth(ended, a.URL+librechat.ReadyPath, look)
+	awaitHealth(ended, a.URL+facts.ReadyPath, look)
 	select {
 	case <-said.matched:
 	case <-ended.Done():

@@ -12,7 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/rehearse"
@@ -61,7 +61,7 @@ func spoilConfig(text string) func(*testing.T, *world) {
 			t.Fatal(err)
 		}
 		bucket, key, _ := strings.Cut(strings.TrimPrefix(topology.Function.Environment["SLUICE_CONFIG_S3"], "s3://"), "/")
-		if err := w.chat.Stores().S3.Put(bucket, key, strings.NewReader(text), nil); err != nil {
+		if err := w.chat.Stores.S3.Put(bucket, key, strings.NewReader(text), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -69,7 +69,7 @@ func spoilConfig(text string) func(*testing.T, *world) {
 
 // TestBadInputStandIn: what is wrong is told in the log within the init phase, and the viewer gets an error and no hang.
 func TestBadInputStandIn(t *testing.T) {
-	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
 		t.Run(d.String(), func(t *testing.T) {
 			r := librechattest.StandIn(t, t.TempDir(), d)
 			for _, bad := range badInputs(t) {
@@ -81,7 +81,7 @@ func TestBadInputStandIn(t *testing.T) {
 
 // TestBadInputBuilt is the same with LibreChat, whose page must show an error too.
 func TestBadInputBuilt(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		for _, bad := range badInputs(t) {
 			t.Run(bad.name, func(t *testing.T) {
 				w := checkBadInput(t, r, bad)
@@ -93,7 +93,7 @@ func TestBadInputBuilt(t *testing.T) {
 	})
 }
 
-func checkBadInput(t *testing.T, r librechat.Release, bad badInput) *world {
+func checkBadInput(t *testing.T, r facts.Release, bad badInput) *world {
 	w := standing(t, r, bad.env)
 	if bad.spoil != nil {
 		bad.spoil(t, w)
@@ -129,26 +129,34 @@ func checkBadInput(t *testing.T, r librechat.Release, bad badInput) *world {
 }
 
 // standing is a rehearsal whose database need not become ready.
-func standing(t *testing.T, r librechat.Release, env map[string]string) *world {
+func standing(t *testing.T, r facts.Release, env map[string]string) *world {
 	t.Helper()
 	topology, err := stack.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
-	given := map[string]string{librechattest.State: t.TempDir()}
+	all := map[string]string{librechattest.State: t.TempDir()}
 	for name, value := range env {
-		given[name] = value
+		all[name] = value
 	}
-	chat, err := rehearsal.New(rehearsal.Config{Release: r, Env: given, Path: os.Getenv("PATH"), Function: topology.Function.Environment, Stores: stores.Config{Dir: t.TempDir()}})
+	addresses, err := rehearse.Listen("127.0.0.1:0", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = addresses.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	chat, err := rehearsal.Start(ctx, rehearsal.Config{
+		Release: r, SiteURL: addresses.ViewerURL, Env: all, Path: os.Getenv("PATH"), Function: topology.Function.Environment,
+		Stores: stores.Config{Dir: t.TempDir()},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = chat.Close() })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
 	w, err := rehearse.Start(ctx, rehearse.Config{
-		App: rehearse.App{Name: "LibreChat", Env: map[string]string{}}, Stack: topology, Site: os.DirFS(r.SiteDir()),
-		Routes: librechat.Routes(), AppAt: chat.App, Listen: "127.0.0.1:0", Concurrency: 8,
+		App: chat.App, Stores: chat.Stores, Addresses: addresses, Stack: topology, Site: os.DirFS(r.SiteDir()),
+		Routes: facts.Routes(), Concurrency: 8,
 	})
 	if err != nil {
 		t.Fatal(err)

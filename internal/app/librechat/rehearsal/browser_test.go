@@ -9,7 +9,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/chromiumtest"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/timeline"
@@ -115,7 +115,7 @@ const (
 	soon     = 20 * time.Second
 )
 
-func (p *tab) login() { p.t.Helper(); p.loginAs(librechat.UserEmail, librechat.UserPassword) }
+func (p *tab) login() { p.t.Helper(); p.loginAs(facts.UserEmail, facts.UserPassword) }
 
 func (p *tab) loginAs(email, password string) {
 	p.t.Helper()
@@ -162,7 +162,7 @@ func (p *tab) asked(question string) llm.Request {
 func (w *world) asked(t *testing.T, question string) llm.Request {
 	t.Helper()
 	for deadline := time.Now().Add(opening); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		for _, r := range w.chat.Stores().Model.Requests() {
+		for _, r := range w.chat.Stores.Model.Requests() {
 			if !r.Title && strings.Contains(r.Question, question) {
 				return r
 			}
@@ -187,8 +187,8 @@ func (w *world) ended(t *testing.T, question string) llm.Request {
 // TestBuiltAnswersOutliveTheirReadersColdStart kills what is warm after the POST,
 // so that the stream is read by an environment that starts when the answer has ended.
 func TestBuiltAnswersOutliveTheirReadersColdStart(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
-		if r.Design != librechat.GeneratesAfterPost {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
+		if r.Design != facts.GeneratesAfterPost {
 			t.Skip("the POST is the stream of this release")
 		}
 		w := start(t, r, nil, nil)

@@ -3,6 +3,8 @@ package rehearsal
 import (
 	"fmt"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/rehearse/stores"
 )
 
 // Budget is how many connections to the stores environments hold.
@@ -17,20 +19,16 @@ type Budget struct {
 
 // Budget counts the connections of this moment, of so many environments. Those of a
 // LibreChat outside of the path, such as the first boot, count to Redis only.
-func (c *Chat) Budget(environments int) Budget {
+func (l *LibreChat) Budget(environments int) Budget {
 	b := Budget{Environments: environments, Redis: -1}
-	s := c.Stores()
-	if s == nil {
-		return b
-	}
-	b.MostMongo, b.MostRedis = c.cfg.Release.Connections(c.env)
-	for _, client := range s.Mongo.Clients() {
-		if client.App != firstBootName {
+	b.MostMongo, b.MostRedis = l.cfg.Release.Connections(l.env)
+	for _, client := range l.Stores.Mongo.Clients() {
+		if client.App != stores.FirstBoot {
 			b.Mongo += client.Open
 		}
 	}
-	if s.Redis != nil {
-		b.Redis = s.Redis.Connections().Open
+	if l.Stores.Redis != nil {
+		b.Redis = l.Stores.Redis.Connections().Open
 	}
 	return b
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
@@ -33,7 +33,7 @@ var burst = []string{"/api/user", "/api/convos", "/api/files", "/api/agents?requ
 // TestBuiltConnectionsStayInTheirBudget counts an environment's connections after its
 // boot, after chats, and after a burst.
 func TestBuiltConnectionsStayInTheirBudget(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		w := start(t, r, nil, func(cfg *rehearse.Config) { cfg.Concurrency = 3 })
 		others := w.chat.Budget(0) // of what is no environment, and goes away
 		p := newPerson(t, w.ViewerURL, r.Design)

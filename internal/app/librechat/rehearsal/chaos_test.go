@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/rehearse"
@@ -28,7 +28,7 @@ var (
 // standInWorld rehearses the stand-in of a design, whose database is a directory
 // that all environments share. It stands outside of /tmp, of which each
 // environment has its own.
-func standInWorld(t *testing.T, d librechat.Design, change func(*rehearse.Config)) *world {
+func standInWorld(t *testing.T, d facts.Design, change func(*rehearse.Config)) *world {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("needs Node: make deps")
@@ -40,12 +40,7 @@ func standInWorld(t *testing.T, d librechat.Design, change func(*rehearse.Config
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	r := librechattest.StandIn(t, dir, d)
 	return start(t, r, map[string]string{librechattest.State: t.TempDir()}, func(cfg *rehearse.Config) {
-		at := cfg.AppAt
-		cfg.AppAt = func(ctx context.Context, url string) (rehearse.App, error) {
-			app, err := at(ctx, url)
-			app.State = librechattest.State
-			return app, err
-		}
+		cfg.App.State = librechattest.State
 		if change != nil {
 			change(cfg)
 		}
@@ -58,7 +53,7 @@ func remembering(cfg *rehearse.Config) {
 }
 
 func TestChaosStandIn(t *testing.T) {
-	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
 		t.Run(d.String(), func(t *testing.T) {
 			c := chaos{chats: *chaosChats, readers: 6, patience: 3 * time.Second, every: 400 * time.Millisecond, limit: 2 * time.Minute}
 			if testing.Short() {
@@ -71,7 +66,7 @@ func TestChaosStandIn(t *testing.T) {
 
 // TestChaosBuilt takes minutes: each kill costs a cold start of LibreChat.
 func TestChaosBuilt(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		c := chaos{chats: *chaosChats, readers: 3, patience: time.Minute, every: 4 * time.Second, limit: 25 * time.Minute}
 		c.run(t, start(t, r, nil, remembering))
 		t.Run("page", func(t *testing.T) { c.onThePage(t, 5) })
@@ -105,10 +100,10 @@ func (c *chaos) run(t *testing.T, w *world) {
 	for quarter := range 4 {
 		c.chat(ctx, quarter, c.chats/4)
 		w.rest(t, c.leave)
-		if err := w.chat.Stores().Redis.Restart(ctx); err != nil {
+		if err := w.chat.Stores.Redis.Restart(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.chat.Stores().Mongo.Restart(ctx); err != nil {
+		if err := w.chat.Stores.Mongo.Restart(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -214,7 +209,7 @@ func (c *chaos) judge(t *testing.T) {
 		if work.killed || !taken || !asked {
 			continue
 		}
-		if !q.final && (c.p.design == librechat.GeneratesAfterPost || q.err == nil) {
+		if !q.final && (c.p.design == facts.GeneratesAfterPost || q.err == nil) {
 			t.Errorf("%s: its page never saw the end: %v\n%s", key, q.err, c.w.story(q.request))
 		}
 		if title := c.p.conversation(t, q.conversation).Title; title == "" || title == "New Chat" {

@@ -15,14 +15,14 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
 
 // TestBuiltChatInBrowser is a person's day with a real release.
 func TestBuiltChatInBrowser(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		w := start(t, r, nil, func(cfg *rehearse.Config) { remembering(cfg); cfg.Concurrency = everyday })
 		p := browse(t, w, 20*time.Minute)
 		p.register("ann@example.com")
@@ -103,7 +103,7 @@ func reloadInTheMiddle(p *tab) {
 	p.within(soon, "some words", fmt.Sprintf(`%s.innerText.includes(%q)`, answer, strings.Join(strings.Fields(request.Answer)[:3], " ")))
 	p.do(chromedp.Reload())
 	p.ready()
-	if p.w.release.Design == librechat.StreamsInPost {
+	if p.w.release.Design == facts.StreamsInPost {
 		p.w.ended(p.t, "third")
 		p.do(chromedp.Sleep(2*time.Second), chromedp.Reload())
 	}
@@ -117,7 +117,7 @@ func stopAnAnswer(p *tab) {
 	p.within(soon, "some words", fmt.Sprintf(`%s.innerText.includes(%q)`, answer, strings.Join(strings.Fields(request.Answer)[:3], " ")))
 	p.do(chromedp.Click(chromedp.CSS(`button[aria-label="Stop generating"]`)))
 	p.within(soon, "the end of the answer", `!`+stop)
-	if p.w.release.Design == librechat.GeneratesAfterPost {
+	if p.w.release.Design == facts.GeneratesAfterPost {
 		if got := p.w.ended(p.t, "fourth"); got.Outcome != llm.Cut {
 			p.t.Errorf("the model was heard to its end: %s after %d words", got.Outcome, got.Sent)
 		}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
@@ -18,7 +18,7 @@ import (
 // hears the end within the function's timeout, what there was of it is saved, and
 // the next question is answered by the same environments.
 func TestDeadlineStandIn(t *testing.T) {
-	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
 		t.Run(d.String(), func(t *testing.T) {
 			t.Parallel()
 			outlive(t, standInWorld(t, d, limited(6*time.Second)), 6*time.Second)
@@ -28,7 +28,7 @@ func TestDeadlineStandIn(t *testing.T) {
 
 // TestDeadlineBuilt leaves a cold start the time that it needs on a machine at work.
 func TestDeadlineBuilt(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		outlive(t, start(t, r, nil, limited(time.Minute)), time.Minute)
 	})
 }
@@ -48,9 +48,9 @@ func outlive(t *testing.T, w *world, timeout time.Duration) {
 	q := p.ask(ctx, fmt.Sprintf("chat-long [llm tokens=%d every=250ms first=100ms]", 4*int(2*timeout/time.Second)))
 	took := time.Since(begun)
 	switch {
-	case w.release.Design == librechat.StreamsInPost && (q.err == nil || !strings.Contains(q.err.Error(), "time limit")):
+	case w.release.Design == facts.StreamsInPost && (q.err == nil || !strings.Contains(q.err.Error(), "time limit")):
 		t.Errorf("the page saw %v, want an error that tells of the time limit\n%s", q.err, w.story(q.request))
-	case w.release.Design == librechat.GeneratesAfterPost && !q.final:
+	case w.release.Design == facts.GeneratesAfterPost && !q.final:
 		t.Errorf("the page saw %v, want the end of what there is of the answer\n%s", q.err, w.story(q.request))
 	}
 	if took > timeout+5*time.Second {
@@ -77,7 +77,7 @@ func outlive(t *testing.T, w *world, timeout time.Duration) {
 // TestBuiltDeadlineInBrowser is the same for a person: the page shows what there is of
 // the answer, or says why there is no more and how it is seen, and goes on.
 func TestBuiltDeadlineInBrowser(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		timeout := time.Minute
 		w := start(t, r, nil, func(cfg *rehearse.Config) { cfg.Concurrency, cfg.Timeout = everyday, timeout })
 		p := browse(t, w, 12*time.Minute)
@@ -89,7 +89,7 @@ func TestBuiltDeadlineInBrowser(t *testing.T) {
 		few := strings.Join(strings.Fields(request.Answer)[:5], " ")
 		p.within(timeout, "some words", fmt.Sprintf(`%s.innerText.includes(%q)`, answer, few))
 		p.within(timeout+soon, "the end of the stream", `!`+stop)
-		if r.Design == librechat.StreamsInPost { // whose page takes no question after an error
+		if r.Design == facts.StreamsInPost { // whose page takes no question after an error
 			p.within(soon, "the reason", answer+`.innerText.includes("Reload the page")`)
 			p.do(chromedp.Reload())
 			p.ready()

@@ -8,7 +8,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
 
@@ -17,7 +17,7 @@ import (
 // it is loaded again.
 func TestExpiredTokenBuilt(t *testing.T) {
 	const life = 20 * time.Second
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		w := start(t, r, map[string]string{"SESSION_EXPIRY": "20000"}, func(c *rehearse.Config) { c.Concurrency = everyday })
 		p := browse(t, w, 8*time.Minute)
 		p.login()
@@ -34,7 +34,7 @@ func TestExpiredTokenBuilt(t *testing.T) {
 		time.Sleep(life + 2*time.Second)
 		begun = time.Now()
 		p.ask("without a session")
-		if r.Design == librechat.StreamsInPost {
+		if r.Design == facts.StreamsInPost {
 			p.within(time.Minute, "the end of waiting", `!document.querySelector('[data-testid="stop-button"], [aria-label="Stop generating"]')`)
 			p.do(chromedp.Reload())
 		}

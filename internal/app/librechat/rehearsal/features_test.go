@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
@@ -133,7 +133,7 @@ var features = []step{
 // TestBuiltStrict uses all features of a LibreChat whose database refuses what
 // DocumentDB refuses.
 func TestBuiltStrict(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		w := startWith(t, r, nil, stores.Config{Strict: true}, func(cfg *rehearse.Config) { cfg.Concurrency = 3 })
 		p := newPerson(t, w.ViewerURL, r.Design)
 		p.becomeFirst(t)
@@ -159,7 +159,7 @@ func TestBuiltStrict(t *testing.T) {
 // becomeFirst logs in as the rehearsal's user, who as the first one may do all.
 func (p *person) becomeFirst(t *testing.T) {
 	var got struct{ Token string }
-	login := map[string]string{"email": librechat.UserEmail, "password": librechat.UserPassword}
+	login := map[string]string{"email": facts.UserEmail, "password": facts.UserPassword}
 	if err := p.call(t.Context(), http.MethodPost, "/api/auth/login", login, &got); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func (p *person) becomeFirst(t *testing.T) {
 
 // judgeFindings holds what the guard has found against what is known to be sent.
 func (w *world) judgeFindings(t *testing.T) {
-	for _, f := range w.chat.Stores().Mongo.Findings() {
+	for _, f := range w.chat.Stores.Mongo.Findings() {
 		var callers []string
 		for _, c := range f.Callers {
 			callers = append(callers, c.What)

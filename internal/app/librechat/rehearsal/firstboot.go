@@ -2,7 +2,6 @@ package rehearsal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -16,8 +15,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/freeport"
+	"github.com/aproorg/sluice/internal/rehearse/stores"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -39,25 +39,25 @@ const (
 
 // process is a LibreChat outside of the rehearsed path, with variables of its own
 // on top of the rehearsal's. It is ended by the end of ctx.
-func (c *Chat) process(ctx context.Context, own map[string]string) (cmd *exec.Cmd, base string, err error) {
+func (l *LibreChat) process(ctx context.Context, own map[string]string) (cmd *exec.Cmd, base string, err error) {
 	port, err := freeport.Pick("127.0.0.1")
 	if err != nil {
 		return nil, "", fmt.Errorf("find a free port on 127.0.0.1: %w", err)
 	}
-	config, err := c.configFile()
+	config, err := l.configFile()
 	if err != nil {
 		return nil, "", err
 	}
-	env := maps.Clone(c.env)
+	env := maps.Clone(l.env)
 	maps.Copy(env, map[string]string{
-		"PORT": strconv.Itoa(port), "CONFIG_PATH": config, "PATH": c.cfg.Path, "LIBRECHAT_LOG_DIR": c.cfg.Stores.Dir,
+		"PORT": strconv.Itoa(port), "CONFIG_PATH": config, "PATH": l.cfg.Path, "LIBRECHAT_LOG_DIR": l.cfg.Stores.Dir,
 		// An AWS client without credentials only warns; with these it stays silent.
 		"AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "rehearsal",
 	})
 	maps.Copy(env, own)
-	command := c.cfg.Release.Command()
+	command := l.cfg.Release.Command()
 	cmd = exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Dir = c.cfg.Release.WorkDir()
+	cmd.Dir = l.cfg.Release.WorkDir()
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		cmd.Env = append(cmd.Env, name+"="+env[name])
 	}
@@ -68,40 +68,38 @@ func (c *Chat) process(ctx context.Context, own map[string]string) (cmd *exec.Cm
 }
 
 // firstBoot starts the boot; requests need not wait for its end.
-func (c *Chat) firstBoot(ctx context.Context) error {
+func (l *LibreChat) firstBoot(ctx context.Context) (*boot, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bootLimit)
-	cmd, base, err := c.process(ctx, map[string]string{
-		"MONGO_AUTO_INDEX": "true", "MONGO_AUTO_CREATE": "true", "MONGO_URI": c.stores.Mongo.URI(database, firstBootName),
+	cmd, base, err := l.process(ctx, map[string]string{
+		"MONGO_AUTO_INDEX": "true", "MONGO_AUTO_CREATE": "true", "MONGO_URI": l.Stores.Mongo.URI(database, stores.FirstBoot),
 	})
 	if err == nil {
 		err = cmd.Start()
 	}
 	if err != nil {
 		cancel()
-		return fmt.Errorf("start LibreChat to make its indexes: %w", err)
+		return nil, fmt.Errorf("start LibreChat to make its indexes: %w", err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.boot = &boot{cancel: cancel, over: make(chan struct{})}
-	c.boot.done.Go(func() {
+	b := &boot{cancel: cancel, over: make(chan struct{})}
+	b.done.Go(func() {
 		_ = cmd.Wait() // it is ended by a signal
 		cancel()
 	})
-	c.boot.done.Go(func() {
-		defer close(c.boot.over)
+	b.done.Go(func() {
+		defer close(b.over)
 		defer cancel()
-		awaitHealth(ctx, base+librechat.ReadyPath, 200*time.Millisecond)
+		awaitHealth(ctx, base+facts.ReadyPath, 200*time.Millisecond)
 		sleep(ctx, bootIndexes)
 		if err := register(ctx, base); err != nil {
-			c.cfg.Stores.Record.Emit(timeline.Event{Kind: timeline.Store, Note: "no user " + librechat.UserEmail + ": " + err.Error()})
+			l.cfg.Stores.Record.Emit(timeline.Event{Kind: timeline.Store, Note: "no user " + facts.UserEmail + ": " + err.Error()})
 		}
 	})
-	return nil
+	return b, nil
 }
 
 // register makes the user of a rehearsal. A database that was kept has it.
 func register(ctx context.Context, base string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base+librechat.RegisterPath, strings.NewReader(librechat.Registration()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base+facts.RegisterPath, strings.NewReader(facts.Registration()))
 	if err != nil {
 		return err
 	}
@@ -119,15 +117,9 @@ func register(ctx context.Context, base string) error {
 
 // Prepared returns when an empty database has its indexes and the rehearsal's
 // user, or ctx ends.
-func (c *Chat) Prepared(ctx context.Context) error {
-	c.mu.Lock()
-	boot := c.boot
-	c.mu.Unlock()
-	if boot == nil {
-		return errors.New("LibreChat has not been started")
-	}
+func (l *LibreChat) Prepared(ctx context.Context) error {
 	select {
-	case <-boot.over:
+	case <-l.boot.over:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("wait for LibreChat's indexes: %w", ctx.Err())
@@ -144,9 +136,9 @@ func (b *boot) stop() {
 }
 
 // configFile keeps librechat.yaml where the first boot reads it.
-func (c *Chat) configFile() (string, error) {
-	path := filepath.Join(c.cfg.Stores.Dir, "librechat.yaml")
-	if err := os.WriteFile(path, c.config, 0o600); err != nil {
+func (l *LibreChat) configFile() (string, error) {
+	path := filepath.Join(l.cfg.Stores.Dir, "librechat.yaml")
+	if err := os.WriteFile(path, l.yaml, 0o600); err != nil {
 		return "", fmt.Errorf("keep librechat.yaml: %w", err)
 	}
 	return path, nil

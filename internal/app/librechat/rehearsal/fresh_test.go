@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -48,13 +48,13 @@ func (w *world) served() (environments, requests, most int) {
 
 // TestFreshStandIn has each request served by an environment of its own, and loses nothing.
 func TestFreshStandIn(t *testing.T) {
-	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
 		t.Run(d.String(), func(t *testing.T) { fresh(t, standInWorld(t, d, remembering), 5) })
 	}
 }
 
 func TestFreshBuilt(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) { fresh(t, start(t, r, nil, remembering), 3) })
+	eachBuilt(t, func(t *testing.T, r facts.Release) { fresh(t, start(t, r, nil, remembering), 3) })
 }
 
 func fresh(t *testing.T, w *world, questions int) {
@@ -88,7 +88,7 @@ func (w *world) alone(t *testing.T) {
 // TestBuiltFreshInBrowser is the part of a person's day in which a page and its
 // streams need most of Lambda, each request in a cold environment.
 func TestBuiltFreshInBrowser(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		w := start(t, r, nil, func(cfg *rehearse.Config) { remembering(cfg); cfg.Concurrency = everyday })
 		w.wearOut(t)
 		p := browse(t, w, 25*time.Minute)

@@ -14,9 +14,9 @@ var ofPlace = []string{"DOMAIN_CLIENT", "DOMAIN_SERVER", "NODE_PATH", "NODE_OPTI
 
 // planned is what the plan gives LibreChat itself, with Cloud Map's names as
 // addresses of this machine. The bootstrap's settings are not LibreChat's.
-func (c *Chat) planned() map[string]string {
+func (l *LibreChat) planned() map[string]string {
 	env := map[string]string{}
-	for name, value := range c.cfg.Function {
+	for name, value := range l.cfg.Function {
 		if !strings.HasPrefix(name, "SLUICE_") && !slices.Contains(ofPlace, name) {
 			env[name] = atLoopback(value)
 		}
@@ -40,10 +40,10 @@ func atLoopback(value string) string {
 
 // overridden is what must be configured on the function, for what is there wins
 // over the object in S3.
-func (c *Chat) overridden(env map[string]string) map[string]string {
+func (l *LibreChat) overridden() map[string]string {
 	out := map[string]string{}
-	for name, planned := range c.cfg.Function {
-		if value, ok := env[name]; ok && value != planned {
+	for name, planned := range l.cfg.Function {
+		if value, ok := l.env[name]; ok && value != planned {
 			out[name] = value
 		}
 	}
@@ -52,16 +52,16 @@ func (c *Chat) overridden(env map[string]string) map[string]string {
 
 // replacements are those of the plan that the configuration has a place for,
 // with the rehearsal's address for the site's.
-func (c *Chat) replacements(viewerURL string) string {
+func (l *LibreChat) replacements() string {
 	const name = "SLUICE_CONFIG_REPLACE"
 	var kept []string
-	for pair := range strings.SplitSeq(c.cfg.Function[name], ",") {
+	for pair := range strings.SplitSeq(l.cfg.Function[name], ",") {
 		from, to, _ := strings.Cut(strings.TrimSpace(pair), "=")
-		if from == "" || !strings.Contains(string(c.config), from) {
+		if from == "" || !strings.Contains(string(l.yaml), from) {
 			continue
 		}
-		if to == c.cfg.Function["DOMAIN_CLIENT"] {
-			to = viewerURL
+		if to == l.cfg.Function["DOMAIN_CLIENT"] {
+			to = l.cfg.SiteURL
 		}
 		kept = append(kept, from+"="+to)
 	}
@@ -69,19 +69,19 @@ func (c *Chat) replacements(viewerURL string) string {
 }
 
 // function is the environment of the function, on top of the plan's.
-func (c *Chat) function(viewerURL string, env map[string]string) map[string]string {
-	out := c.cfg.Release.Bootstrap()
-	maps.Copy(out, c.overridden(env))
-	maps.Copy(out, c.settings())
-	if c.cfg.Function["SLUICE_CONFIG_REPLACE"] != "" {
-		out["SLUICE_CONFIG_REPLACE"] = c.replacements(viewerURL)
+func (l *LibreChat) function() map[string]string {
+	out := l.cfg.Release.Bootstrap()
+	maps.Copy(out, l.overridden())
+	maps.Copy(out, l.settings())
+	if l.cfg.Function["SLUICE_CONFIG_REPLACE"] != "" {
+		out["SLUICE_CONFIG_REPLACE"] = l.replacements()
 	}
 	return out
 }
 
-// bucket is the one for files.
-func (c *Chat) bucket() string {
-	if name := c.cfg.Function["AWS_BUCKET_NAME"]; name != "" {
+// filesBucket is where what users upload goes.
+func (l *LibreChat) filesBucket() string {
+	if name := l.cfg.Function["AWS_BUCKET_NAME"]; name != "" {
 		return name
 	}
 	return filesBucket

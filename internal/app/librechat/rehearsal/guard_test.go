@@ -14,7 +14,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/rehearse"
@@ -60,14 +60,14 @@ func message(t *testing.T, command bson.D) string {
 }
 
 // counting is a release whose server is the counter.
-func counting(t *testing.T) librechat.Release {
+func counting(t *testing.T) facts.Release {
 	t.Helper()
 	dir, err := os.MkdirTemp("/var/tmp", "sluice-counter-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	r := librechattest.StandIn(t, dir, librechat.StreamsInPost)
+	r := librechattest.StandIn(t, dir, facts.StreamsInPost)
 	hello := bson.D{{Key: "hello", Value: 1}, {Key: "client", Value: bson.D{{Key: "application", Value: bson.D{{Key: "name", Value: "counter"}}}}}, {Key: "$db", Value: "admin"}}
 	facet := bson.D{{Key: "aggregate", Value: "messages"}, {Key: "pipeline", Value: bson.A{bson.D{{Key: "$facet", Value: bson.D{}}}}}, {Key: "cursor", Value: bson.D{}}, {Key: "$db", Value: "LibreChat"}}
 	program := fmt.Sprintf(counter, message(t, hello), message(t, facet))
@@ -109,7 +109,7 @@ func TestStrictRefuses(t *testing.T) {
 	get(http.MethodPost, "/api/later")
 	w.rest(t, func() {})
 
-	found := w.chat.Stores().Mongo.Findings()
+	found := w.chat.Stores.Mongo.Findings()
 	if len(found) != 1 || found[0].Feature != "$facet" || found[0].Collection != "messages" || found[0].Effect != guard.Refused {
 		t.Fatalf("findings are %v, want one of $facet on messages", found)
 	}

@@ -5,19 +5,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 )
 
 // TestKilledGenerationStandIn kills the environment that generates while another one
 // reads: the page does not wait for what will not come.
 func TestKilledGenerationStandIn(t *testing.T) {
-	killGenerating(t, standInWorld(t, librechat.GeneratesAfterPost, limited(2*time.Minute)))
+	killGenerating(t, standInWorld(t, facts.GeneratesAfterPost, limited(2*time.Minute)))
 }
 
 func TestKilledGenerationBuilt(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
-		if r.Design != librechat.GeneratesAfterPost {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
+		if r.Design != facts.GeneratesAfterPost {
 			t.Skip("the POST is the stream of this release")
 		}
 		killGenerating(t, start(t, r, nil, limited(5*time.Minute)))
@@ -37,7 +37,7 @@ func killGenerating(t *testing.T, w *world) {
 		}
 	}
 	for request, work := range w.works() {
-		if w.path(request) == "/api/agents/chat/"+librechat.StubEndpoint {
+		if w.path(request) == "/api/agents/chat/"+facts.StubEndpoint {
 			w.Lambda.Kill(work.environment)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -24,7 +24,7 @@ import (
 // call waited for, all read from the timeline. The browser speaks HTTP/2, as it
 // does with CloudFront: with HTTP/1.1 it asks for six things at once at most.
 func TestBuiltLoginStartsEnvironments(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		w := start(t, r, nil, func(cfg *rehearse.Config) { remembering(cfg); cfg.Concurrency = 40 })
 		front := http2Front(t, w.ViewerURL)
 		p := browse(t, w, 6*time.Minute, chromedp.Flag("ignore-certificate-errors", true))
@@ -65,8 +65,8 @@ func http2Front(t *testing.T, behind string) string {
 // logIn fills the form in that is open.
 func (p *tab) logIn() {
 	p.t.Helper()
-	p.do(chromedp.SendKeys(chromedp.CSS(`input[name="email"]`), librechat.UserEmail),
-		chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), librechat.UserPassword+"\r"))
+	p.do(chromedp.SendKeys(chromedp.CSS(`input[name="email"]`), facts.UserEmail),
+		chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), facts.UserPassword+"\r"))
 	p.ready()
 }
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
@@ -49,10 +49,10 @@ func TestLongGeneration(t *testing.T) {
 		remembering(cfg)
 		cfg.Concurrency, cfg.Timeout = 4, max((*longGeneration*15/14).Round(time.Second), *longGeneration+10*time.Second)
 	}
-	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
 		t.Run(d.String(), func(t *testing.T) { t.Parallel(); run(t, standInWorld(t, d, limits)) })
 	}
 	t.Run("built", func(t *testing.T) {
-		eachBuilt(t, func(t *testing.T, r librechat.Release) { t.Parallel(); run(t, start(t, r, nil, limits)) })
+		eachBuilt(t, func(t *testing.T, r facts.Release) { t.Parallel(); run(t, start(t, r, nil, limits)) })
 	})
 }

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 )
 
@@ -25,7 +25,7 @@ import (
 // that is always on, such as Docker's. Its database is a directory, which cannot
 // be restarted.
 func TestOutageStandIn(t *testing.T) {
-	for _, d := range []librechat.Design{librechat.StreamsInPost, librechat.GeneratesAfterPost} {
+	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
 		t.Run(d.String(), func(t *testing.T) {
 			o := outages{w: standInWorld(t, d, remembering), patience: 20 * time.Second, limit: time.Minute}
 			o.run(t, "redis", "kill")
@@ -35,7 +35,7 @@ func TestOutageStandIn(t *testing.T) {
 
 // TestOutageBuilt is the same with real releases, and with Mongo.
 func TestOutageBuilt(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		o := outages{w: start(t, r, nil, remembering), patience: 90 * time.Second, limit: 3 * time.Minute}
 		o.run(t, "redis", "mongo", "kill")
 	})
@@ -183,7 +183,7 @@ func (o *outages) ask(t *testing.T, name, pace string, during func()) map[string
 
 // strike does the damage.
 func (o *outages) strike(t *testing.T, blow string) {
-	stores := o.w.chat.Stores()
+	stores := o.w.chat.Stores
 	redis := o.restart
 	if redis == nil {
 		redis = stores.Redis.Restart

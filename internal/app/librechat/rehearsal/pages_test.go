@@ -8,7 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 )
 
@@ -34,7 +34,7 @@ func (p *tab) shows(limit time.Duration, text string) {
 // POST is the stream the page stops reading, of which Lambda tells nobody: the
 // answer goes on, and is there as a whole when the page is loaded again.
 func TestBuiltStoppedAnswerOnThePage(t *testing.T) {
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		w := start(t, r, nil, nil)
 		p := browse(t, w, 8*time.Minute)
 		p.login()
@@ -47,7 +47,7 @@ func TestBuiltStoppedAnswerOnThePage(t *testing.T) {
 		p.do(chromedp.Click(chromedp.CSS(`button[aria-label="Stop generating"]`)))
 		p.within(soon, "the end of the stream", `!`+stop)
 		want, text := llm.Cut, begin
-		if r.Design == librechat.StreamsInPost {
+		if r.Design == facts.StreamsInPost {
 			want, text = llm.Finished, request.Answer
 		}
 		if got := w.ended(t, "stop"); got.Outcome != want {
@@ -56,7 +56,7 @@ func TestBuiltStoppedAnswerOnThePage(t *testing.T) {
 		w.rest(t, func() {})
 		p.do(chromedp.Reload())
 		p.shows(opening, text)
-		if r.Design == librechat.GeneratesAfterPost && strings.Contains(p.text(answer), lastWords(request)) {
+		if r.Design == facts.GeneratesAfterPost && strings.Contains(p.text(answer), lastWords(request)) {
 			t.Error("the page shows the whole of an answer that was stopped")
 		}
 	})

@@ -14,13 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 )
 
 // person talks to LibreChat's API as its page does.
 type person struct {
 	base   string
-	design librechat.Design
+	design facts.Design
 	token  string
 	// patient, if not nil, ends the reading of a stream where no more comes of a
 	// generation that was killed.
@@ -35,13 +35,13 @@ const (
 	personPassword = "correct horse"
 )
 
-func newPerson(t testing.TB, base string, d librechat.Design) *person {
+func newPerson(t testing.TB, base string, d facts.Design) *person {
 	t.Helper()
 	p := &person{base: base, design: d}
 	user := map[string]string{"name": "Ann", "username": "ann", "email": personEmail, "password": personPassword, "confirm_password": personPassword}
 	// The first request is a cold start, which a machine at work can make longer than Lambda's init phase.
 	for range 5 {
-		err := p.call(t.Context(), http.MethodPost, librechat.RegisterPath, user, nil)
+		err := p.call(t.Context(), http.MethodPost, facts.RegisterPath, user, nil)
 		if err == nil {
 			break
 		}
@@ -130,7 +130,7 @@ func (p *person) ask(ctx context.Context, text string) (q question) {
 	}
 	defer response.Body.Close()
 	q.request = response.Header.Get("X-Amz-Cf-Id")
-	if p.design == librechat.StreamsInPost {
+	if p.design == facts.StreamsInPost {
 		q.err = q.read(response.Body)
 		return q
 	}
@@ -150,10 +150,10 @@ func (p *person) ask(ctx context.Context, text string) (q question) {
 
 // post asks a question in a new conversation, and returns the answer to the POST.
 func (p *person) post(ctx context.Context, text string) (*http.Response, error) {
-	return p.open(ctx, http.MethodPost, "/api/agents/chat/"+librechat.StubEndpoint, map[string]any{
+	return p.open(ctx, http.MethodPost, "/api/agents/chat/"+facts.StubEndpoint, map[string]any{
 		"text": text, "sender": "User", "isCreatedByUser": true, "parentMessageId": "00000000-0000-0000-0000-000000000000",
-		"messageId": rand.Text(), "conversationId": nil, "endpoint": librechat.StubEndpoint, "endpointType": "custom",
-		"model": librechat.StubModel, "ephemeralAgent": map[string]any{}})
+		"messageId": rand.Text(), "conversationId": nil, "endpoint": facts.StubEndpoint, "endpointType": "custom",
+		"model": facts.StubModel, "ephemeralAgent": map[string]any{}})
 }
 
 // follow reads the stream of a release that generates after the POST, and joins it

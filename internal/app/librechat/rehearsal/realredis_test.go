@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
 )
 
@@ -17,7 +17,7 @@ func TestOutageRealRedis(t *testing.T) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("needs redis-server: make deps")
 	}
-	eachBuilt(t, func(t *testing.T, r librechat.Release) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		redis := &realRedis{}
 		redis.start(t)
 		t.Cleanup(redis.stop)

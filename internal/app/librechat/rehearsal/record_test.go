@@ -34,7 +34,7 @@ func (w *world) rest(t testing.TB, meanwhile func()) {
 // before those of titles.
 func (w *world) answers() map[string]llm.Request {
 	found := map[string]llm.Request{}
-	for _, r := range w.chat.Stores().Model.Requests() {
+	for _, r := range w.chat.Stores.Model.Requests() {
 		at := strings.Index(r.Question, "chat-")
 		if at < 0 {
 			continue

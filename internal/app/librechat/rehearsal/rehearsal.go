@@ -7,7 +7,6 @@ package rehearsal
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,28 +15,28 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/dotenv"
-	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
 )
 
-// Config says which LibreChat is rehearsed, and with what. Release is required.
+// Config says which LibreChat is rehearsed, and with what. Release, SiteURL and
+// Stores.Dir are required.
 type Config struct {
-	Release librechat.Release
+	Release facts.Release
+	SiteURL string // where it will be seen, without a final slash
 	Stores  stores.Config
-	// ConfigFile is a librechat.yaml to use instead of one with the stub model.
-	ConfigFile string
+	// YAML is a librechat.yaml to use instead of one with the stub model, and YAMLFile
+	// the path that it was read from.
+	YAML     []byte
+	YAMLFile string
 	// Function is the environment that the plan gives the function. Its names of
 	// parameters and of the configuration's object are kept.
 	Function map[string]string
 	// Env is added to LibreChat's environment: keys of providers, settings.
 	Env map[string]string
-	// Temporary removes Stores.Dir in Close.
-	Temporary bool
 	// Path is the search path of programs, for node.
 	Path string
 }
@@ -52,181 +51,172 @@ const (
 	database      = "LibreChat"
 )
 
-// Chat is LibreChat with its stores. Close it after the rehearsal's World.
-type Chat struct {
-	cfg    Config
-	config []byte
-	env    map[string]string // all that LibreChat sees, once App has made it
+// LibreChat is a release with its stores, ready to be rehearsed. Close it after the
+// rehearsal's World.
+type LibreChat struct {
+	App    rehearse.App
+	Stores *stores.Stores
 
-	mu     sync.Mutex
-	stores *stores.Stores
-	boot   *boot
-	world  *rehearse.World // once it takes requests
-
-	required required
+	cfg     Config
+	yaml    []byte            // librechat.yaml
+	secrets map[string]string // variable -> value
+	env     map[string]string // all that LibreChat sees, secrets included
+	boot    *boot
 }
 
-// New reads what the user gave before anything is started.
-func New(cfg Config) (*Chat, error) {
-	c := &Chat{cfg: cfg}
-	if cfg.ConfigFile == "" {
-		return c, nil
+// Start brings up the stores, fills them, lets LibreChat make its indexes, and
+// describes the app. ctx bounds the start only; the first boot goes on after it (see
+// [LibreChat.Prepared]).
+func Start(ctx context.Context, cfg Config) (*LibreChat, error) {
+	if cfg.Stores.Region == "" {
+		cfg.Stores.Region = rehearse.DefaultRegion
 	}
-	var err error
-	if c.config, err = os.ReadFile(cfg.ConfigFile); err != nil {
-		return nil, hint.With(fmt.Errorf("read librechat.yaml: %w", err), "--config takes a file; without it a stub model answers")
+	l := &LibreChat{cfg: cfg, yaml: cfg.YAML}
+	if err := l.start(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
-	return c, nil
+	return l, nil
+}
+
+// start is the order of things: each step uses what the steps before it have made.
+func (l *LibreChat) start(ctx context.Context) (err error) {
+	if err = l.checkYAML(ctx); err != nil {
+		return err
+	}
+	if l.Stores, err = stores.Start(ctx, l.cfg.Stores); err != nil {
+		return err
+	}
+	if l.secrets, err = l.makeSecrets(); err != nil {
+		return err
+	}
+	if l.yaml == nil {
+		if l.yaml, err = facts.RehearsalConfig(l.Stores.Model.URL(), true); err != nil {
+			return err
+		}
+	}
+	l.env = l.environment()
+	if err = l.cfg.Release.Check(l.env); err != nil {
+		return err
+	}
+	if err = l.fillStores(); err != nil {
+		return err
+	}
+	if l.boot, err = l.firstBoot(ctx); err != nil {
+		return err
+	}
+	if err = l.makeWritable(); err != nil {
+		return err
+	}
+	l.App = l.app()
+	return nil
+}
+
+// Close ends the first boot and the stores.
+func (l *LibreChat) Close() error {
+	l.boot.stop()
+	if l.Stores == nil {
+		return nil
+	}
+	return l.Stores.Close()
 }
 
 // FilesURL is the bucket with what users upload, at the emulated S3.
-func (c *Chat) FilesURL() string { return c.Stores().S3URL + "/" + c.bucket() }
+func (l *LibreChat) FilesURL() string { return l.Stores.S3URL + "/" + l.filesBucket() }
 
-// Stores are those that App has started; nil before.
-func (c *Chat) Stores() *stores.Stores {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.stores
+// makeSecrets makes LibreChat's own secrets and the stores' addresses, and takes the
+// user's values instead where there are some.
+func (l *LibreChat) makeSecrets() (map[string]string, error) {
+	secrets, err := facts.NewSecrets(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	secrets["MONGO_URI"] = l.Stores.Mongo.URI(database, "LibreChat")
+	secrets["REDIS_URI"] = l.Stores.RedisURI()
+	l.takeFromUser(secrets)
+	return secrets, nil
 }
 
-// Close ends the stores.
-func (c *Chat) Close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.boot.stop()
-	c.required.close()
-	var err error
-	if c.stores != nil {
-		err = c.stores.Close()
-	}
-	if c.cfg.Temporary {
-		err = errors.Join(err, os.RemoveAll(c.cfg.Stores.Dir))
-	}
-	return err
+// environment is all that LibreChat will see. Later layers go over earlier ones.
+func (l *LibreChat) environment() map[string]string {
+	env := l.cfg.Release.Env(facts.Stores{
+		PublicURL: l.cfg.SiteURL, Bucket: l.filesBucket(), Region: l.cfg.Stores.Region,
+		S3Endpoint: l.Stores.S3URL, Config: l.yaml,
+	})
+	maps.Copy(env, l.planned())
+	maps.Copy(env, facts.Rehearsal())
+	maps.Copy(env, l.secrets)
+	maps.Copy(env, l.cfg.Env)
+	return env
 }
 
-// App starts the stores and describes the app as it is seen at the viewer's URL.
-func (c *Chat) App(ctx context.Context, viewerURL string) (rehearse.App, error) {
-	if err := c.checkConfig(ctx); err != nil {
-		return rehearse.App{}, err
+// fillStores puts secrets into Parameter Store, and librechat.yaml and what does not
+// fit into the function's 4 KB into S3, as a deployment has them.
+func (l *LibreChat) fillStores() error {
+	parameters := map[string]string{}
+	for name, value := range l.secrets {
+		parameters[l.parameter(name)] = value
 	}
-	secrets, err := librechat.NewSecrets(rand.Reader)
-	if err != nil {
-		return rehearse.App{}, err
+	if err := l.Stores.PutSecrets(parameters); err != nil {
+		return err
 	}
-	started, err := stores.Start(ctx, c.withSecrets(secrets))
-	if err != nil {
-		return rehearse.App{}, err
+	configBucket, configKey := l.configObject()
+	for _, bucket := range []string{configBucket, envBucket, l.filesBucket()} {
+		l.Stores.S3.Bucket(bucket)
 	}
-	c.mu.Lock()
-	c.stores = started
-	c.mu.Unlock()
-	if c.config == nil {
-		if c.config, err = librechat.RehearsalConfig(started.Model.URL(), true); err != nil {
-			return rehearse.App{}, err
+	return errors.Join(
+		l.Stores.S3.Put(configBucket, configKey, bytes.NewReader(l.yaml), nil),
+		l.Stores.S3.Put(envBucket, envKey, strings.NewReader(l.environmentFile()), nil),
+	)
+}
+
+// environmentFile is the part of the environment that goes into S3.
+func (l *LibreChat) environmentFile() string {
+	var file strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(l.env)) {
+		_, secret := l.secrets[name]
+		_, planned := l.cfg.Function[name]
+		// Lambda sets AWS_REGION, and no deployment can set another.
+		if !secret && !planned && name != "AWS_REGION" && !strings.HasPrefix(name, setting) {
+			fmt.Fprintf(&file, "%s=%s\n", name, dotenv.Quote(l.env[name]))
 		}
 	}
-	env := c.environment(viewerURL, secrets)
-	c.env = env
-	if err := c.cfg.Release.Check(env); err != nil {
-		return rehearse.App{}, err
-	}
-	if err := c.upload(env, secrets); err != nil {
-		return rehearse.App{}, err
-	}
-	if err := c.firstBoot(ctx); err != nil {
-		return rehearse.App{}, err
-	}
-	return c.app(c.function(viewerURL, env), secrets)
+	return file.String()
 }
 
-// withSecrets puts the secrets and, once they are known, the stores' addresses
-// into Parameter Store, as a deployment has them.
-func (c *Chat) withSecrets(secrets map[string]string) stores.Config {
-	cfg := c.cfg.Stores
-	cfg.Region = c.region()
-	cfg.Caller, cfg.Connected = c.caller, c.required.met
-	cfg.Secure = func(s *stores.Stores) map[string]string {
-		secrets["MONGO_URI"] = s.Mongo.URI(database, "LibreChat")
-		secrets["REDIS_URI"] = s.RedisURI()
-		c.given(secrets)
-		parameters := map[string]string{}
-		for name, value := range secrets {
-			parameters[c.parameter(name)] = value
+// makeWritable makes the directories that are links into /tmp in the image.
+func (l *LibreChat) makeWritable() error {
+	for _, dir := range l.cfg.Release.Writable() {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("make a place for what LibreChat writes: %w", err)
 		}
-		return parameters
 	}
-	return cfg
+	return nil
 }
 
-// region is that of the stores and of the app, which is the rehearsal's.
-func (c *Chat) region() string { return cmp.Or(c.cfg.Stores.Region, rehearse.DefaultRegion) }
+// app is what the rehearsal starts.
+func (l *LibreChat) app() rehearse.App {
+	configBucket, configKey := l.configObject()
+	env := l.function()
+	maps.Copy(env, map[string]string{
+		"SLUICE_SECRETS":       l.references(),
+		"SLUICE_ENV_S3":        "s3://" + envBucket + "/" + envKey,
+		"SLUICE_CONFIG_S3":     "s3://" + configBucket + "/" + configKey,
+		"AWS_ENDPOINT_URL_SSM": l.Stores.SSMURL,
+		"AWS_ENDPOINT_URL_S3":  l.Stores.S3URL,
+	})
+	r := l.cfg.Release
+	return rehearse.App{
+		Name: "LibreChat " + r.Version, Command: r.Command(), Dir: r.WorkDir(),
+		Env: env, ImageEnv: []string{"PATH=" + l.cfg.Path}, Scratch: r.Writable(), ReadyPath: facts.ReadyPath,
+	}
+}
 
 // configObject is the bucket and key of librechat.yaml.
-func (c *Chat) configObject() (bucket, key string) {
-	url := c.cfg.Function["SLUICE_CONFIG_S3"]
+func (l *LibreChat) configObject() (bucket, key string) {
+	url := l.cfg.Function["SLUICE_CONFIG_S3"]
 	if url == "" {
 		url = defaultConfig
 	}
 	bucket, key, _ = strings.Cut(strings.TrimPrefix(url, "s3://"), "/")
 	return bucket, key
-}
-
-// environment is all that LibreChat will see, secrets included.
-func (c *Chat) environment(viewerURL string, secrets map[string]string) map[string]string {
-	env := c.cfg.Release.Env(librechat.Stores{
-		PublicURL: viewerURL, Bucket: c.bucket(), Region: c.region(),
-		S3Endpoint: c.stores.S3URL, Config: c.config,
-	})
-	maps.Copy(env, c.planned())
-	maps.Copy(env, librechat.Rehearsal())
-	maps.Copy(env, secrets)
-	maps.Copy(env, c.cfg.Env)
-	return env
-}
-
-// upload puts what does not fit into the function's 4 KB into the bucket.
-func (c *Chat) upload(env, secrets map[string]string) error {
-	store := c.stores.S3
-	configBucket, configKey := c.configObject()
-	for _, bucket := range []string{configBucket, envBucket, c.bucket()} {
-		store.Bucket(bucket)
-	}
-	var file strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		_, secret := secrets[name]
-		_, planned := c.cfg.Function[name]
-		// Lambda sets AWS_REGION, and no deployment can set another.
-		if !secret && !planned && name != "AWS_REGION" && !strings.HasPrefix(name, setting) {
-			fmt.Fprintf(&file, "%s=%s\n", name, dotenv.Quote(env[name]))
-		}
-	}
-	return errors.Join(
-		store.Put(configBucket, configKey, bytes.NewReader(c.config), nil),
-		store.Put(envBucket, envKey, strings.NewReader(file.String()), nil),
-	)
-}
-
-// app is what the rehearsal starts.
-func (c *Chat) app(env, secrets map[string]string) (rehearse.App, error) {
-	r := c.cfg.Release
-	configBucket, configKey := c.configObject()
-	maps.Copy(env, map[string]string{
-		"SLUICE_SECRETS":       c.references(secrets),
-		"SLUICE_ENV_S3":        "s3://" + envBucket + "/" + envKey,
-		"SLUICE_CONFIG_S3":     "s3://" + configBucket + "/" + configKey,
-		"AWS_ENDPOINT_URL_SSM": c.stores.SSMURL,
-		"AWS_ENDPOINT_URL_S3":  c.stores.S3URL,
-	})
-	scratch := r.Writable()
-	for _, dir := range scratch {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return rehearse.App{}, fmt.Errorf("make a place for what LibreChat writes: %w", err)
-		}
-	}
-	return rehearse.App{
-		Name: "LibreChat " + r.Version, Command: r.Command(), Dir: r.WorkDir(),
-		Env: env, ImageEnv: []string{"PATH=" + c.cfg.Path}, Scratch: scratch,
-		ReadyPath: librechat.ReadyPath, Started: c.started,
-	}, nil
 }

@@ -25,14 +25,14 @@ func references(text string) []reference {
 }
 
 // known are the user's references, and then the plan's.
-func (c *Chat) known() []reference {
-	return append(references(c.cfg.Env[secretNames]), references(c.cfg.Function[secretNames])...)
+func (l *LibreChat) known() []reference {
+	return append(references(l.cfg.Env[secretNames]), references(l.cfg.Function[secretNames])...)
 }
 
 // parameter is the name, in Parameter Store, of the secret for a variable: the
 // user's, the plan's, or one of the rehearsal.
-func (c *Chat) parameter(variable string) string {
-	for _, r := range c.known() {
+func (l *LibreChat) parameter(variable string) string {
+	for _, r := range l.known() {
 		if r.variable == variable && r.parameter != "" {
 			return r.parameter
 		}
@@ -40,16 +40,16 @@ func (c *Chat) parameter(variable string) string {
 	return prefix + variable
 }
 
-// given puts in what the user has given: values of LibreChat's own secrets, and of
+// takeFromUser puts in what the user sets: values of LibreChat's own secrets, and of
 // others that the plan or the user keeps in Parameter Store.
-func (c *Chat) given(secrets map[string]string) {
-	for _, r := range c.known() {
-		if value, ok := c.cfg.Env[r.variable]; ok && !strings.HasPrefix(r.variable, setting) {
+func (l *LibreChat) takeFromUser(secrets map[string]string) {
+	for _, r := range l.known() {
+		if value, ok := l.cfg.Env[r.variable]; ok && !strings.HasPrefix(r.variable, setting) {
 			secrets[r.variable] = value
 		}
 	}
 	for name := range secrets {
-		if value, ok := c.cfg.Env[name]; ok {
+		if value, ok := l.cfg.Env[name]; ok {
 			secrets[name] = value
 		}
 	}
@@ -58,13 +58,13 @@ func (c *Chat) given(secrets map[string]string) {
 // references is SLUICE_SECRETS: all that Parameter Store holds, and what the user
 // has it asked for besides, which is then missing there as it would be on AWS. Of the
 // plan's other secrets a rehearsal has no values, and does not ask.
-func (c *Chat) references(secrets map[string]string) string {
+func (l *LibreChat) references() string {
 	var all []string
-	for _, name := range slices.Sorted(maps.Keys(secrets)) {
-		all = append(all, name+"="+c.parameter(name))
+	for _, name := range slices.Sorted(maps.Keys(l.secrets)) {
+		all = append(all, name+"="+l.parameter(name))
 	}
-	for _, r := range references(c.cfg.Env[secretNames]) {
-		if _, ok := secrets[r.variable]; !ok {
+	for _, r := range references(l.cfg.Env[secretNames]) {
+		if _, ok := l.secrets[r.variable]; !ok {
 			all = append(all, r.variable+"="+r.parameter)
 		}
 	}
@@ -72,9 +72,9 @@ func (c *Chat) references(secrets map[string]string) string {
 }
 
 // settings are the user's for the bootstrap.
-func (c *Chat) settings() map[string]string {
+func (l *LibreChat) settings() map[string]string {
 	out := map[string]string{}
-	for name, value := range c.cfg.Env {
+	for name, value := range l.cfg.Env {
 		if strings.HasPrefix(name, setting) {
 			out[name] = value
 		}

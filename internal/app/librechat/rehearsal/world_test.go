@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/emulate/llm"
@@ -18,27 +18,27 @@ import (
 // world is a rehearsal with a LibreChat or its stand-in.
 type world struct {
 	*rehearse.World
-	chat    *rehearsal.Chat
-	release librechat.Release
+	chat    *rehearsal.LibreChat
+	release facts.Release
 	saves   *saves
 	clock   *steady
 }
 
 // eachBuilt runs a test with each release of SLUICE_LIBRECHAT_DIR.
-func eachBuilt(t *testing.T, run func(t *testing.T, r librechat.Release)) {
+func eachBuilt(t *testing.T, run func(t *testing.T, r facts.Release)) {
 	for _, r := range librechattest.Built(t, "go test ./internal/app/librechat/rehearsal") {
 		t.Run(r.Version, func(t *testing.T) { run(t, r) })
 	}
 }
 
 // start rehearses a release until the test ends, and returns when its database is prepared.
-func start(t testing.TB, r librechat.Release, env map[string]string, change func(*rehearse.Config)) *world {
+func start(t testing.TB, r facts.Release, env map[string]string, change func(*rehearse.Config)) *world {
 	t.Helper()
 	return startWith(t, r, env, stores.Config{}, change)
 }
 
 // startWith is start with stores of which some settings are the caller's.
-func startWith(t testing.TB, r librechat.Release, env map[string]string, beside stores.Config, change func(*rehearse.Config)) *world {
+func startWith(t testing.TB, r facts.Release, env map[string]string, beside stores.Config, change func(*rehearse.Config)) *world {
 	t.Helper()
 	topology, err := stack.Default()
 	if err != nil {
@@ -48,8 +48,15 @@ func startWith(t testing.TB, r librechat.Release, env map[string]string, beside 
 	w.clock.start(t)
 	beside.Dir, beside.Wrote = t.TempDir(), w.saves.note
 	beside.Model = llm.Config{Tokens: 30, Rate: 20, First: 200 * time.Millisecond}
-	w.chat, err = rehearsal.New(rehearsal.Config{
-		Release: r, Env: env, Path: os.Getenv("PATH"), Function: topology.Function.Environment,
+	addresses, err := rehearse.Listen("127.0.0.1:0", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = addresses.Close() })
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	w.chat, err = rehearsal.Start(ctx, rehearsal.Config{
+		Release: r, SiteURL: addresses.ViewerURL, Env: env, Path: os.Getenv("PATH"), Function: topology.Function.Environment,
 		Stores: beside,
 	})
 	if err != nil {
@@ -61,14 +68,12 @@ func startWith(t testing.TB, r librechat.Release, env map[string]string, beside 
 		}
 	})
 	cfg := rehearse.Config{
-		App:   rehearse.App{Name: "LibreChat", Env: map[string]string{}},
-		Stack: topology, Site: os.DirFS(r.SiteDir()), Routes: librechat.Routes(), AppAt: w.chat.App, Listen: "127.0.0.1:0", Concurrency: 8,
+		App: w.chat.App, Stores: w.chat.Stores, Addresses: addresses,
+		Stack: topology, Site: os.DirFS(r.SiteDir()), Routes: facts.Routes(), Concurrency: 8,
 	}
 	if change != nil {
 		change(&cfg)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
 	if w.World, err = rehearse.Start(ctx, cfg); err != nil {
 		t.Fatal(err)
 	}

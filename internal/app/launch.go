@@ -1,0 +1,167 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mattn/go-shellwords"
+
+	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/rehearse"
+)
+
+// Launch says how an app that somebody else wrote is started, in terms of the flags
+// that every such app has.
+type Launch struct {
+	Command string   // --command, as a shell would read it
+	Port    int      // --app-port: where it listens whatever PORT says; 0 is told by PORT
+	Ready   Ready    // --ready-path, --ready-status
+	Scratch []string // --scratch: directories it writes to, below its own or absolute
+}
+
+// Refuse returns a *UsageError with the reason why where a flag was given that is not
+// among the allowed.
+func (l Launch) Refuse(why string, allowed ...string) error {
+	var refused []string
+	given := false
+	for _, f := range []struct {
+		flag string
+		set  bool
+	}{
+		{"--command", l.Command != ""}, {"--app-port", l.Port != 0}, {"--ready-path", l.Ready.Path != ""},
+		{"--ready-status", l.Ready.Status != ""}, {"--scratch", len(l.Scratch) > 0},
+	} {
+		if !slices.Contains(allowed, f.flag) {
+			refused = append(refused, f.flag)
+			given = given || f.set
+		}
+	}
+	if !given {
+		return nil
+	}
+	last := len(refused) - 1
+	return &UsageError{fmt.Errorf("%s and %s go with --app DIR: %s", strings.Join(refused[:last], ", "), refused[last], why)}
+}
+
+// Or is what was asked for, or else what the app's preset says.
+func (r Ready) Or(preset Ready) Ready {
+	if r.Path == "" {
+		r.Path = preset.Path
+		if r.Status == "" {
+			r.Status = preset.Status
+		}
+	}
+	return r
+}
+
+// App describes the program in dir. path is the search path of programs.
+func (l Launch) App(dir, path string, ready Ready) (rehearse.App, error) {
+	dir, err := directory(dir)
+	if err != nil {
+		return rehearse.App{}, err
+	}
+	command, err := l.command(dir)
+	if err != nil {
+		return rehearse.App{}, err
+	}
+	scratch, err := l.scratch(dir)
+	if err != nil {
+		return rehearse.App{}, err
+	}
+	ready = l.Ready.Or(ready)
+	return rehearse.App{
+		Name: filepath.Base(dir), Command: command, Dir: dir, Scratch: scratch, Port: l.Port, ReadyPath: ready.Path, ReadyStatus: ready.Status,
+		Env: map[string]string{}, ImageEnv: []string{"PATH=" + path, "NODE_ENV=production"},
+	}, nil
+}
+
+func directory(name string) (string, error) {
+	dir, err := filepath.Abs(name)
+	if err != nil {
+		return "", fmt.Errorf("find the app: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", hint.With(fmt.Errorf("find the app: there is no directory %s", name), "--app takes the name of an app that Sluice knows, or the app's working directory")
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the app: %w", err)
+	}
+	if !info.IsDir() {
+		return "", hint.With(fmt.Errorf("find the app: %s is a file", name), "--app takes the app's working directory")
+	}
+	return dir, nil
+}
+
+// scratch are the directories as absolute paths of what is there.
+func (l Launch) scratch(app string) ([]string, error) {
+	var dirs []string
+	for _, dir := range l.Scratch {
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(app, dir)
+		}
+		if info, err := os.Stat(dir); err != nil {
+			return nil, hint.With(fmt.Errorf("--scratch: %w", err), "make the directory first: what is written there stays in each environment's /tmp")
+		} else if !info.IsDir() {
+			return nil, hint.With(fmt.Errorf("--scratch %s is a file", dir), "name the directory that it is in")
+		}
+		dirs = append(dirs, dir)
+	}
+	return dirs, nil
+}
+
+// command splits the command line as a shell would, without its substitutions, or
+// takes the start script of package.json where that is plain node.
+func (l Launch) command(dir string) ([]string, error) {
+	line := l.Command
+	if line == "" {
+		line = startScript(dir)
+	}
+	if line == "" {
+		return nil, errNoCommand
+	}
+	words, err := shellwords.Parse(line)
+	if err != nil {
+		return nil, &UsageError{hint.With(fmt.Errorf("--command %q: %w", line, err), "mind the quotes; for more than one command give a script")}
+	}
+	if len(words) == 0 {
+		return nil, errNoCommand
+	}
+	return words, checkProgram(dir, words[0])
+}
+
+var errNoCommand = &UsageError{hint.With(errors.New("no command for the app"), `give it with --command, such as --command "node server.js"`)}
+
+// checkProgram finds out now what would else end every environment.
+func checkProgram(dir, program string) error {
+	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
+		program = filepath.Join(dir, program)
+	}
+	if _, err := exec.LookPath(program); err != nil {
+		return hint.With(fmt.Errorf("find the app's command: %w", err), "--command is run in the directory of --app")
+	}
+	return nil
+}
+
+// startScript is package.json's, if node is all that it needs: npm in between
+// would take signals and memory.
+func startScript(dir string) string {
+	data, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	if err != nil {
+		return ""
+	}
+	var manifest struct {
+		Scripts struct{ Start string }
+	}
+	if json.Unmarshal(data, &manifest) != nil || !strings.HasPrefix(manifest.Scripts.Start, "node ") {
+		return ""
+	}
+	return manifest.Scripts.Start
+}

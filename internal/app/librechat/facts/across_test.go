@@ -1,0 +1,117 @@
+package facts_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
+	"github.com/aproorg/sluice/internal/emulate/llm"
+)
+
+// TestStreamsAcrossProcesses is for the releases of SLUICE_LIBRECHAT_DIR that
+// generate after the POST.
+func TestStreamsAcrossProcesses(t *testing.T) { eachAfterPost(t, acrossProcesses) }
+
+// eachAfterPost runs a test with each of those releases.
+func eachAfterPost(t *testing.T, test func(*testing.T, *world)) {
+	tried := false
+	for _, dir := range filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR")) {
+		r, err := facts.Detect(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Design == facts.GeneratesAfterPost {
+			tried = true
+			t.Run(r.Version, func(t *testing.T) { test(t, newWorld(t, r)) })
+		}
+	}
+	if !tried {
+		t.Skipf("needs a built LibreChat of v0.8.2-rc2 or later: SLUICE_LIBRECHAT_DIR=DIR go test ./internal/app/librechat -run %s", t.Name())
+	}
+}
+
+// acrossProcesses starts a stream in one process, reads it in another from its
+// middle, and aborts it from a third.
+func acrossProcesses(t *testing.T, w *world) {
+	one := w.boot(t, true)
+	two, three := w.boot(t, false), w.boot(t, false)
+	one.login(t)
+	two.token, three.token = one.token, one.token
+	resp := one.post(t, "go on [llm tokens=2000 every=10ms first=1ms]")
+	var started struct{ StreamID string }
+	err := json.NewDecoder(resp.Body).Decode(&started)
+	resp.Body.Close()
+	if err != nil || started.StreamID == "" {
+		t.Fatalf("the POST gave no stream: %v", err)
+	}
+	for len(w.model.Requests()) == 0 || w.model.Requests()[0].Sent < 20 { // the first events have gone by
+		time.Sleep(10 * time.Millisecond)
+	}
+	if resp, err = two.open("GET", "/api/agents/chat/stream/"+started.StreamID+"?resume=true", nil); err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	aborted := make(chan error, 1)
+	go func() {
+		time.Sleep(500 * time.Millisecond)
+		_, err := three.call("POST", "/api/agents/chat/abort", map[string]any{"streamId": started.StreamID})
+		aborted <- err
+	}()
+	words, whole := readWords(t, resp)
+	if err := <-aborted; err != nil {
+		t.Fatal(err)
+	}
+	if len(words) < 10 || !strings.Contains(whole, strings.Join(words[:len(words)-1], "")) {
+		t.Errorf("second process read %d words, %q; the whole was %q", len(words), strings.Join(words, ""), whole)
+	}
+	w.cut(t)
+}
+
+// cut waits until the model's answer was cut.
+func (w *world) cut(t *testing.T) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for w.model.Requests()[0].Outcome != llm.Cut {
+		if time.Now().After(deadline) {
+			t.Fatalf("after the abort the model's answer is %s, want it cut", w.model.Requests()[0].Outcome)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// readWords reads a stream to its final event. It returns the words that came
+// one by one, and the whole text of the final event's answer.
+func readWords(t *testing.T, resp *http.Response) (words []string, whole string) {
+	t.Helper()
+	for in := newEvents(resp.Body); ; {
+		var e struct {
+			Final           bool
+			ResponseMessage struct {
+				Text    string
+				Content []struct{ Text string }
+			}
+			Data struct {
+				Delta struct{ Content []struct{ Text string } }
+			}
+		}
+		if err := in.next(&e); err != nil {
+			t.Fatalf("stream ended after %d words without a final event: %v", len(words), err)
+		}
+		for _, c := range e.Data.Delta.Content {
+			words = append(words, c.Text)
+		}
+		if !e.Final {
+			continue
+		}
+		whole = e.ResponseMessage.Text
+		for _, c := range e.ResponseMessage.Content {
+			whole += c.Text
+		}
+		return words, whole
+	}
+}

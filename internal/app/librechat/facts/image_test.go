@@ -1,0 +1,67 @@
+package facts_test
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
+	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
+)
+
+// What an image's rules find in a release's files is what Detect finds: both
+// designs get from them what Env and Bootstrap give the one and not the other.
+func TestImageRulesSayWhatDetectSays(t *testing.T) {
+	said := map[facts.Design]map[string]string{}
+	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
+		sayTheSame(t, librechattest.StandIn(t, t.TempDir(), d), said)
+	}
+	if len(said) != 2 {
+		t.Errorf("designs %v", said)
+	}
+}
+
+// The same with built releases.
+func TestImageRulesKnowBuiltReleases(t *testing.T) {
+	said := map[facts.Design]map[string]string{}
+	for _, r := range librechattest.Built(t, "go test ./internal/app/librechat -run TestImageRules") {
+		sayTheSame(t, r, said)
+	}
+}
+
+func sayTheSame(t *testing.T, r facts.Release, said map[facts.Design]map[string]string) {
+	t.Helper()
+	want := r.Bootstrap()
+	// These are of every release, and Terraform sets them.
+	for name, value := range (facts.Release{Dir: r.Dir}).Bootstrap() {
+		if want[name] == value && name != "SLUICE_DEADLINE_EVENT" {
+			delete(want, name)
+		}
+	}
+	if r.Env(facts.Stores{})["NODE_OPTIONS"] != "" {
+		want["NODE_OPTIONS"] = "--import=/opt/sluice/librechat-streams.mjs"
+	}
+	got, err := librechattest.InImage(r.Dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s, %v (-Detect +rules):\n%s", r.Dir, r.Design, diff)
+	}
+	said[r.Design] = got
+}
+
+func TestImageHasTheFilesThatItsRulesName(t *testing.T) {
+	files, environment := facts.ImageAdditions()
+	text := string(files[environment["SLUICE_RULES"]])
+	named := regexp.MustCompile(`/opt/sluice/[^"]+`).FindAllString(text, -1)
+	for _, name := range named {
+		if len(files[name]) == 0 {
+			t.Errorf("%s is not in the image", name)
+		}
+	}
+	if len(named) == 0 {
+		t.Errorf("rules: %s", text)
+	}
+}

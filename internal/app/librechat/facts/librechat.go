@@ -1,0 +1,88 @@
+// Package librechat is the one place that knows LibreChat: what a built
+// release needs to run on Lambda, and how a rehearsal starts and checks it. It
+// reads files of the release and returns plain data.
+//
+// It leaves out what acts on the data: starting processes, fetching secrets,
+// serving stores. What it says of LibreChat was read from the source of
+// v0.8.2-rc1 and of a main of January 2026, and tried with both.
+package facts
+
+import "path/filepath"
+
+// Design is how a release streams its answers.
+type Design int
+
+const (
+	// StreamsInPost: the chat POST is the event stream. Title and saves follow
+	// its end. Up to v0.8.2-rc1.
+	StreamsInPost Design = iota + 1
+	// GeneratesAfterPost: the chat POST answers at once, and the answer is
+	// generated after it. Another request reads the stream, which crosses
+	// processes through Redis. From v0.8.2-rc2.
+	GeneratesAfterPost
+)
+
+func (d Design) String() string {
+	switch d {
+	case StreamsInPost:
+		return "streams in the POST"
+	case GeneratesAfterPost:
+		return "generates after the POST"
+	}
+	return "unknown design"
+}
+
+// Release is a built LibreChat in a directory, which in the image is /app.
+type Release struct {
+	Dir     string // absolute
+	Version string // "v0.8.2-rc1"
+	Design  Design
+	// ReadyLog is a regular expression for the line of output without which
+	// the release is not ready though it answers; empty if there is none.
+	ReadyLog string
+}
+
+// ReadyPath answers 200 once the server listens. LibreChat has no /api/health:
+// its catch-all answers that with index.html.
+const ReadyPath = "/health"
+
+// Routes returns the path patterns that go to the app; all else is the site.
+func Routes() []string {
+	return []string{"/api/*", "/oauth/*", "/images/*", "/health"}
+}
+
+// Uploads returns the patterns of paths that take a file as multipart/form-data.
+func Uploads() []string {
+	return []string{
+		"/api/files", "/api/files/images", "/api/files/images/avatar",
+		"/api/files/images/agents/*/avatar", "/api/files/images/assistants/*/avatar",
+		"/api/files/speech/stt", "/api/convos/import",
+	}
+}
+
+// Command starts the server. It runs in any working directory; it writes to
+// ./data of it, and to ./logs where LIBRECHAT_LOG_DIR is not set.
+func (r Release) Command() []string {
+	return []string{"node", filepath.Join(r.Dir, "api", "server", "index.js")}
+}
+
+// WorkDir is where the image starts the server.
+func (r Release) WorkDir() string { return filepath.Join(r.Dir, "api") }
+
+// SiteDir is the built front end. The app needs it too, for it serves
+// index.html at /oauth/success.
+func (r Release) SiteDir() string { return filepath.Join(r.Dir, "client", "dist") }
+
+// Writable returns the directories that the server writes to. Where the root
+// is read-only they are links into /tmp, whose targets exist before it starts.
+func (r Release) Writable() []string {
+	var dirs []string
+	for _, d := range writable {
+		dirs = append(dirs, filepath.Join(r.Dir, filepath.FromSlash(d)))
+	}
+	return dirs
+}
+
+// writable is relative to the release. Logs are written at require time by
+// rc1 whatever LIBRECHAT_LOG_DIR says; data is ./data of WorkDir.
+var writable = []string{"api/logs", "api/data", "uploads", "client/public/images"}

@@ -1,0 +1,72 @@
+package facts
+
+import (
+	"encoding/json"
+
+	"github.com/aproorg/sluice/internal/probe"
+)
+
+// Public says by which paths `sluice verify` checks a LibreChat that it has no
+// account on.
+func Public() probe.Description {
+	get := func(path string) *probe.Request {
+		return &probe.Request{Path: path}
+	}
+	return probe.Description{
+		App: "librechat",
+		Site: &probe.Site{
+			Routes:  []string{"/login", "/register", "/c/new"},
+			Missing: "/assets/missing.0000000000.js",
+			Hashed:  `/?assets/[A-Za-z0-9_.-]+\.[A-Za-z0-9_-]{8,}\.(?:js|css)`,
+		},
+		API:            get("/api/config"),
+		Errors:         []probe.Expect{{Request: *get("/api/user"), Status: 401}, {Request: *get("/api/convos"), Status: 401}},
+		Head:           get(ReadyPath),
+		NotModified:    get("/api/config"),
+		HeartbeatEvent: "ping",
+	}
+}
+
+// Description adds to Public what needs an account: the variables email and
+// password are its user's. The given endpoint's model is asked to stream, unless
+// endpoint is empty. With the stub model the question's mark sets length, pace
+// and silence; to another model it is a strange question.
+//
+// LibreChat refuses clients that are no browsers on /api/agents and /api/files;
+// the probe's own User-Agent passes.
+func Description(d Design, endpoint, model string) probe.Description {
+	login := probe.Request{Method: "POST", Path: loginPath,
+		Body:    `{"email":"${email}","password":"${password}"}`,
+		Capture: map[string]string{"token": "token"}}
+	again := login
+	again.Capture = nil
+	p := Public()
+	p.Login = &login
+	p.Cookies = &probe.Cookies{Request: again, Names: []string{"refreshToken", "token_provider"}}
+	if endpoint != "" {
+		p.Stream = stream(d, endpoint, model, "[llm tokens=${events} every=${interval_ms}ms first=100ms]")
+		p.Silence = stream(d, endpoint, model, "[llm tokens=3 every=100ms first=${silence_ms}ms]")
+	}
+	return p
+}
+
+// stream asks a question and reads the answer.
+func stream(d Design, endpoint, model, question string) *probe.Stream {
+	body, err := json.Marshal(map[string]any{
+		"text": "sluice verify " + question, "sender": "User", "isCreatedByUser": true,
+		"parentMessageId": "00000000-0000-0000-0000-000000000000", "messageId": "verify-${random}",
+		"conversationId": nil, "endpoint": endpoint, "endpointType": "custom", "model": model,
+		"isTemporary": true, "ephemeralAgent": map[string]any{},
+	})
+	if err != nil {
+		panic(err) // plain values always encode
+	}
+	header := map[string]string{"Authorization": "Bearer ${token}"}
+	post := probe.Request{Method: "POST", Path: "/api/agents/chat/" + endpoint, Header: header, Body: string(body)}
+	if d == StreamsInPost {
+		return &probe.Stream{Request: post, Final: `"final":true`}
+	}
+	post.Capture = map[string]string{"stream": "streamId"}
+	return &probe.Stream{Start: &post, Final: `"final":true`,
+		Request: probe.Request{Path: "/api/agents/chat/stream/${stream}", Header: header}}
+}

@@ -1,0 +1,52 @@
+package probe_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aproorg/sluice/internal/app/demo"
+	"github.com/aproorg/sluice/internal/probe"
+)
+
+func FuzzDescription(f *testing.F) {
+	whole, err := json.Marshal(demo.Description())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{string(whole), `{}`, `{"api":{"path":"x"}}`, `{"site":{"hashed":"("}}`, `{"ap":1}`, `{} {}`, `{"stream":{"path":"/s","start":{"path":"/a","method":"get"}}}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := probe.ParseDescription([]byte(text))
+		if err != nil {
+			return
+		}
+		data, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := probe.ParseDescription(data)
+		if err != nil {
+			t.Fatalf("%s is refused when written again: %v", data, err)
+		}
+		if back, _ := json.Marshal(again); string(back) != string(data) {
+			t.Errorf("%s became %s", data, back)
+		}
+	})
+}
+
+func TestDescriptionSurvivesJSON(t *testing.T) {
+	data, err := json.Marshal(demo.Description())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := probe.ParseDescription(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(demo.Description(), got); diff != "" {
+		t.Errorf("the demo's description changes in JSON (-want +got):\n%s", diff)
+	}
+}
