@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aproorg/sluice/internal/app/presets"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/ui"
 )
@@ -69,7 +70,7 @@ func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sluice",
 		Short: "A streaming web app on AWS Lambda: rehearsed here, deployed there, proved to stream",
-		Long: `Sluice runs LibreChat, or any web app that streams, on AWS Lambda behind one
+		Long: `Sluice runs ` + presets.Shipped().Title + `, or any web app that streams, on AWS Lambda behind one
 CloudFront domain. It rehearses the whole path on this machine, deploys it with
 Terraform, and proves that it streams.`,
 		Example: `  sluice up                        rehearse the demo app

@@ -194,7 +194,7 @@ func (a *app) confirm(ctx context.Context, q deploy.Question) (bool, error) {
 	}
 	answer, err := readLine(ctx, a.In)
 	if errors.Is(err, io.EOF) && answer == "" {
-		return false, errors.New("nobody answered: standard input is closed (hint: --yes applies without asking)")
+		return false, hint.With(errors.New("nobody answered: standard input is closed"), "--yes applies without asking")
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err

@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -92,7 +93,7 @@ var walls = []wall{
 		why: "a rehearsal takes an app's facts as values"},
 	{folder: "internal/deploy", apart: []string{"internal/app", "internal/cli", "internal/provider", "internal/rehearse"}, why: "a deployment takes an app's facts as values"},
 	{folder: "internal/app", apart: []string{"internal/cli", "internal/ui", "internal/provider", "cmd"}, why: "an app is facts that commands read; it does not know who asks"},
-	{folder: "internal/provider", apart: []string{"internal/cli", "internal/ui", "internal/rehearse/stores"}, why: "the provider is a command of its own"},
+	{folder: "internal/provider", apart: []string{"internal/cli", "internal/ui"}, why: "the provider is a command of its own"},
 }
 
 const adapters = "adapters do not know who calls them, nor which app"
@@ -143,6 +144,53 @@ func TestDirectionOfImports(t *testing.T) {
 		if !found {
 			t.Errorf("there is no package in %s: the wall around it holds nothing", w.folder)
 		}
+	}
+}
+
+// TestAppsAreKnownToTheRegistryAlone: whoever needs an app's facts asks the registry.
+// A folder's own packages may import one another.
+func TestAppsAreKnownToTheRegistryAlone(t *testing.T) {
+	const apps, registry = module + "internal/app/", module + "internal/app/presets"
+	for path, p := range packages(t) {
+		for _, dep := range p.Imports {
+			rest, ok := strings.CutPrefix(dep, apps)
+			if folder, _, _ := strings.Cut(rest, "/"); ok && dep != registry && path != registry && !within(path, "internal/app/"+folder) {
+				t.Errorf("%s imports %s: only the registry, internal/app/presets, may", path, dep)
+			}
+		}
+	}
+}
+
+// TestOneAppIsNamedInItsFolderAlone: what is true of LibreChat alone does not stand
+// elsewhere. Commands, tests and the Terraform package are about it; the registry has
+// its line.
+func TestOneAppIsNamedInItsFolderAlone(t *testing.T) {
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(strings.TrimPrefix(path, "../../"))
+		for _, allowed := range []string{"internal/app/librechat", "cmd", "infrastructure/terraform", ".git", "node_modules"} {
+			if name == allowed {
+				return filepath.SkipDir
+			}
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || name == "internal/app/presets/presets.go" {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if strings.Contains(strings.ToLower(line), "librechat") {
+				t.Errorf("%s:%d names LibreChat: its facts belong in internal/app/librechat: %s", name, i+1, strings.TrimSpace(line))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

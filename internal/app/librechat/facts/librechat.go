@@ -1,4 +1,4 @@
-// Package librechat is the one place that knows LibreChat: what a built
+// Package facts is the one place that knows LibreChat: the facts of what a built
 // release needs to run on Lambda, and how a rehearsal starts and checks it. It
 // reads files of the release and returns plain data.
 //
