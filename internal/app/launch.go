@@ -61,35 +61,36 @@ func (r Ready) Or(preset Ready) Ready {
 	return r
 }
 
-// App describes the program in dir. path is the search path of programs.
-func (l Launch) App(dir, path string, ready Ready) (rehearse.App, error) {
-	dir, err := directory(dir)
+// App describes the program that the user has in dir. The app is ready as the user
+// says, or else as the preset does.
+func (r Request) App(dir string, preset Ready) (rehearse.App, error) {
+	dir, err := r.directory(dir)
 	if err != nil {
 		return rehearse.App{}, err
 	}
-	command, err := l.command(dir)
+	command, err := r.commandLine(dir)
 	if err != nil {
 		return rehearse.App{}, err
 	}
-	scratch, err := l.scratch(dir)
+	scratch, err := r.scratchDirs(dir)
 	if err != nil {
 		return rehearse.App{}, err
 	}
-	ready = l.Ready.Or(ready)
+	ready := r.Ready.Or(preset)
 	return rehearse.App{
-		Name: filepath.Base(dir), Command: command, Dir: dir, Scratch: scratch, Port: l.Port, ReadyPath: ready.Path, ReadyStatus: ready.Status,
-		Env: map[string]string{}, ImageEnv: []string{"PATH=" + path, "NODE_ENV=production"},
+		Name: filepath.Base(dir), Command: command, Dir: dir, Scratch: scratch, Port: r.Port, ReadyPath: ready.Path, ReadyStatus: ready.Status,
+		Env: r.Env, ImageEnv: []string{"PATH=" + r.Getenv("PATH"), "NODE_ENV=production"},
 	}, nil
 }
 
-func directory(name string) (string, error) {
+func (r Request) directory(name string) (string, error) {
 	dir, err := filepath.Abs(name)
 	if err != nil {
 		return "", fmt.Errorf("find the app: %w", err)
 	}
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", hint.With(fmt.Errorf("find the app: there is no directory %s", name), "--app takes the name of an app that Sluice knows, or the app's working directory")
+		return "", hint.With(fmt.Errorf("find the app: there is no directory %s", name), "--app takes %s, or the app's working directory", strings.Join(r.Known, ", "))
 	}
 	if err != nil {
 		return "", fmt.Errorf("find the app: %w", err)
@@ -100,10 +101,10 @@ func directory(name string) (string, error) {
 	return dir, nil
 }
 
-// scratch are the directories as absolute paths of what is there.
-func (l Launch) scratch(app string) ([]string, error) {
+// scratchDirs are the directories as absolute paths of what is there.
+func (r Request) scratchDirs(app string) ([]string, error) {
 	var dirs []string
-	for _, dir := range l.Scratch {
+	for _, dir := range r.Scratch {
 		if !filepath.IsAbs(dir) {
 			dir = filepath.Join(app, dir)
 		}
@@ -117,10 +118,10 @@ func (l Launch) scratch(app string) ([]string, error) {
 	return dirs, nil
 }
 
-// command splits the command line as a shell would, without its substitutions, or
+// commandLine splits the command line as a shell would, without its substitutions, or
 // takes the start script of package.json where that is plain node.
-func (l Launch) command(dir string) ([]string, error) {
-	line := l.Command
+func (r Request) commandLine(dir string) ([]string, error) {
+	line := r.Command
 	if line == "" {
 		line = startScript(dir)
 	}

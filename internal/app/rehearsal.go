@@ -26,7 +26,8 @@ type Rehearsal interface {
 
 // Request is what a user asks of a rehearsal.
 type Request struct {
-	Name string // the preset's name, or a directory
+	Name  string   // the preset's name, or a directory
+	Known []string // the names of all presets
 	Launch
 	// Env is for the function's environment.
 	Env map[string]string

@@ -70,7 +70,7 @@ func (o *appOptions) request(a *app) (apps.Request, error) {
 		return apps.Request{}, err
 	}
 	return apps.Request{
-		Name: o.name, Launch: o.launch, Env: env,
+		Name: o.name, Known: presets.Names(), Launch: o.launch, Env: env,
 		Getenv: a.Getenv, Executable: a.Executable, Warn: a.warn,
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 
 	"github.com/aproorg/sluice/internal/app"
 	"github.com/aproorg/sluice/internal/rehearse"
@@ -58,6 +59,7 @@ func (r *rehearsal) Check(_ context.Context, request app.Request) error {
 		ReadyPath: ready.Path, ReadyStatus: ready.Status, Port: request.Port,
 		Env: map[string]string{"SLUICE_BUSY_PATH": "/busy"},
 	}
+	maps.Copy(r.app.Env, request.Env)
 	return nil
 }
 

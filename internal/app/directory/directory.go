@@ -28,7 +28,7 @@ type rehearsal struct{ app rehearse.App }
 func (*rehearsal) Flags(*flag.FlagSet) {}
 
 func (r *rehearsal) Check(_ context.Context, request app.Request) (err error) {
-	r.app, err = request.App(request.Name, request.Getenv("PATH"), app.Ready{Path: "/"})
+	r.app, err = request.App(request.Name, app.Ready{Path: "/"})
 	return err
 }
 
