@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/probe"
 )
@@ -183,6 +184,15 @@ func TestBootstrapSettings(t *testing.T) {
 	b := facts.Release{Dir: "/app", Design: facts.GeneratesAfterPost, ReadyLog: "x"}
 	if got := b.Bootstrap(); got["SLUICE_DEADLINE_EVENT"] != "break" || got["SLUICE_READY_LOG"] != "x" {
 		t.Errorf("got %v", got)
+	}
+	for _, r := range []facts.Release{a, b} {
+		env := r.Bootstrap()
+		for _, known := range settings.Table() {
+			delete(env, known.Name)
+		}
+		if len(env) > 0 {
+			t.Errorf("the bootstrap does not know %v", env)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
 // ofPlace are variables whose values are of where LibreChat runs: the plan's are
@@ -17,7 +19,7 @@ var ofPlace = []string{"DOMAIN_CLIENT", "DOMAIN_SERVER", "NODE_PATH", "NODE_OPTI
 func (l *LibreChat) planned() map[string]string {
 	env := map[string]string{}
 	for name, value := range l.cfg.Function {
-		if !strings.HasPrefix(name, "SLUICE_") && !slices.Contains(ofPlace, name) {
+		if !strings.HasPrefix(name, settings.Prefix) && !slices.Contains(ofPlace, name) {
 			env[name] = atLoopback(value)
 		}
 	}
@@ -53,7 +55,7 @@ func (l *LibreChat) overridden() map[string]string {
 // replacements are those of the plan that the configuration has a place for,
 // with the rehearsal's address for the site's.
 func (l *LibreChat) replacements() string {
-	const name = "SLUICE_CONFIG_REPLACE"
+	const name = settings.ConfigReplaceVariable
 	var kept []string
 	for pair := range strings.SplitSeq(l.cfg.Function[name], ",") {
 		from, to, _ := strings.Cut(strings.TrimSpace(pair), "=")
@@ -73,8 +75,8 @@ func (l *LibreChat) function() map[string]string {
 	out := l.cfg.Release.Bootstrap()
 	maps.Copy(out, l.overridden())
 	maps.Copy(out, l.settings())
-	if l.cfg.Function["SLUICE_CONFIG_REPLACE"] != "" {
-		out["SLUICE_CONFIG_REPLACE"] = l.replacements()
+	if l.cfg.Function[settings.ConfigReplaceVariable] != "" {
+		out[settings.ConfigReplaceVariable] = l.replacements()
 	}
 	return out
 }

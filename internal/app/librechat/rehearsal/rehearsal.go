@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/dotenv"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
@@ -43,12 +44,11 @@ type Config struct {
 
 // Names in the account of a rehearsal, where the plan has none.
 const (
-	defaultConfig = "s3://sluice-rehearsal-config/librechat.yaml"
-	envBucket     = "sluice-rehearsal-environment"
-	envKey        = "librechat.env"
-	filesBucket   = "sluice-rehearsal-files"
-	prefix        = "/sluice/rehearsal/"
-	database      = "LibreChat"
+	envBucket   = "sluice-rehearsal-environment"
+	envKey      = "librechat.env"
+	filesBucket = "sluice-rehearsal-files"
+	prefix      = "/sluice/rehearsal/"
+	database    = "LibreChat"
 )
 
 // LibreChat is a release with its stores, ready to be rehearsed. Close it after the
@@ -62,6 +62,10 @@ type LibreChat struct {
 	secrets map[string]string // variable -> value
 	env     map[string]string // all that LibreChat sees, secrets included
 	boot    *boot
+
+	users  []settings.SecretRef // the user's references to secrets
+	known  []settings.SecretRef // those and then the plan's
+	config settings.Object      // of librechat.yaml
 }
 
 // Start brings up the stores, fills them, lets LibreChat make its indexes, and
@@ -81,6 +85,9 @@ func Start(ctx context.Context, cfg Config) (*LibreChat, error) {
 // start is the order of things: each step uses what the steps before it have made.
 func (l *LibreChat) start(ctx context.Context) (err error) {
 	if err = l.checkYAML(ctx); err != nil {
+		return err
+	}
+	if err = l.readReferences(); err != nil {
 		return err
 	}
 	if l.Stores, err = stores.Start(ctx, l.cfg.Stores); err != nil {
@@ -159,12 +166,11 @@ func (l *LibreChat) fillStores() error {
 	if err := l.Stores.PutSecrets(parameters); err != nil {
 		return err
 	}
-	configBucket, configKey := l.configObject()
-	for _, bucket := range []string{configBucket, envBucket, l.filesBucket()} {
+	for _, bucket := range []string{l.config.Bucket, envBucket, l.filesBucket()} {
 		l.Stores.S3.Bucket(bucket)
 	}
 	return errors.Join(
-		l.Stores.S3.Put(configBucket, configKey, bytes.NewReader(l.yaml), nil),
+		l.Stores.S3.Put(l.config.Bucket, l.config.Key, bytes.NewReader(l.yaml), nil),
 		l.Stores.S3.Put(envBucket, envKey, strings.NewReader(l.environmentFile()), nil),
 	)
 }
@@ -176,7 +182,7 @@ func (l *LibreChat) environmentFile() string {
 		_, secret := l.secrets[name]
 		_, planned := l.cfg.Function[name]
 		// Lambda sets AWS_REGION, and no deployment can set another.
-		if !secret && !planned && name != "AWS_REGION" && !strings.HasPrefix(name, setting) {
+		if !secret && !planned && name != "AWS_REGION" && !strings.HasPrefix(name, settings.Prefix) {
 			fmt.Fprintf(&file, "%s=%s\n", name, dotenv.Quote(l.env[name]))
 		}
 	}
@@ -195,28 +201,17 @@ func (l *LibreChat) makeWritable() error {
 
 // app is what the rehearsal starts.
 func (l *LibreChat) app() rehearse.App {
-	configBucket, configKey := l.configObject()
 	env := l.function()
 	maps.Copy(env, map[string]string{
-		"SLUICE_SECRETS":       l.references(),
-		"SLUICE_ENV_S3":        "s3://" + envBucket + "/" + envKey,
-		"SLUICE_CONFIG_S3":     "s3://" + configBucket + "/" + configKey,
-		"AWS_ENDPOINT_URL_SSM": l.Stores.SSMURL,
-		"AWS_ENDPOINT_URL_S3":  l.Stores.S3URL,
+		settings.SecretsVariable:  l.references(),
+		settings.EnvS3Variable:    settings.Object{Bucket: envBucket, Key: envKey}.String(),
+		settings.ConfigS3Variable: l.config.String(),
+		"AWS_ENDPOINT_URL_SSM":    l.Stores.SSMURL,
+		"AWS_ENDPOINT_URL_S3":     l.Stores.S3URL,
 	})
 	r := l.cfg.Release
 	return rehearse.App{
 		Name: "LibreChat " + r.Version, Command: r.Command(), Dir: r.WorkDir(),
 		Env: env, ImageEnv: []string{"PATH=" + l.cfg.Path}, Scratch: r.Writable(), ReadyPath: facts.ReadyPath,
 	}
-}
-
-// configObject is the bucket and key of librechat.yaml.
-func (l *LibreChat) configObject() (bucket, key string) {
-	url := l.cfg.Function["SLUICE_CONFIG_S3"]
-	if url == "" {
-		url = defaultConfig
-	}
-	bucket, key, _ = strings.Cut(strings.TrimPrefix(url, "s3://"), "/")
-	return bucket, key
 }

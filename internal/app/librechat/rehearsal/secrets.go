@@ -1,40 +1,40 @@
 package rehearsal
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
+
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
-const (
-	setting     = "SLUICE_" // of the bootstrap, which reads its settings on the function only
-	secretNames = setting + "SECRETS"
-)
-
-// reference is a variable and the name of the parameter that it comes from.
-type reference struct{ variable, parameter string }
-
-func references(text string) []reference {
-	var all []reference
-	for _, field := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
-		name, parameter, _ := strings.Cut(field, "=")
-		all = append(all, reference{name, parameter})
+// readReferences reads what the user and the plan set for the bootstrap that names
+// parameters and objects, by the bootstrap's own parsers.
+func (l *LibreChat) readReferences() (err error) {
+	if l.users, err = settings.ParseSecrets(l.cfg.Env[settings.SecretsVariable]); err != nil {
+		return fmt.Errorf("%s: %w", settings.SecretsVariable, err)
 	}
-	return all
-}
-
-// known are the user's references, and then the plan's.
-func (l *LibreChat) known() []reference {
-	return append(references(l.cfg.Env[secretNames]), references(l.cfg.Function[secretNames])...)
+	planned, err := settings.ParseSecrets(l.cfg.Function[settings.SecretsVariable])
+	if err != nil {
+		return fmt.Errorf("%s of the plan: %w", settings.SecretsVariable, err)
+	}
+	l.known = slices.Concat(l.users, planned)
+	l.config = settings.Object{Bucket: "sluice-rehearsal-config", Key: "librechat.yaml"}
+	if text := l.cfg.Function[settings.ConfigS3Variable]; text != "" {
+		if l.config, err = settings.ParseObject(text); err != nil {
+			return fmt.Errorf("%s of the plan: %w", settings.ConfigS3Variable, err)
+		}
+	}
+	return nil
 }
 
 // parameter is the name, in Parameter Store, of the secret for a variable: the
 // user's, the plan's, or one of the rehearsal.
 func (l *LibreChat) parameter(variable string) string {
-	for _, r := range l.known() {
-		if r.variable == variable && r.parameter != "" {
-			return r.parameter
+	for _, r := range l.known {
+		if r.Variable == variable {
+			return r.Parameter
 		}
 	}
 	return prefix + variable
@@ -43,9 +43,9 @@ func (l *LibreChat) parameter(variable string) string {
 // takeFromUser puts in what the user sets: values of LibreChat's own secrets, and of
 // others that the plan or the user keeps in Parameter Store.
 func (l *LibreChat) takeFromUser(secrets map[string]string) {
-	for _, r := range l.known() {
-		if value, ok := l.cfg.Env[r.variable]; ok && !strings.HasPrefix(r.variable, setting) {
-			secrets[r.variable] = value
+	for _, r := range l.known {
+		if value, ok := l.cfg.Env[r.Variable]; ok && !strings.HasPrefix(r.Variable, settings.Prefix) {
+			secrets[r.Variable] = value
 		}
 	}
 	for name := range secrets {
@@ -61,11 +61,11 @@ func (l *LibreChat) takeFromUser(secrets map[string]string) {
 func (l *LibreChat) references() string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(l.secrets)) {
-		all = append(all, name+"="+l.parameter(name))
+		all = append(all, settings.SecretRef{Variable: name, Parameter: l.parameter(name)}.String())
 	}
-	for _, r := range references(l.cfg.Env[secretNames]) {
-		if _, ok := l.secrets[r.variable]; !ok {
-			all = append(all, r.variable+"="+r.parameter)
+	for _, r := range l.users {
+		if _, ok := l.secrets[r.Variable]; !ok {
+			all = append(all, r.String())
 		}
 	}
 	return strings.Join(all, ",")
@@ -75,7 +75,7 @@ func (l *LibreChat) references() string {
 func (l *LibreChat) settings() map[string]string {
 	out := map[string]string{}
 	for name, value := range l.cfg.Env {
-		if strings.HasPrefix(name, setting) {
+		if strings.HasPrefix(name, settings.Prefix) {
 			out[name] = value
 		}
 	}
