@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/app/demo/chats"
 )
 
 const sessionCookie = "demo_session"
@@ -53,7 +55,7 @@ func (s *Server) userOf(r *http.Request) string {
 	if err != nil {
 		return ""
 	}
-	return s.store.user(c.Value)
+	return s.store.User(c.Value)
 }
 
 // withUser answers 401 to a visitor without a session.
@@ -79,7 +81,7 @@ func (s *Server) postLogin(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, errors.New("name must have 1 to 60 bytes"))
 		return
 	}
-	token, err := s.store.newSession(name)
+	token, err := s.store.NewSession(name)
 	if err != nil {
 		fail(w, http.StatusInternalServerError, err)
 		return
@@ -100,7 +102,7 @@ func setSession(w http.ResponseWriter, r *http.Request, token string, until time
 
 func (s *Server) postLogout(w http.ResponseWriter, r *http.Request) {
 	if c, err := r.Cookie(sessionCookie); err == nil {
-		if err := s.store.endSession(c.Value); err != nil {
+		if err := s.store.EndSession(c.Value); err != nil {
 			fail(w, http.StatusInternalServerError, err)
 			return
 		}
@@ -110,7 +112,7 @@ func (s *Server) postLogout(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) getChats(w http.ResponseWriter, _ *http.Request, user string) {
-	all, err := s.store.chats(user)
+	all, err := s.store.Chats(user)
 	if err != nil {
 		fail(w, http.StatusInternalServerError, err)
 		return
@@ -120,13 +122,13 @@ func (s *Server) getChats(w http.ResponseWriter, _ *http.Request, user string) {
 
 func (s *Server) getChat(w http.ResponseWriter, r *http.Request, user string) {
 	id := r.PathValue("id")
-	if !validID(id) {
+	if !chats.ValidID(id) {
 		fail(w, http.StatusBadRequest, fmt.Errorf("chat %q is not an id", id))
 		return
 	}
-	c, err := s.store.chat(user, id)
+	c, err := s.store.Chat(user, id)
 	switch {
-	case errors.Is(err, errNoChat):
+	case errors.Is(err, chats.ErrNoChat):
 		fail(w, http.StatusNotFound, err)
 	case err != nil:
 		fail(w, http.StatusInternalServerError, err)
@@ -145,9 +147,9 @@ func (s *Server) readQuestion(w http.ResponseWriter, r *http.Request, user strin
 		fail(w, http.StatusBadRequest, err)
 		return q, false
 	}
-	if err := s.store.ask(user, q.Chat, q.Text); err != nil {
+	if err := s.store.Ask(user, q.Chat, q.Text); err != nil {
 		status := http.StatusInternalServerError
-		if errors.Is(err, errNoChat) {
+		if errors.Is(err, chats.ErrNoChat) {
 			status = http.StatusNotFound
 		}
 		fail(w, status, err)

@@ -1,12 +1,12 @@
 package demo
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"time"
+
+	"github.com/aproorg/sluice/internal/app/demo/chats"
 )
 
 // Config says how the demo app runs. The zero value listens on a free port and keeps its state in memory.
@@ -62,7 +62,7 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 // withDefaults fills in what the zero value leaves open.
 func (c Config) withDefaults() Config {
 	if c.Environment == "" {
-		c.Environment = "process-" + newID()[:8]
+		c.Environment = "process-" + chats.NewID()[:8]
 	}
 	if c.TitleWork == 0 {
 		c.TitleWork = 1500 * time.Millisecond
@@ -77,11 +77,4 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return c
-}
-
-// newID returns 128 random bits in hex. After a SnapStart restore crypto/rand is still unique, for the kernel reseeds.
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
 }

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"time"
+
+	"github.com/aproorg/sluice/internal/app/demo/answers"
+	"github.com/aproorg/sluice/internal/app/demo/chats"
 )
 
 // question is what POST /api/chat and POST /api/chat/start take.
@@ -22,7 +25,7 @@ type question struct {
 // check returns what is wrong with a question, in words for its author.
 func (q question) check() error {
 	switch {
-	case !validID(q.Chat):
+	case !chats.ValidID(q.Chat):
 		return fmt.Errorf("chat %q is not an id of 1 to 64 characters a-z and 0-9", q.Chat)
 	case q.Text == "" || len(q.Text) > 20_000:
 		return fmt.Errorf("text has %d bytes, and must have 1 to 20000", len(q.Text))
@@ -75,7 +78,7 @@ func (g *generation) run(ctx context.Context) error {
 	}
 	text, err := g.pieces(ctx)
 	cut := err != nil || g.stopped()
-	saved := g.server.store.put("chat-"+g.ask.Chat, entry{
+	saved := g.server.store.Put("chat-"+g.ask.Chat, chats.Entry{
 		Kind: "answer", Text: text, At: time.Now(), Environment: g.server.cfg.Environment, Stopped: cut,
 	})
 	if err == nil {
@@ -94,7 +97,7 @@ func (g *generation) pieces(ctx context.Context) (string, error) {
 	if err := pause(ctx, time.Duration(g.ask.SilenceS)*time.Second, g.stopped); err != nil {
 		return said, err
 	}
-	for _, piece := range compose(g.ask.Text, g.ask.seed()) {
+	for _, piece := range answers.Compose(g.ask.Text, g.ask.seed()) {
 		if g.stopped() {
 			return said, nil
 		}

@@ -11,12 +11,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/aproorg/sluice/internal/app/demo/chats"
 )
 
 // Server is the API of the demo app. Make it with [New]; it is safe for concurrent use.
 type Server struct {
 	cfg     Config
-	store   store
+	store   chats.Store
 	started time.Time
 	served  atomic.Int64 // requests so far, this one included
 
@@ -32,11 +34,11 @@ var errStopping = errors.New("the app is stopping")
 // New prepares the app. The caller ends its background work by [Server.Close].
 func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
-	l, err := openLogs(cfg.StateDir)
+	store, err := chats.Open(cfg.StateDir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, store: store{l}, started: time.Now(), mux: http.NewServeMux()}
+	s := &Server{cfg: cfg, store: store, started: time.Now(), mux: http.NewServeMux()}
 	s.workCtx, s.stopWork = context.WithCancelCause(context.Background())
 	s.chatRoutes()
 	s.labRoutes()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/aproorg/sluice/internal/app/demo/chats"
 )
 
 // pollStream is how often a reader looks at a stream's log, which another process may write.
@@ -18,14 +20,14 @@ func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user string) 
 	if !ok {
 		return
 	}
-	id := newID()
-	if err := s.store.put("streamowner-"+id, user); err != nil {
+	id := chats.NewID()
+	if err := s.store.Put("streamowner-"+id, user); err != nil {
 		fail(w, http.StatusInternalServerError, err)
 		return
 	}
 	s.background("answer", func(ctx context.Context) error {
 		g := &generation{server: s, user: user, ask: q, stopped: s.stopAsked(id),
-			emit: func(e event) error { return s.store.put("stream-"+id, e) }}
+			emit: func(e event) error { return s.store.Put("stream-"+id, e) }}
 		if err := g.run(ctx); err != nil {
 			return err
 		}
@@ -38,7 +40,7 @@ func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user string) 
 // stopAsked reports whether someone, perhaps through another process, has asked for the end of a stream.
 func (s *Server) stopAsked(id string) func() bool {
 	return func() bool {
-		lines, _, err := s.store.logs.read("streamstop-"+id, 0)
+		lines, _, err := s.store.Read("streamstop-"+id, 0)
 		return err == nil && len(lines) > 0
 	}
 }
@@ -46,8 +48,8 @@ func (s *Server) stopAsked(id string) func() bool {
 // ownStream answers 404 unless the stream belongs to the user.
 func (s *Server) ownStream(w http.ResponseWriter, r *http.Request, user string) (id string, ok bool) {
 	id = r.PathValue("id")
-	if validID(id) {
-		lines, _, err := s.store.logs.read("streamowner-"+id, 0)
+	if chats.ValidID(id) {
+		lines, _, err := s.store.Read("streamowner-"+id, 0)
 		var owner string
 		if err == nil && len(lines) > 0 && json.Unmarshal(lines[0], &owner) == nil && owner == user {
 			return id, true
@@ -62,7 +64,7 @@ func (s *Server) postStop(w http.ResponseWriter, r *http.Request, user string) {
 	if !ok {
 		return
 	}
-	if err := s.store.put("streamstop-"+id, time.Now()); err != nil {
+	if err := s.store.Put("streamstop-"+id, time.Now()); err != nil {
 		fail(w, http.StatusInternalServerError, err)
 		return
 	}
@@ -95,7 +97,7 @@ func (s *Server) getStream(w http.ResponseWriter, r *http.Request, user string) 
 func (s *Server) follow(ctx context.Context, id string, after int, send func(event) error) error {
 	var cursor int64
 	for {
-		lines, next, err := s.store.logs.read("stream-"+id, cursor)
+		lines, next, err := s.store.Read("stream-"+id, cursor)
 		if err != nil {
 			return err
 		}

@@ -2,9 +2,10 @@ package demo
 
 import (
 	"context"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/aproorg/sluice/internal/app/demo/answers"
+	"github.com/aproorg/sluice/internal/app/demo/chats"
 )
 
 // titleStep is the grain of the work on a title. The work is counted in steps that really ran, not in time that went
@@ -13,7 +14,7 @@ const titleStep = 25 * time.Millisecond
 
 // writeTitle is the work after each response. It takes as long as a small model would, then saves.
 func (s *Server) writeTitle(ctx context.Context, q question, user string) error {
-	c, err := s.store.chat(user, q.Chat)
+	c, err := s.store.Chat(user, q.Chat)
 	if err != nil {
 		return err
 	}
@@ -28,23 +29,8 @@ func (s *Server) writeTitle(ctx context.Context, q question, user string) error 
 			frozen += over
 		}
 	}
-	return s.store.put("chat-"+q.Chat, entry{
-		Kind: "title", Text: titleOf(c.Entries[0].Text), At: time.Now(), Environment: s.cfg.Environment,
+	return s.store.Put("chat-"+q.Chat, chats.Entry{
+		Kind: "title", Text: answers.Title(c.Entries[0].Text), At: time.Now(), Environment: s.cfg.Environment,
 		TookMs: time.Since(began).Milliseconds(), FrozenMs: frozen.Milliseconds(),
 	})
-}
-
-// titleOf shortens a question to at most six words and 48 runes.
-func titleOf(text string) string {
-	words := strings.Fields(text)
-	words = words[:min(6, len(words))]
-	runes := []rune(strings.TrimRightFunc(strings.Join(words, " "), unicode.IsPunct))
-	if len(runes) > 48 {
-		runes = append(runes[:47], '…')
-	}
-	if len(runes) == 0 {
-		return "Untitled"
-	}
-	runes[0] = unicode.ToUpper(runes[0])
-	return string(runes)
 }

@@ -1,4 +1,4 @@
-package demo
+package answers
 
 // topics is what the demo can talk about: the path that its own answers take. In facts, **bold** and `code` are rendered
 // by the page.
