@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -66,6 +67,8 @@ func TestScripts(t *testing.T) {
 			"no-process": noProcess,
 			"make-base":  makeBase,
 			"serve-s3":   serveS3,
+			"serve-site": serveSite,
+			"verify-url": verifyURL,
 		},
 	})
 }
@@ -107,18 +110,7 @@ func waitURL(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: wait-url FILE WORD")
 	}
-	url := ""
-	for end := time.Now().Add(15 * time.Second); url == ""; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			ts.Fatalf("%s has no URL after %q", args[0], args[1])
-		}
-		data, _ := os.ReadFile(ts.MkAbs(args[0]))
-		if _, rest, ok := strings.Cut(string(data), args[1]); ok {
-			if start := strings.Index(rest, "http://"); start >= 0 && strings.Contains(rest, "\n") {
-				url = strings.FieldsFunc(rest[start:], func(r rune) bool { return r == '"' || r <= ' ' })[0]
-			}
-		}
-	}
+	url := urlIn(ts, args[0], args[1])
 	res, err := http.Get(url)
 	ts.Check(err)
 	_, err = io.Copy(io.Discard, res.Body)
@@ -127,6 +119,48 @@ func waitURL(ts *testscript.TestScript, neg bool, args []string) {
 	if res.StatusCode != http.StatusOK {
 		ts.Fatalf("GET %s: %s", url, res.Status)
 	}
+}
+
+// urlIn waits for the URL behind a word in a file.
+func urlIn(ts *testscript.TestScript, file, word string) string {
+	for end := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			ts.Fatalf("%s has no URL after %q", file, word)
+		}
+		data, _ := os.ReadFile(ts.MkAbs(file))
+		if _, rest, ok := strings.Cut(string(data), word); ok {
+			if start := strings.Index(rest, "http://"); start >= 0 && strings.Contains(rest, "\n") {
+				return strings.FieldsFunc(rest[start:], func(r rune) bool { return r == '"' || r <= ' ' })[0]
+			}
+		}
+	}
+}
+
+// verify-url FILE WORD [FLAGS] verifies the site whose URL stands behind a word in a
+// file, quickly. It does not judge the outcome.
+func verifyURL(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: verify-url FILE WORD [FLAGS]")
+	}
+	_ = ts.Exec("sluice", append([]string{"verify", urlIn(ts, args[0], args[1]), "--quick"}, args[2:]...)...)
+}
+
+// serve-site FILE serves a page of nobody's app for the rest of the script, and
+// writes its URL into the file.
+func serveSite(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serve-site FILE")
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<!doctype html><title>A shop</title>")
+	}))
+	ts.Defer(server.Close)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("site "+server.URL+"\n"), 0o644))
 }
 
 // interrupt sends what Ctrl-C sends to the one program in the background.
