@@ -158,13 +158,13 @@ func (s *standby) bootstrap(b *testing.B, env map[string]string) started {
 	out.answered = s.firstAnswer(b, inv, begun)
 	out.cpu, out.memory = cpuOf(cmd.Process.Pid), memoryOf(cmd.Process.Pid)
 	_ = cmd.Process.Kill() // and the kernel ends its child
-	told := <-marks
+	mark := <-marks
 	_ = cmd.Wait()
 	stop()
 	if at := <-connected; !at.IsZero() {
-		told["require"] = at.Sub(begun)
+		mark["require"] = at.Sub(begun)
 	}
-	out.steps = durations(told, out.ready)
+	out.steps = durations(mark, out.ready)
 	return out
 }
 

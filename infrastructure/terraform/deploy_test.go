@@ -155,8 +155,8 @@ func (p *program) interrupted(t *testing.T, at string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := p.command(ctx, "deploy", "--dir", p.dev, "--yes", "--no-verify", "--json")
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var output bytes.Buffer
+	cmd.Stderr = &output
 	progress, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func (p *program) interrupted(t *testing.T, at string) {
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if !sent || !errors.As(err, &exit) || exit.ExitCode() != 130 {
-		t.Fatalf("interrupted at %s (sent: %v): %v\n%s", at, sent, err, &said)
+		t.Fatalf("interrupted at %s (sent: %v): %v\n%s", at, sent, err, &output)
 	}
 }
 
@@ -199,8 +199,8 @@ func (p *program) rehearsed(t *testing.T, a *account) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := p.command(ctx, "up", "--json", "--plan", file, "--image", strings.TrimPrefix(a.registry, "http://")+"/librechat-dev:"+tags[0], "--ready-path", "/health", "--listen", "127.0.0.1:0")
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var output bytes.Buffer
+	cmd.Stderr = &output
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func (p *program) rehearsed(t *testing.T, a *account) {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_, _ = io.Copy(io.Discard, out)
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("sluice up ended with %v\n%s", err, &said)
+			t.Errorf("sluice up ended with %v\n%s", err, &output)
 		}
 	}()
 	var event struct{ Event, Viewer string }
@@ -220,7 +220,7 @@ func (p *program) rehearsed(t *testing.T, a *account) {
 		_ = json.Unmarshal(lines.Bytes(), &event)
 	}
 	if event.Viewer == "" {
-		t.Fatalf("sluice up did not get ready:\n%s", &said)
+		t.Fatalf("sluice up did not get ready:\n%s", &output)
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	response, err := http.Get(strings.TrimSuffix(event.Viewer, "/") + "/health")
@@ -229,7 +229,7 @@ func (p *program) rehearsed(t *testing.T, a *account) {
 	}
 	defer response.Body.Close()
 	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK || string(body) != "OK from /app/api" {
-		t.Errorf("GET /health: %s %s\n%s", response.Status, body, &said)
+		t.Errorf("GET /health: %s %s\n%s", response.Status, body, &output)
 	}
 }
 

@@ -244,8 +244,8 @@ func pruneConfig(module map[string]any) map[string]any {
 		}
 	}
 	calls := map[string]any{}
-	given, _ := module["module_calls"].(map[string]any)
-	for name, call := range given {
+	declaredCalls, _ := module["module_calls"].(map[string]any)
+	for name, call := range declaredCalls {
 		call := call.(map[string]any)
 		child := pruneConfig(call["module"].(map[string]any))
 		if child["resources"] == nil && child["module_calls"] == nil {
@@ -266,8 +266,8 @@ func pruneConfig(module map[string]any) map[string]any {
 // links leaves the attributes by which one resource points at another.
 func links(expressions any) any {
 	out := map[string]any{}
-	given, _ := expressions.(map[string]any)
-	for name, e := range given {
+	all, _ := expressions.(map[string]any)
+	for name, e := range all {
 		if _, block := e.([]any); block || slices.Contains([]string{"uri", "bucket", "http_method", "function_name", "qualifier"}, name) || strings.HasSuffix(name, "_id") {
 			out[name] = e
 		}

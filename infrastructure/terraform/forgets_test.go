@@ -109,7 +109,7 @@ func withoutImageConfig(answer []byte) []byte {
 }
 
 func (f *forgets) restAPI(r *http.Request, request, answer []byte) []byte {
-	var given, got map[string]any
+	var wrote, got map[string]any
 	if json.Unmarshal(answer, &got) != nil || got == nil {
 		return answer
 	}
@@ -117,11 +117,11 @@ func (f *forgets) restAPI(r *http.Request, request, answer []byte) []byte {
 	if path == "/restapis" && r.Method == http.MethodPost {
 		path = fmt.Sprintf("/restapis/%v", got["id"])
 	}
-	if json.Unmarshal(request, &given) == nil && (r.Method == http.MethodPost || r.Method == http.MethodPut) {
-		maps.DeleteFunc(given, func(name string, _ any) bool {
+	if json.Unmarshal(request, &wrote) == nil && (r.Method == http.MethodPost || r.Method == http.MethodPut) {
+		maps.DeleteFunc(wrote, func(name string, _ any) bool {
 			return !slices.Contains([]string{"responseTransferMode", "binaryMediaTypes"}, name)
 		})
-		f.kept[path] = given
+		f.kept[path] = wrote
 	}
 	if len(f.kept[path]) == 0 {
 		return answer

@@ -335,9 +335,9 @@ func TestModuleInputs(t *testing.T) {
 	for dir, m := range all {
 		for name, call := range m.labelled("module") {
 			f := interfaceOf(t, all, dir, call)
-			for given := range call.Body.Attributes {
-				if !slices.Contains(meta, given) && !slices.Contains(f.Required, given) && !slices.Contains(f.Optional, given) {
-					t.Errorf("%s: module %s has no input %s", dir, name, given)
+			for argument := range call.Body.Attributes {
+				if !slices.Contains(meta, argument) && !slices.Contains(f.Required, argument) && !slices.Contains(f.Optional, argument) {
+					t.Errorf("%s: module %s has no input %s", dir, name, argument)
 				}
 			}
 			for _, required := range f.Required {

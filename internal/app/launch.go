@@ -30,7 +30,7 @@ type Launch struct {
 // among the allowed.
 func (l Launch) Refuse(why string, allowed ...string) error {
 	var refused []string
-	given := false
+	used := false
 	for _, f := range []struct {
 		flag string
 		set  bool
@@ -40,10 +40,10 @@ func (l Launch) Refuse(why string, allowed ...string) error {
 	} {
 		if !slices.Contains(allowed, f.flag) {
 			refused = append(refused, f.flag)
-			given = given || f.set
+			used = used || f.set
 		}
 	}
-	if !given {
+	if !used {
 		return nil
 	}
 	last := len(refused) - 1

@@ -68,8 +68,8 @@ func goBuild(ctx context.Context, root, out string, t target) error {
 	cmd.Env = append(append(cmd.Environ(), env...), "GOTMPDIR="+filepath.Dir(out)) // removed with it, killed or not
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
 	err := cmd.Run()
 	switch {
 	case ctx.Err() != nil:
@@ -77,7 +77,7 @@ func goBuild(ctx context.Context, root, out string, t target) error {
 	case errors.Is(err, exec.ErrNotFound):
 		return hint.With(err, "install Go, or use a released sluice, which carries the bootstrap")
 	case err != nil:
-		return fmt.Errorf("go build: %w: %s", err, strings.TrimSpace(said.String()))
+		return fmt.Errorf("go build: %w: %s", err, strings.TrimSpace(output.String()))
 	}
 	return nil
 }

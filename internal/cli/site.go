@@ -64,8 +64,8 @@ The front end comes from a directory, or straight out of an image's layers.`,
 
 func (o siteOptions) check() error {
 	tasks := 0
-	for _, given := range []bool{o.from != "", o.rollback != "", o.remove} {
-		if given {
+	for _, set := range []bool{o.from != "", o.rollback != "", o.remove} {
+		if set {
 			tasks++
 		}
 	}

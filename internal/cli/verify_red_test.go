@@ -23,8 +23,8 @@ func TestVerifyThroughBadHops(t *testing.T) {
 	t.Cleanup(func() { app.CloseClientConnections(); app.Close() })
 
 	t.Run("none", func(t *testing.T) {
-		if code, said := verifyQuick(t, app.URL); code != 0 {
-			t.Errorf("exit code %d:\n%s", code, said)
+		if code, output := verifyQuick(t, app.URL); code != 0 {
+			t.Errorf("exit code %d:\n%s", code, output)
 		}
 	})
 	for fault, want := range map[string][]string{
@@ -39,13 +39,13 @@ func TestVerifyThroughBadHops(t *testing.T) {
 			}
 			hop := httptest.NewServer(handler)
 			t.Cleanup(func() { hop.CloseClientConnections(); hop.Close() })
-			code, said := verifyQuick(t, hop.URL)
+			code, output := verifyQuick(t, hop.URL)
 			if code != 1 {
 				t.Errorf("exit code %d, want 1", code)
 			}
 			for _, part := range want {
-				if !strings.Contains(said, part) {
-					t.Errorf("no %q in:\n%s", part, said)
+				if !strings.Contains(output, part) {
+					t.Errorf("no %q in:\n%s", part, output)
 				}
 			}
 		})

@@ -84,12 +84,12 @@ func unpacked(t *testing.T, base v1.Image, o image.Options) (string, v1.Config) 
 // invoke sends one request of a REST API's through the emulated Lambda.
 func invoke(t *testing.T, root string, config v1.Config) string {
 	t.Helper()
-	var said bytes.Buffer
+	var output bytes.Buffer
 	function, err := lambda.New(lambda.Config{
 		Function: stack.Function{FunctionName: "app", MemorySize: 1024, Timeout: 30 * time.Second, EphemeralStorage: 512, Architecture: "x86_64",
 			Environment: map[string]string{"SLUICE_RESPONSE_MODE": "buffered", "SLUICE_READY_PATH": "/"}},
 		Process: lambda.Process{Command: config.Entrypoint, Dir: config.WorkingDir, Env: config.Env, Root: root},
-		Log:     slog.New(slog.NewTextHandler(&said, nil)),
+		Log:     slog.New(slog.NewTextHandler(&output, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func invoke(t *testing.T, root string, config v1.Config) string {
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK || response.Header.Get("X-Amz-Function-Error") != "" {
-		t.Fatalf("%s %s %v\n%s", response.Status, answer, err, &said)
+		t.Fatalf("%s %s %v\n%s", response.Status, answer, err, &output)
 	}
 	return string(answer)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/aproorg/sluice/internal/image"
 )
 
-// told is what a release finds in its environment, on Lambda and in its image.
-type told struct {
+// report is what a release finds in its environment, on Lambda and in its image.
+type report struct {
 	Hooked  bool // the script for newer releases has taken hold of LibreChat's jobs
 	Waited  bool // nothing was asked before the line that says that it is ready
 	Event   string
@@ -43,10 +43,10 @@ func TestImageBringsWhatTheReleaseNeeds(t *testing.T) {
 	node := nodeLayer(t)
 	for _, test := range []struct {
 		design facts.Design
-		want   told
+		want   report
 	}{
-		{facts.StreamsInPost, told{}},
-		{facts.GeneratesAfterPost, told{Hooked: true, Waited: true, Silence: "2m"}},
+		{facts.StreamsInPost, report{}},
+		{facts.GeneratesAfterPost, report{Hooked: true, Waited: true, Silence: "2m"}},
 	} {
 		t.Run(test.design.String(), func(t *testing.T) {
 			base := appImage(t, []string{"node", "/app/api/server/teller.js"}, node, files(t, release(t, test.design)))
@@ -60,7 +60,7 @@ func TestImageBringsWhatTheReleaseNeeds(t *testing.T) {
 			if err := json.Unmarshal([]byte(invoke(t, root, config)), &answer); err != nil {
 				t.Fatal(err)
 			}
-			var got told
+			var got report
 			if err := json.Unmarshal([]byte(answer.Body), &got); err != nil {
 				t.Fatalf("%v: %s", err, answer.Body)
 			}

@@ -53,8 +53,8 @@ func (f fromApp) MarkdownDescription(ctx context.Context) string { return f.Desc
 
 // plan returns the value to plan, and false where the configuration has one or the
 // app is not known yet.
-func (f fromApp) plan(ctx context.Context, given attr.Value, config tfsdk.Config) (attr.Value, bool) {
-	if !given.IsNull() {
+func (f fromApp) plan(ctx context.Context, configured attr.Value, config tfsdk.Config) (attr.Value, bool) {
+	if !configured.IsNull() {
 		return nil, false
 	}
 	var name types.String

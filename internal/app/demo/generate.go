@@ -93,23 +93,23 @@ func (g *generation) run(ctx context.Context) error {
 
 // pieces emits the answer and returns as much of it as was emitted.
 func (g *generation) pieces(ctx context.Context) (string, error) {
-	said := ""
+	text := ""
 	if err := pause(ctx, time.Duration(g.ask.SilenceS)*time.Second, g.stopped); err != nil {
-		return said, err
+		return text, err
 	}
 	for _, piece := range answers.Compose(g.ask.Text, g.ask.seed()) {
 		if g.stopped() {
-			return said, nil
+			return text, nil
 		}
 		if err := g.send("piece", map[string]any{"t": piece}); err != nil {
-			return said, err
+			return text, err
 		}
-		said += piece
+		text += piece
 		if err := pause(ctx, g.ask.pace(), nil); err != nil {
-			return said, err
+			return text, err
 		}
 	}
-	return said, nil
+	return text, nil
 }
 
 // pause sleeps, unless the context ends, or stop (asked four times a second, may be nil) says so: then it is no error.

@@ -154,15 +154,15 @@ func (p *Plan) followCall(module, variable string, targets map[string]bool, dept
 	if call == nil {
 		return
 	}
-	given := call.Expressions[variable]
-	if given == nil || given.ExpressionData == nil {
+	argument := call.Expressions[variable]
+	if argument == nil || argument.ExpressionData == nil {
 		return
 	}
 	parent := ""
 	if i := strings.LastIndex(module, ".module."); i >= 0 {
 		parent = module[:i]
 	}
-	for _, next := range given.References {
+	for _, next := range argument.References {
 		p.follow(parent, next, targets, depth+1)
 	}
 }

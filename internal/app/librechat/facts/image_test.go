@@ -13,24 +13,24 @@ import (
 // What an image's rules find in a release's files is what Detect finds: both
 // designs get from them what Env and Bootstrap give the one and not the other.
 func TestImageRulesSayWhatDetectSays(t *testing.T) {
-	said := map[facts.Design]map[string]string{}
+	byRules := map[facts.Design]map[string]string{}
 	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
-		sayTheSame(t, librechattest.StandIn(t, t.TempDir(), d), said)
+		sayTheSame(t, librechattest.StandIn(t, t.TempDir(), d), byRules)
 	}
-	if len(said) != 2 {
-		t.Errorf("designs %v", said)
+	if len(byRules) != 2 {
+		t.Errorf("designs %v", byRules)
 	}
 }
 
 // The same with built releases.
 func TestImageRulesKnowBuiltReleases(t *testing.T) {
-	said := map[facts.Design]map[string]string{}
+	byRules := map[facts.Design]map[string]string{}
 	for _, r := range librechattest.Built(t, "go test ./internal/app/librechat -run TestImageRules") {
-		sayTheSame(t, r, said)
+		sayTheSame(t, r, byRules)
 	}
 }
 
-func sayTheSame(t *testing.T, r facts.Release, said map[facts.Design]map[string]string) {
+func sayTheSame(t *testing.T, r facts.Release, byRules map[facts.Design]map[string]string) {
 	t.Helper()
 	want := r.Bootstrap()
 	// These are of every release, and Terraform sets them.
@@ -49,7 +49,7 @@ func sayTheSame(t *testing.T, r facts.Release, said map[facts.Design]map[string]
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s, %v (-Detect +rules):\n%s", r.Dir, r.Design, diff)
 	}
-	said[r.Design] = got
+	byRules[r.Design] = got
 }
 
 func TestImageHasTheFilesThatItsRulesName(t *testing.T) {

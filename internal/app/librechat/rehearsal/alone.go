@@ -66,7 +66,7 @@ func (l *LibreChat) Alone(ctx context.Context, cfg AloneConfig) (*Alone, error) 
 func (a *Alone) start(ctx context.Context, readyLog string) error {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
-	said := newSaid(readyLog)
+	lines := newTranscript(readyLog)
 	output, err := a.cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -80,18 +80,18 @@ func (a *Alone) start(ctx context.Context, readyLog string) error {
 	ended, end := context.WithCancel(ctx)
 	a.read.Go(func() {
 		defer end() // its output ends with it
-		said.read(output)
+		lines.read(output)
 	})
 	awaitPort(ended, a.URL)
 	a.Open = time.Since(a.Begun)
 	awaitHealth(ended, a.URL+facts.ReadyPath, look)
 	select {
-	case <-said.matched:
+	case <-lines.matched:
 	case <-ended.Done():
 	}
 	a.Ready = time.Since(a.Begun)
 	if ended.Err() != nil {
-		return fmt.Errorf("wait for LibreChat: %w; its last words: %s", ended.Err(), said.tail())
+		return fmt.Errorf("wait for LibreChat: %w; its last words: %s", ended.Err(), lines.tail())
 	}
 	return nil
 }
@@ -122,8 +122,8 @@ func awaitPort(ctx context.Context, base string) {
 	}
 }
 
-// said looks for a line in output, and keeps the last lines.
-type said struct {
+// transcript looks for a line in output, and keeps the last lines.
+type transcript struct {
 	matched chan struct{} // closed at the line, or at once where none is waited for
 	pattern *regexp.Regexp
 
@@ -131,8 +131,8 @@ type said struct {
 	last []byte
 }
 
-func newSaid(pattern string) *said {
-	s := &said{matched: make(chan struct{})}
+func newTranscript(pattern string) *transcript {
+	s := &transcript{matched: make(chan struct{})}
 	if pattern == "" {
 		close(s.matched)
 	} else {
@@ -144,7 +144,7 @@ func newSaid(pattern string) *said {
 // keptOutput bounds what of a program's output an error shows.
 const keptOutput = 2000
 
-func (s *said) read(output io.Reader) {
+func (s *transcript) read(output io.Reader) {
 	lines := bufio.NewReader(output)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -162,7 +162,7 @@ func (s *said) read(output io.Reader) {
 	}
 }
 
-func (s *said) tail() []byte {
+func (s *transcript) tail() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last

@@ -113,16 +113,16 @@ func checkBadInput(t *testing.T, r facts.Release, bad badInput) *world {
 	if took > 20*time.Second { // the init phase and its repetition, which Lambda makes inside the invocation
 		t.Errorf("the viewer's error took %s", took)
 	}
-	said := w.said()
+	logged := w.logged()
 	for _, want := range bad.says {
-		if !strings.Contains(said, want) {
-			t.Errorf("the log does not say %q:\n%s", want, said)
+		if !strings.Contains(logged, want) {
+			t.Errorf("the log does not say %q:\n%s", want, logged)
 		}
 	}
-	if strings.Contains(said, "hunter2") {
+	if strings.Contains(logged, "hunter2") {
 		t.Error("the log shows a password")
 	}
-	if strings.Contains(said, "init phase took longer") {
+	if strings.Contains(logged, "init phase took longer") {
 		t.Error("the fault was not found within the init phase")
 	}
 	return w
@@ -165,8 +165,8 @@ func standing(t *testing.T, r facts.Release, env map[string]string) *world {
 	return &world{World: w, chat: chat, release: r}
 }
 
-// said is all that the environments and the emulator have told.
-func (w *world) said() string {
+// logged is all that the environments and the emulator have logged.
+func (w *world) logged() string {
 	events, _ := w.Recorder.Since(0)
 	var all strings.Builder
 	for _, e := range events {

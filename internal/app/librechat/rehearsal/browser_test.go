@@ -33,21 +33,21 @@ func browse(t *testing.T, w *world, limit time.Duration, more ...chromedp.ExecAl
 // reader of a failure.
 func (w *world) refused() string {
 	events, _ := w.Recorder.Since(0)
-	path, told := map[string]string{}, []string{}
+	path, steps := map[string]string{}, []string{}
 	for _, e := range events {
 		switch {
 		case e.Kind == timeline.RequestStart && e.Hop == timeline.CloudFront:
 			path[e.Request] = e.Method + " " + e.Path
 		case e.Kind == timeline.RequestEnd && e.Hop == timeline.CloudFront && (e.Status >= 400 || e.Error != ""):
-			told = append(told, fmt.Sprintf("%s %d %s %s", e.Time.Format("05.000"), e.Status, path[e.Request], e.Error))
+			steps = append(steps, fmt.Sprintf("%s %d %s %s", e.Time.Format("05.000"), e.Status, path[e.Request], e.Error))
 			if e.Status >= 500 {
-				told = append(told, w.story(e.Request))
+				steps = append(steps, w.story(e.Request))
 			}
 		case e.Kind == timeline.Limit:
-			told = append(told, fmt.Sprintf("%s %s %s: %s", e.Time.Format("05.000"), e.Environment, path[e.Request], e.Note))
+			steps = append(steps, fmt.Sprintf("%s %s %s: %s", e.Time.Format("05.000"), e.Environment, path[e.Request], e.Note))
 		}
 	}
-	return strings.Join(told[max(0, len(told)-40):], "\n")
+	return strings.Join(steps[max(0, len(steps)-40):], "\n")
 }
 
 // another is a second tab of the same browser.

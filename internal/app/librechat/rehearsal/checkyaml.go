@@ -47,14 +47,14 @@ func (l *LibreChat) checkSchema(ctx context.Context) error {
 	cmd.Env = []string{"PATH=" + l.cfg.Path}
 	cmd.WaitDelay = time.Second
 	ownGroup(cmd)
-	said, err := cmd.Output()
+	output, err := cmd.Output()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &exit) && exit.ExitCode() == facts.ConfigRefused:
 		return fmt.Errorf("librechat.yaml %s is refused by LibreChat %s:\n  %s", l.cfg.YAMLFile, l.cfg.Release.Version,
-			strings.ReplaceAll(strings.TrimSpace(string(said)), "\n", "\n  "))
+			strings.ReplaceAll(strings.TrimSpace(string(output)), "\n", "\n  "))
 	case errors.Is(err, exec.ErrNotFound):
 		return hint.With(fmt.Errorf("check librechat.yaml: %w", err), "LibreChat runs on Node 20; put it on the PATH")
 	}

@@ -143,12 +143,12 @@ func TestBuiltStrict(t *testing.T) {
 		}
 		kept := map[string]string{"chat": q.conversation}
 		for _, s := range features {
-			status, said := s.take(t, p, kept)
+			status, body := s.take(t, p, kept)
 			if status >= 300 {
-				t.Logf("%d %s %s: %.300s", status, s.method, s.path, said)
+				t.Logf("%d %s %s: %.300s", status, s.method, s.path, body)
 			}
 			if status >= 500 {
-				t.Errorf("%s %s: %d %.300s", s.method, s.path, status, said)
+				t.Errorf("%s %s: %d %.300s", s.method, s.path, status, body)
 			}
 		}
 		w.rest(t, func() {})
@@ -219,20 +219,20 @@ func (s step) take(t *testing.T, p *person, kept map[string]string) (int, string
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	said, err := io.ReadAll(response.Body)
+	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Errorf("%s %s: %v", s.method, s.path, err)
 	}
 	if s.keep != "" && response.StatusCode < 300 {
-		kept[s.keep] = field(said, s.from)
+		kept[s.keep] = field(answer, s.from)
 		if kept[s.keep] == "" {
-			t.Logf("%s %s has no %s: %.300s", s.method, s.path, s.from, said)
+			t.Logf("%s %s has no %s: %.300s", s.method, s.path, s.from, answer)
 		}
 		if s.keep == "file" {
-			kept["filepath"] = field(said, "filepath")
+			kept["filepath"] = field(answer, "filepath")
 		}
 	}
-	return response.StatusCode, string(said)
+	return response.StatusCode, string(answer)
 }
 
 // field reads a value at a path such as 0.conversation.title.

@@ -124,13 +124,13 @@ func TestStrictRefuses(t *testing.T) {
 		t.Errorf("callers are %s", got)
 	}
 	events, _ := w.Recorder.Since(0)
-	var told int
+	var findings int
 	for _, e := range events {
 		if e.Kind == timeline.Store && strings.Contains(e.Note, "aggregate on LibreChat.messages by counter from ") {
-			told++
+			findings++
 		}
 	}
-	if told != len(callers) {
-		t.Errorf("the timeline tells %d times, want one for each of %d callers", told, len(callers))
+	if findings != len(callers) {
+		t.Errorf("the timeline tells %d times, want one for each of %d callers", findings, len(callers))
 	}
 }

@@ -78,9 +78,9 @@ func (p *person) open(ctx context.Context, method, path string, body any) (*http
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		said, _ := io.ReadAll(io.LimitReader(response.Body, 300))
+		body, _ := io.ReadAll(io.LimitReader(response.Body, 300))
 		response.Body.Close()
-		return nil, &refusal{response.Header.Get("X-Amz-Cf-Id"), fmt.Sprintf("%s %s: %s: %s", method, path, response.Status, said)}
+		return nil, &refusal{response.Header.Get("X-Amz-Cf-Id"), fmt.Sprintf("%s %s: %s: %s", method, path, response.Status, body)}
 	}
 	return response, nil
 }
