@@ -157,6 +157,8 @@ func (v *upView) follow(ctx context.Context, recorder *timeline.Recorder) {
 func (v *upView) show(e timeline.Event) {
 	request, ended := v.tally.Add(e)
 	switch {
+	case e.Kind == timeline.Notice:
+		v.warn(ui.Clean(e.Note))
 	case ended && v.json != nil:
 		v.emit(requestEvent(request))
 	case ended:

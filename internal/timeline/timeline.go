@@ -30,6 +30,7 @@ const (
 	Invoke           Kind = "invoke"             // Request Environment Invocation: an environment took the request
 	EnvironmentState Kind = "environment.state"  // Environment State Note(reason)
 	EnvironmentStep  Kind = "environment.step"   // Environment Note(name) Took: a step of its start is done
+	Notice           Kind = "notice"             // Request Environment Note: what the app's preset makes of an answer, with advice
 	Log              Kind = "log"                // Environment Note(line)
 	Limit            Kind = "limit"              // Request Environment Hop Note: a limit was hit or enforced
 	Store            Kind = "store"              // Note: what a store (Mongo, Redis, …) reports; Environment Request where known

@@ -57,7 +57,7 @@ function pair(name, value) {
 function statements(r, env, now) {
   const out = [];
   if (r.error) out.push(say("killed", `Broken off: ${r.error}`));
-  for (const limit of r.limits) out.push(say("killed", `${TITLES[limit.hop] ?? "Limit"}: ${limit.note}`));
+  for (const limit of r.limits) out.push(say("killed", `${TITLES[limit.hop] ?? (limit.hop === "notice" ? "Note" : "Limit")}: ${limit.note}`));
   if (r.cold) out.push(say("init", `Cold start: it waited ${duration(r.cold.cost)} for ${r.environment} to start (init took ${duration(r.cold.init)}).${startSteps(env)}`));
   const outer = r.hops[r.first];
   const pauses = outer && gaps(outer.chunks);

@@ -172,6 +172,9 @@ const handlers = {
   "request.wait"(model, e) {
     model.request(e).limits.push({ t: e.t, hop: e.hop, note: e.note || "" });
   },
+  "notice"(model, e) {
+    model.request(e).limits.push({ t: e.t, hop: "notice", note: e.note || "" });
+  },
   "store"(model, e) {
     keep(model.stores, { t: e.t, note: e.note || "" }, KEPT_LOGS);
   },
