@@ -100,6 +100,9 @@ type App struct {
 	// Scratch are directories that the app writes to and that in its image are
 	// links into /tmp.
 	Scratch []string
+	// Observe, if set, stands between the viewer and the distribution, and sees each
+	// request and its answer. It must not hold back what streams.
+	Observe func(distribution http.Handler) http.Handler
 	// State, if set, names the variable that tells the app a directory that all
 	// environments share, as a database would be.
 	State string
@@ -180,6 +183,9 @@ func (w *World) start(ctx context.Context) (err error) {
 	}
 	if w.cfg.Stores != nil {
 		w.cfg.Stores.Follow(w.Lambda, w.Recorder.Record)
+	}
+	if w.cfg.App.Observe != nil {
+		distribution = w.cfg.App.Observe(distribution)
 	}
 	w.servers.start(at.viewer, distribution, w.cfg.Log)
 	w.servers.start(at.timeline, w.page(), w.cfg.Log)
