@@ -126,7 +126,7 @@ func (o *checkOptions) ready(a *app, flags *pflag.FlagSet) (func(ctx context.Con
 	return func(ctx context.Context, url string) error {
 		description, err := describe(ctx, url)
 		if err != nil {
-			return fmt.Errorf("verify %s: %w", url, err)
+			return usageOf(fmt.Errorf("verify %s: %w", url, err))
 		}
 		return o.run(ctx, a, url, description, vars)
 	}, nil

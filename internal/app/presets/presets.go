@@ -10,12 +10,14 @@ import (
 	"github.com/aproorg/sluice/internal/app/demo"
 	"github.com/aproorg/sluice/internal/app/directory"
 	"github.com/aproorg/sluice/internal/app/librechat"
+	"github.com/aproorg/sluice/internal/app/mcp"
 )
 
 // all is in the order of --help. The first is rehearsed where nobody says which.
 var all = []func() app.Preset{
 	demo.Preset,
 	librechat.Preset,
+	mcp.Preset,
 }
 
 // All returns the presets that have a name.
