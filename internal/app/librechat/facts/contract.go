@@ -24,7 +24,7 @@ func (r Release) Contract() []app.Variable {
 
 var required = []app.Variable{
 	{Name: "MONGO_URI", Need: app.Required, Secret: true, Check: mongoURI,
-		Why: "the database; for DocumentDB with tls=true, tlsCAFile and retryWrites=false, which it does not have"},
+		Why: "the database; for DocumentDB with tls=true, tlsCAFile and retryWrites=false, because it has no retryable writes"},
 	{Name: "REDIS_URI", Need: app.Required, Secret: true, Check: redisURI,
 		Why: "sessions, caches and streams live between environments; rediss:// for TLS"},
 	{Name: "JWT_SECRET", Need: app.Required, Secret: true, Check: atLeast(32), Why: "signs access tokens"},
