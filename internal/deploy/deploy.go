@@ -16,23 +16,12 @@ import (
 	"github.com/aproorg/sluice/internal/cost"
 	"github.com/aproorg/sluice/internal/infra"
 	"github.com/aproorg/sluice/internal/stack"
-	tfjson "github.com/hashicorp/terraform-json"
 )
-
-// Infra is a root module with the program that runs it; *infra.Workspace is one.
-type Infra interface {
-	Dir() string
-	Init(ctx context.Context) error
-	Plan(ctx context.Context, opts infra.PlanOptions, progress func(infra.Event)) (*infra.Plan, error)
-	Apply(ctx context.Context, plan *infra.Plan, progress func(infra.Event)) error
-	State(ctx context.Context) (*tfjson.State, error)
-	Outputs(ctx context.Context) (map[string]string, error)
-}
 
 // Deployment is one environment and the functions that its steps call. Infra is
 // required; of the functions a nil one is skipped.
 type Deployment struct {
-	Infra Infra
+	Infra *infra.Workspace
 	Vars  map[string]string
 	App   cost.App // what the price depends on beside the stack
 

@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/aproorg/sluice/internal/stack/tfplan"
 )
@@ -17,8 +16,8 @@ import (
 var defaultPlan []byte
 
 // Default returns the stack of the shipped environment, from the embedded
-// extract of its plan.
-var Default = sync.OnceValues(func() (*Stack, error) { return Parse(defaultPlan) })
+// extract of its plan. Each call makes a new one, which the caller may change.
+func Default() (*Stack, error) { return Parse(defaultPlan) }
 
 // Parse reads a Terraform or OpenTofu plan (`tofu show -json PLANFILE`), a state
 // (`tofu show -json`), or an extract of either in the same shape, as
