@@ -21,9 +21,9 @@ func runApp(kind string) {
 		fmt.Fprintln(os.Stderr, "app: cannot read librechat.yaml")
 		os.Exit(3)
 	case "slow":
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(1500 * time.Millisecond) // a slow start
 	case "slowdies":
-		time.Sleep(700 * time.Millisecond)
+		time.Sleep(700 * time.Millisecond) // it looks for its database
 		fmt.Fprintln(os.Stderr, "app: no database")
 		os.Exit(3)
 	case "forks":
@@ -59,7 +59,7 @@ func routes(mux *http.ServeMux) {
 	mux.HandleFunc("/crash-late", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "begun")
 		_ = http.NewResponseController(w).Flush()
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // what it has written gets through
 		os.Exit(7)
 	})
 	mux.HandleFunc("/events", events)
@@ -95,7 +95,7 @@ func events(w http.ResponseWriter, r *http.Request) {
 		}
 		return time.Duration(otherwise)
 	}
-	time.Sleep(query("before", 0) * time.Millisecond)
+	time.Sleep(query("before", 0) * time.Millisecond) // the app thinks before its headers
 	if status := query("status", 200); status != 200 {
 		w.WriteHeader(int(status))
 		_, _ = io.WriteString(w, "no such chat")
@@ -111,7 +111,7 @@ func events(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "data: {\"i\":%d,", i)
 		if pause := query("split", 0); pause > 0 {
 			_ = control.Flush()
-			time.Sleep(pause * time.Millisecond)
+			time.Sleep(pause * time.Millisecond) // between the pieces of one event
 		}
 		fmt.Fprintf(w, "\"at\":%d}\n\n", time.Now().UnixNano())
 		_ = control.Flush()

@@ -1,6 +1,7 @@
 package bootstrap_test
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"regexp"
@@ -9,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 func TestInitErrorOfAppThatDies(t *testing.T) {
@@ -152,7 +155,7 @@ func TestShutdown(t *testing.T) {
 func TestShutdownInMidRequest(t *testing.T) {
 	w := start(t, goApp("bin"), "SLUICE_STOP_GRACE=300ms")
 	w.Invoke(get("/hang"), time.Minute)
-	time.Sleep(100 * time.Millisecond)
+	time.Sleep(100 * time.Millisecond) // the request reaches the app, which does not say so
 	_ = w.cmd.Process.Signal(syscall.SIGTERM)
 	w.wantEnd(3 * time.Second)
 }
@@ -162,11 +165,7 @@ func TestAppDiesWithBootstrap(t *testing.T) {
 	app, _ := strconv.Atoi(w.do(get("/pid")).body)
 	_ = w.cmd.Process.Kill()
 	<-w.ended
-	for end := time.Now().Add(3 * time.Second); alive(app); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the app lives on")
-		}
-	}
+	testkit.Wait(t, 3*time.Second, "the app's end", func() (string, bool) { return fmt.Sprintf("process %d lives", app), !alive(app) })
 }
 
 func TestConcurrency(t *testing.T) {

@@ -3,23 +3,21 @@ package bootstrap_test
 import (
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/aproorg/sluice/internal/testdeps"
 )
 
 // TestNodeWorkAfterResponse: the next invocation is asked for only when the work of the one before is saved.
 func TestNodeWorkAfterResponse(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("Node is not here: make deps")
-	}
+	node := testdeps.Node(t)
 	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for range 6 {
 			_, _ = w.Write([]byte("token "))
 			_ = http.NewResponseController(w).Flush()
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // between two tokens of the model
 		}
 	}))
 	t.Cleanup(model.Close)
@@ -52,10 +50,7 @@ func TestNodeWorkAfterResponse(t *testing.T) {
 
 // TestNodeWorkIsLetGoBeforeDeadline: work that does not end is frozen and not killed.
 func TestNodeWorkIsLetGoBeforeDeadline(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("Node is not here: make deps")
-	}
+	node := testdeps.Node(t)
 	model := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	t.Cleanup(model.Close)
 	w := start(t, []string{node, "testdata/chat.cjs"})

@@ -5,16 +5,18 @@
 package testdeps
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 )
 
-// Node returns the path of Node.
+// Node returns the path of Node: $SLUICE_TEST_NODE, which holds a test against
+// another release, or what the PATH has.
 func Node(t testing.TB) string {
 	t.Helper()
-	return program(t, "node")
+	return program(t, cmp.Or(os.Getenv("SLUICE_TEST_NODE"), "node"))
 }
 
 // NodeModules returns the node_modules folder that holds the official MCP server

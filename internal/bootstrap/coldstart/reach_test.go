@@ -7,39 +7,19 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
-// fake listens and does with each connection what a test says.
-func fake(t *testing.T, serve func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { c.Close() })
-			go serve(c)
-		}
-	}()
-	return l.Addr().String()
-}
-
+// answering answers the first line and keeps the connection.
 func answering(c net.Conn) {
 	if _, err := c.Read(make([]byte, 100)); err == nil {
 		c.Write([]byte("-NOAUTH"))
+		testkit.Hold(c)
 	}
 }
 
-func silent(net.Conn) {}
-
 func TestReach(t *testing.T) {
-	good, mute := fake(t, answering), fake(t, silent)
+	good, mute := testkit.Accept(t, answering).String(), testkit.Accept(t, testkit.Hold).String()
 	env := []string{"GOOD=redis://:hunter2@" + good, "SET=mongodb://u:hunter2@127.0.0.1:1," + good + "/db?replicaSet=x", "CLOSED=redis://:hunter2@127.0.0.1:1",
 		"MUTE=mongodb://u:hunter2@" + mute + "/db", "DNS=redis://:hunter2@nowhere.invalid:6379", "WORD=hunter2", "PORT=ftp://hunter2"}
 	for name, want := range map[string]string{
@@ -83,7 +63,7 @@ func TestReachWaitsForARestart(t *testing.T) {
 			return
 		}
 		started <- l
-		if c, err := l.Accept(); err == nil {
+		if c, err := l.Accept(); err == nil { // once, and no loop
 			answering(c)
 			c.Close()
 		}

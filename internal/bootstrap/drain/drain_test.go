@@ -18,6 +18,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/aproorg/sluice/internal/testdeps"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // node runs testdata/app.cjs under the script.
@@ -32,13 +35,7 @@ type node struct {
 
 func startNode(t *testing.T) *node {
 	t.Helper()
-	program := os.Getenv("SLUICE_TEST_NODE")
-	if program == "" {
-		program = "node"
-	}
-	if _, err := exec.LookPath(program); err != nil {
-		t.Skip("Node is not here: make deps, or: SLUICE_TEST_NODE=/path/to/node go test ./internal/bootstrap/drain")
-	}
+	program := testdeps.Node(t)
 	d := New(Config{Preload: true, TimerLimit: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	n := &node{Drain: d, t: t, output: &lines{}, web: httptest.NewServer(http.HandlerFunc(upstream)), db: database(t)}
 	t.Cleanup(n.web.Close)
@@ -91,33 +88,19 @@ func upstream(w http.ResponseWriter, r *http.Request) {
 // database answers each line after 20 ms, "slow" after 400 ms, "never" not at all.
 func database(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
+	return testkit.Accept(t, func(conn net.Conn) {
+		for in := bufio.NewScanner(conn); in.Scan(); {
+			took := 20 * time.Millisecond
+			switch in.Text() {
+			case "never":
+				continue
+			case "slow":
+				took = 400 * time.Millisecond
 			}
-			go func() {
-				defer conn.Close()
-				for in := bufio.NewScanner(conn); in.Scan(); {
-					switch in.Text() {
-					case "never":
-						continue
-					case "slow":
-						time.Sleep(380 * time.Millisecond)
-					}
-					time.Sleep(20 * time.Millisecond)
-					_, _ = conn.Write([]byte("ok\n"))
-				}
-			}()
+			time.Sleep(took) // the query's time in the database
+			_, _ = conn.Write([]byte("ok\n"))
 		}
-	}()
-	return l.Addr().(*net.TCPAddr).Port
+	}).Port
 }
 
 // get asks the app for a job, reads the response to its end, and returns how long Wait held.
@@ -295,9 +278,9 @@ func (l *lines) await(t *testing.T, what string) { l.awaitCount(t, what, 1) }
 // awaitCount allows the pipe some time.
 func (l *lines) awaitCount(t *testing.T, what string, n int) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); l.count(what) < n; time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("no %q in:\n%s", what, l.b.String())
-		}
-	}
+	testkit.Wait(t, 5*time.Second, fmt.Sprintf("%d times %q in the output", n, what), func() (string, bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.b.String(), strings.Count(l.b.String(), what) >= n
+	})
 }

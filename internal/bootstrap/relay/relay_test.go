@@ -20,6 +20,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
 	"github.com/aproorg/sluice/internal/bootstrap/supervise"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // startRelay serves one invocation after the other from a stub; the app is whatever listens at address, which was probed through ready.
@@ -88,31 +89,16 @@ func ask(t *testing.T, stub *runtimetest.Server, method, path string, body []byt
 // rawApp answers the probe, and hands every other connection with its request read to serve.
 func rawApp(t *testing.T, serve func(net.Conn, *http.Request)) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				req, err := http.ReadRequest(bufio.NewReader(conn))
-				switch {
-				case err != nil:
-				case req.URL.Path == "/":
-					fmt.Fprint(conn, "HTTP/1.1 204 No Content\r\n\r\n")
-				default:
-					serve(conn, req)
-				}
-			}()
+	return testkit.Accept(t, func(conn net.Conn) {
+		req, err := http.ReadRequest(bufio.NewReader(conn))
+		switch {
+		case err != nil:
+		case req.URL.Path == "/":
+			fmt.Fprint(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+		default:
+			serve(conn, req)
 		}
-	}()
-	return l.Addr().String()
+	}).String()
 }
 
 func TestRequestIsNeverSentTwice(t *testing.T) {

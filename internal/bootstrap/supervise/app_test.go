@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 func config(t *testing.T, script string) Config {
@@ -86,9 +88,7 @@ func TestStopEscalates(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- app.Run(ctx) }()
-	for len(app.Tail()) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	testkit.Wait(t, 10*time.Second, "the app's first line", func() (string, bool) { return "none", len(app.Tail()) > 0 })
 	begun := time.Now()
 	cancel()
 	if err := <-done; err != nil {
