@@ -22,6 +22,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/cli"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write the outputs that the scripts compare with")
@@ -123,17 +124,20 @@ func waitURL(ts *testscript.TestScript, neg bool, args []string) {
 
 // urlIn waits for the URL behind a word in a file.
 func urlIn(ts *testscript.TestScript, file, word string) string {
-	for end := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			ts.Fatalf("%s has no URL after %q", file, word)
-		}
-		data, _ := os.ReadFile(ts.MkAbs(file))
+	var data []byte
+	url := ""
+	if !testkit.Until(15*time.Second, func() bool {
+		data, _ = os.ReadFile(ts.MkAbs(file))
 		if _, rest, ok := strings.Cut(string(data), word); ok {
 			if start := strings.Index(rest, "http://"); start >= 0 && strings.Contains(rest, "\n") {
-				return strings.FieldsFunc(rest[start:], func(r rune) bool { return r == '"' || r <= ' ' })[0]
+				url = strings.FieldsFunc(rest[start:], func(r rune) bool { return r == '"' || r <= ' ' })[0]
 			}
 		}
+		return url != ""
+	}) {
+		ts.Fatalf("%s has no URL after %q: %s", file, word, data)
 	}
+	return url
 }
 
 // verify-url FILE WORD [FLAGS] verifies the site whose URL stands behind a word in a

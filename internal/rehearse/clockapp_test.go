@@ -25,7 +25,7 @@ type work struct {
 
 func clockApp() int {
 	if slow, err := time.ParseDuration(os.Getenv("CLOCK_SLOW")); err == nil {
-		time.Sleep(slow)
+		time.Sleep(slow) // the app's start
 	}
 	var atWork atomic.Int32
 	dir := os.Getenv("CLOCK_DIR")
@@ -47,7 +47,7 @@ func clockApp() int {
 			defer atWork.Add(-1)
 			defer file.Close()
 			for range ticks {
-				time.Sleep(tick)
+				time.Sleep(tick) // a piece of work
 				fmt.Fprint(file, ".")
 			}
 		}()
@@ -58,7 +58,7 @@ func clockApp() int {
 	})
 	mux.HandleFunc("GET /host", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // the app's work on a request
 		fmt.Fprint(w, strings.Repeat(r.URL.Path, 10))
 	})
 	if err := http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), mux); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // doWork makes the clock app work after a response; the returned function counts
@@ -39,9 +40,7 @@ func doWork(t *testing.T, w *rehearse.World) (done func() int) {
 
 // waitTicks waits until the work is done, or the time it takes has passed twice.
 func waitTicks(done func() int) int {
-	for end := time.Now().Add(2 * ticks * tick); done() < ticks && time.Now().Before(end); {
-		time.Sleep(tick)
-	}
+	testkit.Until(2*ticks*tick, func() bool { return done() >= ticks })
 	return done()
 }
 
@@ -52,7 +51,7 @@ func TestFreezeStopsTheClock(t *testing.T) {
 	done := doWork(t, w)
 	time.Sleep(5 * tick) // longer than a freeze takes
 	frozen := done()
-	time.Sleep(10 * tick)
+	time.Sleep(10 * tick) // ten more, if it ran
 	if again := done(); again != frozen || again > ticks/4 {
 		t.Errorf("a frozen app went from %d to %d ticks", frozen, again)
 	}

@@ -2,6 +2,7 @@ package rehearse_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // A rehearsal that was in the middle of its work leaves no goroutine, process,
@@ -51,15 +53,16 @@ func TestNothingIsLeft(t *testing.T) {
 	stream.Body.Close()
 	feed.Body.Close()
 	c.CloseIdleConnections()
-	var after counts
-	for range 100 {
-		if after = census(t); after.within(before) {
-			return
+	defer func() {
+		if t.Failed() {
+			buf := make([]byte, 1<<20)
+			t.Logf("goroutines:\n%s", buf[:runtime.Stack(buf, true)])
 		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	buf := make([]byte, 1<<20)
-	t.Errorf("before %+v, after %+v\n%s", before, after, buf[:runtime.Stack(buf, true)])
+	}()
+	testkit.Wait(t, 2*time.Second, "no more than before, which was "+fmt.Sprintf("%+v", before), func() (string, bool) {
+		after := census(t)
+		return fmt.Sprintf("%+v", after), after.within(before)
+	})
 }
 
 // A start that fails leaves nothing either.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -65,22 +66,21 @@ func TestStreamKeepsItsCadence(t *testing.T) {
 // lastRequest waits until the timeline has a request's end.
 func lastRequest(t *testing.T, w *rehearse.World, path string) timeline.Request {
 	t.Helper()
-	for range 100 {
+	var found timeline.Request
+	testkit.Wait(t, time.Second, "a request of "+path+" in the timeline", func() (saw string, ok bool) {
 		var tally timeline.Tally
 		events, _ := w.Recorder.Since(0)
-		var found *timeline.Request
 		for _, e := range events {
-			if r, ended := tally.Add(e); ended && r.Path == path {
-				found = &r
+			if r, ended := tally.Add(e); ended {
+				saw += r.Path + " "
+				if r.Path == path {
+					found, ok = r, true
+				}
 			}
 		}
-		if found != nil {
-			return *found
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("the timeline has no request of %s", path)
-	return timeline.Request{}
+		return saw, ok
+	})
+	return found
 }
 
 func TestFirstRequestIsAColdStart(t *testing.T) {

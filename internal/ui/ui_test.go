@@ -73,7 +73,7 @@ func TestStatusIsNotRedrawnTooOften(t *testing.T) {
 		for i := range 1000 {
 			terminal.Status("busy " + strconv.Itoa(i))
 		}
-		time.Sleep(pause + time.Millisecond)
+		time.Sleep(pause + time.Millisecond) // of the bubble's clock: the next drawing is due
 		synctest.Wait()
 		if want := "busy 0\r\x1b[Kbusy 999"; out.String() != want {
 			t.Errorf("drawn %q, want %q", out.String(), want)
@@ -81,7 +81,7 @@ func TestStatusIsNotRedrawnTooOften(t *testing.T) {
 		terminal.Status("more")
 		terminal.Status("most")
 		terminal.Status("")
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // of the bubble's clock: no drawing is due
 		if !strings.HasSuffix(out.String(), "\r\x1b[K") {
 			t.Errorf("a status came back: %q", out.String())
 		}

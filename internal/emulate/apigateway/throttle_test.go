@@ -43,7 +43,7 @@ func TestThrottling(t *testing.T) {
 		if noted != 1 {
 			t.Errorf("%d limits noted, want 1", noted)
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // of the bubble's clock: the rate's one request
 		if w := ask(); w.Code != 200 {
 			t.Errorf("a tenth of a second later: %d", w.Code)
 		}

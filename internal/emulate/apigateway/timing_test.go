@@ -12,9 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
+
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
-	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 )
 
 func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
@@ -155,7 +156,7 @@ func TestTimelineOfARequest(t *testing.T) {
 		var events []timeline.Event
 		run(t, proxyAPI(stack.TransferStream), func(ctx context.Context, chunk func(string)) {
 			chunk(ok200 + "12")
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // of the bubble's clock: the function's work
 			chunk("345")
 		}, &events)
 		var got []timeline.Kind

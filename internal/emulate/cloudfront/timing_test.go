@@ -193,7 +193,7 @@ func TestRevalidationAndStaleObjects(t *testing.T) {
 			{2 * time.Second, fresh("two"), 200, "two", "Miss from cloudfront", ""},
 		}
 		for i, s := range steps {
-			time.Sleep(s.after)
+			time.Sleep(s.after) // of the bubble's clock: the cache grows older
 			origin = s.origin
 			w, _, _ := b.get("GET")
 			if w.Code != s.status || w.Body.String() != s.body || w.Header().Get("X-Cache") != s.xCache || w.Header().Get("Age") != s.age {

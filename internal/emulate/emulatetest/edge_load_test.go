@@ -7,7 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // TestConcurrentStreamsLeaveNothing sends 200 streams at once through distribution
@@ -29,16 +30,7 @@ func TestConcurrentStreamsLeaveNothing(t *testing.T) {
 		}
 		wg.Wait()
 	})
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		after := runtime.NumGoroutine()
-		if after <= before {
-			return
-		}
-		if time.Now().After(end) {
-			buf := make([]byte, 1<<16)
-			t.Fatalf("%d goroutines, before %d\n%s", after, before, buf[:runtime.Stack(buf, true)])
-		}
-	}
+	testkit.WaitForGoroutines(t, before)
 }
 
 func stream(c *http.Client, url string, leave bool) error {

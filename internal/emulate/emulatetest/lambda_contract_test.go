@@ -252,9 +252,9 @@ func (f Function) tmp(t *testing.T) {
 		if out := f.invoke(t, testfunction.Event{Do: "write", Path: path}); string(out.Payload) != `"<nil>"` {
 			t.Fatalf("%s", out.Payload)
 		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond) // the environment comes to rest; a service under this contract need not tell when
 		f.invoke(t, testfunction.Event{Do: "exit", N: 1})
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond) // its runtime starts again
 		if out := f.invoke(t, testfunction.Event{Do: "read", Path: path}); string(out.Payload) == `"1 false"` {
 			return
 		}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -72,13 +73,7 @@ func (w *world) states(env string) []timeline.State {
 // eventually waits until ok, for at most 20 seconds, which machines at work may need.
 func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
-	for range 2000 {
-		if ok() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	w.t.Fatalf("not within 20 s: %s", what)
+	testkit.Wait(w.t, 20*time.Second, what, func() (string, bool) { return fmt.Sprintf("environments %+v", w.em.Environments()), ok() })
 }
 
 func (w *world) frozen() {

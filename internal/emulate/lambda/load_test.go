@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda"
+	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -67,7 +68,7 @@ func TestQueue(t *testing.T) {
 			ctx := ctx
 			if i < 5 {
 				ctx = t.Context()
-				time.Sleep(time.Duration(i) * 20 * time.Millisecond)
+				time.Sleep(time.Duration(i) * 20 * time.Millisecond) // they queue in this order
 			} else {
 				time.Sleep(150 * time.Millisecond) // the last in the queue
 			}
@@ -84,8 +85,8 @@ func TestQueue(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(450 * time.Millisecond)
-	w.em.KillAll() // the second one fails; the third waits for a new environment
+	time.Sleep(450 * time.Millisecond) // into the second request's 300 ms
+	w.em.KillAll()                     // it fails; the third waits for a new environment
 	wg.Wait()
 	if served.Load() != 4 || failed.Load() != 1 || gone.Load() != 1 || len(w.em.Environments()) != 1 {
 		t.Errorf("%d served, %d failed, %d gone, %d environments; want 4, 1, 1, 1", served.Load(), failed.Load(), gone.Load(), len(w.em.Environments()))
@@ -217,21 +218,14 @@ func TestNothingLeft(t *testing.T) {
 		}
 	}
 	size1 := size(file)
-	time.Sleep(100 * time.Millisecond)
+	time.Sleep(100 * time.Millisecond) // some ticks of a child that is left
 	if size(file) != size1 {
 		t.Error("a child still ticks")
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "envs", "*")); len(left) > 0 {
 		t.Errorf("files left: %v", left)
 	}
-	for range 100 {
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	buf := make([]byte, 64<<10)
-	t.Errorf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+	testkit.WaitForGoroutines(t, before)
 }
 
 type recorder struct {
@@ -263,7 +257,7 @@ func TestConcurrent200(t *testing.T) {
 				resp.Body.Close()
 				if resp.StatusCode == 429 {
 					throttled.Add(1)
-					time.Sleep(20 * time.Millisecond)
+					time.Sleep(20 * time.Millisecond) // a client's pause before it tries again
 					continue
 				}
 				if want := fmt.Sprintf(`{"text":"%d"}`, i); !strings.Contains(string(body), fmt.Sprintf(`"text":"%d"`, i)) {

@@ -3,6 +3,7 @@ package lambda_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // runHost is an emulator in a process of its own. It prints its address and then
@@ -58,21 +60,18 @@ func TestKilledEmulator(t *testing.T) {
 		t.Fatal(resp, err)
 	}
 	resp.Body.Close()
-	time.Sleep(300 * time.Millisecond) // frozen
+	time.Sleep(300 * time.Millisecond) // for the freeze, which this process does not see
 	_ = host.Process.Kill()
 	_ = host.Wait()
-	for range 100 {
-		if left := mentioning(dir); len(left) == 0 {
-			before := size(file)
-			time.Sleep(100 * time.Millisecond)
-			if before == 0 || size(file) != before {
-				t.Errorf("the child's file has %d bytes, then %d", before, size(file))
-			}
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
+	testkit.Wait(t, 5*time.Second, "the end of all processes", func() (string, bool) {
+		left := mentioning(dir)
+		return fmt.Sprintf("%q", left), len(left) == 0
+	})
+	before := size(file)
+	time.Sleep(100 * time.Millisecond) // some ticks of a child that is left
+	if before == 0 || size(file) != before {
+		t.Errorf("the child's file has %d bytes, then %d", before, size(file))
 	}
-	t.Errorf("left: %q", mentioning(dir))
 }
 
 // mentioning lists the processes whose command line has text.

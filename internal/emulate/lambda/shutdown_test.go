@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda"
+	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -108,9 +109,7 @@ func TestKill(t *testing.T) {
 		t.Errorf("process %d lives", pid)
 	}
 	go func() {
-		for !slices.Contains(w.states("env-2"), timeline.Busy) && t.Context().Err() == nil {
-			time.Sleep(10 * time.Millisecond)
-		}
+		testkit.Until(20*time.Second, func() bool { return slices.Contains(w.states("env-2"), timeline.Busy) || t.Context().Err() != nil })
 		w.em.KillAll()
 	}()
 	if _, failure := w.invoke(event{Do: "sleep", Millis: 20_000}); !strings.Contains(failure, "signal: killed") {

@@ -3,6 +3,7 @@ package mongo_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/emulate/mongo"
 	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 func start(t *testing.T, cfg mongo.Config) *mongo.Server {
@@ -219,13 +221,10 @@ func TestClientsAreCountedByName(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	a.Client().Disconnect(t.Context())
-	deadline := time.Now().Add(5 * time.Second)
-	for s.Clients()[0].Open != 0 {
-		if time.Now().After(deadline) {
-			t.Fatalf("connections stay open: %+v", s.Clients())
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	testkit.Wait(t, 5*time.Second, "the end of all connections", func() (string, bool) {
+		clients := s.Clients()
+		return fmt.Sprintf("%+v", clients), clients[0].Open == 0
+	})
 }
 
 // The proxy must treat a real server the same way; an embedded one plays it.

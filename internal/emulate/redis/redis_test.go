@@ -3,12 +3,14 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	client "github.com/redis/go-redis/v9"
 
 	"github.com/aproorg/sluice/internal/emulate/redis"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 func start(t *testing.T, cfg redis.Config) *redis.Server {
@@ -45,13 +47,10 @@ func TestKeysExpireByThemselves(t *testing.T) {
 	if v, err := c.Get(ctx, "k").Result(); v != "v" || err != nil {
 		t.Fatalf("at once: %q, %v", v, err)
 	}
-	deadline := time.Now().Add(5 * time.Second)
-	for !errors.Is(c.Get(ctx, "k").Err(), client.Nil) {
-		if time.Now().After(deadline) {
-			t.Fatal("the key outlived its expiry")
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	testkit.Wait(t, 5*time.Second, "the key's expiry", func() (string, bool) {
+		v, err := c.Get(ctx, "k").Result()
+		return fmt.Sprintf("%q, %v", v, err), errors.Is(err, client.Nil)
+	})
 }
 
 func TestPassword(t *testing.T) {

@@ -6,7 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 func TestStoresStartAndLeaveNothing(t *testing.T) {
@@ -33,12 +34,7 @@ func TestStoresStartAndLeaveNothing(t *testing.T) {
 		t.Error(err)
 	}
 	http.DefaultClient.CloseIdleConnections()
-	for i := 0; runtime.NumGoroutine() > before && i < 100; i++ {
-		time.Sleep(20 * time.Millisecond)
-	}
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines are left of what %d were before", after, before)
-	}
+	testkit.WaitForGoroutines(t, before)
 }
 
 func TestFaultsAreToldWithoutThePassword(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // signalGroup is a group without a cgroup, with count processes in it.
@@ -21,26 +23,22 @@ func signalGroup(t testing.TB, g *Group, count int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); len(out.get()) < count/2 && time.Now().Before(end); {
-		time.Sleep(5 * time.Millisecond)
-	}
+	testkit.Wait(t, 10*time.Second, fmt.Sprintf("%d shells", count/2), func() (string, bool) {
+		up := len(out.get())
+		return fmt.Sprintf("%d are up", up), up >= count/2
+	})
 }
 
 // TestChildrenGiveTheSameTreeAsTheTable reads the tree in both ways.
 func TestChildrenGiveTheSameTreeAsTheTable(t *testing.T) {
 	g := newGroup(t)
 	signalGroup(t, g, 20)
-	var tree, scan []int
-	for range 100 { // the sleeps begin after their shells have spoken
-		tree, scan = g.tree(), g.scan()
+	testkit.Wait(t, time.Second, "the same 20 processes both ways", func() (string, bool) { // the sleeps begin after their shells have spoken
+		tree, scan := g.tree(), g.scan()
 		slices.Sort(tree)
 		slices.Sort(scan)
-		if len(tree) >= 20 && slices.Equal(tree, scan) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("by lists of children %v, by the process table %v", tree, scan)
+		return fmt.Sprintf("by lists of children %v, by the process table %v", tree, scan), len(tree) >= 20 && slices.Equal(tree, scan)
+	})
 }
 
 // TestStoppedProcessesAreLetGo looks at the state of each process, also after a
@@ -67,17 +65,13 @@ func TestStoppedProcessesAreLetGo(t *testing.T) {
 func settled(t *testing.T, pids []int, stopped bool) {
 	t.Helper()
 	left := pids
-	for range 200 {
+	testkit.Wait(t, time.Second, fmt.Sprintf("the state of %v, stopped: %v", pids, stopped), func() (string, bool) {
 		left = slices.DeleteFunc(slices.Clone(left), func(pid int) bool {
 			s := stateForTest(pid)
 			return s == "" || strings.Contains(s, ") T ") == stopped
 		})
-		if len(left) == 0 {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Errorf("of %v, %v are in the wrong state; want stopped: %v", pids, left, stopped)
+		return fmt.Sprintf("%v in the other state", left), len(left) == 0
+	})
 }
 
 // BenchmarkSignals shows what a freeze and a thaw by signals cost, as ratios to a

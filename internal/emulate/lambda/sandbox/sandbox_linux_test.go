@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 type output struct {
@@ -157,12 +160,10 @@ func TestFreeze(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 500 {
-				if l := out.get(); slices.Contains(l, "child") && slices.Contains(l, "parent") {
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
+			testkit.Wait(t, 5*time.Second, "lines of the parent and the child", func() (string, bool) {
+				l := out.get()
+				return fmt.Sprintf("%q", l), slices.Contains(l, "child") && slices.Contains(l, "parent")
+			})
 			start := time.Now()
 			if err := g.Freeze(); err != nil {
 				t.Fatal(err)
@@ -170,18 +171,17 @@ func TestFreeze(t *testing.T) {
 			t.Log("frozen in", time.Since(start), "processes", len(g.Processes()))
 			time.Sleep(30 * time.Millisecond) // what was written before is read
 			before := len(out.get())
-			time.Sleep(200 * time.Millisecond)
+			time.Sleep(200 * time.Millisecond) // ten lines of each, if they ran
 			if after := len(out.get()); after != before || before < 2 {
 				t.Errorf("%d lines before the freeze, %d after 200 ms of it", before, after)
 			}
 			if err := g.Thaw(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(200 * time.Millisecond)
-			lines := out.get()[before:]
-			if !slices.Contains(lines, "child") || !slices.Contains(lines, "parent") {
-				t.Errorf("after the thaw: %q", lines)
-			}
+			testkit.Wait(t, 5*time.Second, "lines of both after the thaw", func() (string, bool) {
+				lines := out.get()[before:]
+				return fmt.Sprintf("%q", lines), slices.Contains(lines, "child") && slices.Contains(lines, "parent")
+			})
 			if g.Memory() <= 0 {
 				t.Error("no memory in use")
 			}
@@ -190,12 +190,15 @@ func TestFreeze(t *testing.T) {
 			if err := g.Kill(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(20 * time.Millisecond)
-			for _, pid := range pids {
-				if s := stateForTest(pid); s != "" {
-					t.Errorf("process %d lives: %s", pid, s)
+			testkit.Wait(t, time.Second, "the end of all processes", func() (saw string, ok bool) {
+				ok = true
+				for _, pid := range pids {
+					if s := stateForTest(pid); s != "" {
+						saw, ok = saw+fmt.Sprintf("process %d lives: %s; ", pid, s), false
+					}
 				}
-			}
+				return saw, ok
+			})
 		})
 	}
 }
