@@ -20,6 +20,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
+	"github.com/aproorg/sluice/internal/testdeps"
 )
 
 // The bootstrap between a stub of the Runtime API and an app, against a direct call of the same app by a client that keeps
@@ -42,7 +43,7 @@ func init() {
 		for range n {
 			fmt.Fprintf(w, "data: %020d\n\n", time.Now().UnixNano())
 			_ = http.NewResponseController(w).Flush()
-			time.Sleep(2 * time.Millisecond)
+			time.Sleep(2 * time.Millisecond) // between two events
 		}
 	})
 	mux.HandleFunc("/health", func(http.ResponseWriter, *http.Request) {
@@ -265,7 +266,7 @@ func BenchmarkBootstrapMemory(b *testing.B) {
 		if err := inv.Answered(b.Context()); err != nil {
 			b.Fatal(err)
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // half of the stream, which takes 200 ms
 		streaming = max(streaming, rss(b, r.cmd.Process.Pid))
 		_, _ = io.Copy(io.Discard, inv.Body)
 		r.through(b, restEvent("/bytes", map[string][]string{"n": {strconv.Itoa(20 << 20)}}))
@@ -323,15 +324,15 @@ func BenchmarkBootstrapReady(b *testing.B) {
 // BenchmarkBootstrapRelease is the time from the end of a response to the next `next` where no work is left: a Go app, which is not
 // asked, and a Node app, which is.
 func BenchmarkBootstrapRelease(b *testing.B) {
-	apps := map[string][]string{"go": {os.Args[0]}}
-	if node, err := exec.LookPath("node"); err == nil {
-		apps["node"] = []string{node, "-e", `require('http').createServer((q,r)=>r.end('ok')).listen(process.env.PORT,'127.0.0.1')`}
-	} else {
-		b.Log("no Node: install Node 18 or later to measure it")
+	apps := map[string]func(testing.TB) []string{
+		"go": func(testing.TB) []string { return []string{os.Args[0]} },
+		"node": func(t testing.TB) []string {
+			return []string{testdeps.Node(t), "-e", `require('http').createServer((q,r)=>r.end('ok')).listen(process.env.PORT,'127.0.0.1')`}
+		},
 	}
 	for name, command := range apps {
 		b.Run(name, func(b *testing.B) {
-			r := startRig(b, command)
+			r := startRig(b, command(b))
 			event := restEvent("/bytes", map[string][]string{"n": {"0"}})
 			r.through(b, event)
 			var held []time.Duration

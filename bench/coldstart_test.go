@@ -20,7 +20,7 @@ const awsLatency = 20 * time.Millisecond
 
 func slow(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(awsLatency)
+		time.Sleep(awsLatency) // a call's time
 		h.ServeHTTP(w, r)
 	})
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -92,11 +94,10 @@ func explain(b *testing.B, w *rehearse.World) {
 func settled(b *testing.B, w *rehearse.World) {
 	b.Helper()
 	atWork := func(e lambda.EnvironmentInfo) bool { return e.State != timeline.Frozen }
-	for deadline := time.Now().Add(time.Minute); slices.ContainsFunc(w.Lambda.Environments(), atWork); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			b.Fatal("environments do not come to rest")
-		}
-	}
+	testkit.Wait(b, time.Minute, "all environments to come to rest", func() (string, bool) {
+		all := w.Lambda.Environments()
+		return fmt.Sprintf("%+v", all), !slices.ContainsFunc(all, atWork)
+	})
 }
 
 // memories looks at each environment's bootstrap and app.

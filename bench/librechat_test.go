@@ -3,6 +3,7 @@ package bench
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
 	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // A built LibreChat, with the embedded stores. Each number is of this machine; the
@@ -81,11 +83,10 @@ func prepared(b *testing.B, c *rehearsal.LibreChat) {
 func noneLeft(b *testing.B, w *rehearse.World) {
 	b.Helper()
 	w.Lambda.KillAll()
-	for deadline := time.Now().Add(20 * time.Second); len(w.Lambda.Environments()) > 0; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			b.Fatal("environments do not end")
-		}
-	}
+	testkit.Wait(b, 20*time.Second, "the end of all environments", func() (string, bool) {
+		left := w.Lambda.Environments()
+		return fmt.Sprintf("%+v", left), len(left) == 0
+	})
 }
 
 // get returns the time until a path's answer was read.

@@ -20,6 +20,7 @@ import (
 	"github.com/aproorg/sluice/internal/app/demo"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // The whole rehearsal, from a browser's request to the app and back through three hops, the Runtime API and the bootstrap
@@ -149,15 +150,16 @@ func startAlone(b *testing.B, variable string) alone {
 		_ = cmd.Wait()
 	})
 	app := alone{url: "http://127.0.0.1:" + port}
-	for c := client(b); time.Since(begin) < 10*time.Second; time.Sleep(time.Millisecond) {
-		if res, err := c.Get(app.url + "/health"); err == nil {
-			res.Body.Close()
-			app.took = time.Since(begin)
-			return app
+	c := client(b)
+	testkit.Wait(b, 10*time.Second, "an answer of the app alone", func() (string, bool) {
+		res, err := c.Get(app.url + "/health")
+		if err != nil {
+			return err.Error(), false
 		}
-	}
-	b.Fatal("the app alone does not answer")
-	return alone{}
+		app.took = time.Since(begin)
+		return res.Status, res.Body.Close() == nil
+	})
+	return app
 }
 
 // BenchmarkRehearseRequests is one request after the other, and eight at a time, through all hops against direct calls.

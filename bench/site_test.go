@@ -108,7 +108,7 @@ func newSiteBench(b *testing.B) *siteBench {
 	bucket := gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog()), gofakes3.WithTimeSkewLimit(0)).Server()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
-		time.Sleep(siteAway)
+		time.Sleep(siteAway) // the way to the region
 		bucket.ServeHTTP(w, r)
 	}))
 	b.Cleanup(server.Close)

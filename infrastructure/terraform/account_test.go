@@ -46,6 +46,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/provider"
 	"github.com/aproorg/sluice/internal/provider/plugin"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // howToRun is the command that makes the tests with a real tofu run.
@@ -195,15 +196,14 @@ func startMoto() (*url.URL, func(), error) {
 		_ = cmd.Wait()
 	}
 	u := &url.URL{Scheme: "http", Host: address}
-	for range 300 {
-		if resp, err := http.Get(u.String() + "/moto-api/"); err == nil {
-			resp.Body.Close()
-			return u, stop, nil
-		}
-		time.Sleep(100 * time.Millisecond)
+	if !testkit.Until(30*time.Second, func() bool {
+		resp, err := http.Get(u.String() + "/moto-api/")
+		return err == nil && resp.Body.Close() == nil
+	}) {
+		stop()
+		return nil, nil, fmt.Errorf("moto_server does not answer at %s within 30 s", address)
 	}
-	stop()
-	return nil, nil, fmt.Errorf("moto_server does not answer at %s within 30 s", address)
+	return u, stop, nil
 }
 
 // furnish applies testdata/account, which holds what an account has before a stack comes.

@@ -31,6 +31,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/aproorg/sluice/internal/testdeps"
 )
 
 // TestDeployEndToEnd takes environments/dev from nothing to deployed and back with
@@ -267,10 +269,7 @@ func (a *account) left(t *testing.T) (names []string) {
 // app where LibreChat has its own.
 func runnable(t *testing.T, dir string) string {
 	t.Helper()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("Node is not here: make deps")
-	}
+	node := testdeps.Node(t)
 	linked, err := exec.Command("ldd", node).Output()
 	if err != nil {
 		t.Skipf("Node's libraries cannot be listed: %v", err)

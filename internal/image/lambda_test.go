@@ -30,6 +30,7 @@ import (
 	"github.com/aproorg/sluice/internal/image/rootfs"
 	"github.com/aproorg/sluice/internal/image/source"
 	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/testdeps"
 )
 
 // A real base, the real bootstrap, and a Lambda that lets nobody write but to
@@ -150,10 +151,7 @@ require('http').createServer((q, s) => s.end('hello from ' + process.cwd())).lis
 // nodeLayer is this machine's Node with its libraries.
 func nodeLayer(t *testing.T) v1.Layer {
 	t.Helper()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("Node is not here: make deps")
-	}
+	node := testdeps.Node(t)
 	linked, err := exec.Command("ldd", node).Output()
 	if err != nil {
 		t.Skipf("Node's libraries cannot be listed: %v", err)

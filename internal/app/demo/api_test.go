@@ -16,8 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/app/demo"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/aproorg/sluice/internal/app/demo"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // visitor talks to one or several processes of the app, as a browser behind a distribution would.
@@ -119,11 +121,14 @@ func TestChatInOneRequest(t *testing.T) {
 	if again != text {
 		t.Error("the same question got another answer")
 	}
-	waitFor(t, "the title", func() bool {
+	testkit.Wait(t, 5*time.Second, "the title", func() (string, bool) {
 		title, _ := v.json("GET", app.URL+"/api/chats/c1", "")["title"].(map[string]any)
-		return title["text"] == "What about streaming" && title["frozenMs"] == nil
+		return fmt.Sprint(title), title["text"] == "What about streaming" && title["frozenMs"] == nil
 	})
-	waitFor(t, "rest", func() bool { return v.do("GET", app.URL+"/busy", "").StatusCode == 200 })
+	testkit.Wait(t, 5*time.Second, "rest", func() (string, bool) {
+		status := v.do("GET", app.URL+"/busy", "").Status
+		return status, status == "200 OK"
+	})
 	stranger := newVisitor(t)
 	stranger.do("POST", app.URL+"/api/login", `{"name":"Eve"}`)
 	if res := stranger.do("GET", app.URL+"/api/chats/c1", ""); res.StatusCode != 404 {
@@ -131,15 +136,6 @@ func TestChatInOneRequest(t *testing.T) {
 	}
 	if res := stranger.do("POST", app.URL+"/api/chat", ask); res.StatusCode != 404 {
 		t.Errorf("a stranger writes to the chat: %d", res.StatusCode)
-	}
-}
-
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s did not come", what)
-		}
 	}
 }
 
@@ -163,7 +159,10 @@ func TestStartedStreamIsReadResumedAndStoppedThroughOtherProcesses(t *testing.T)
 	if diff := cmp.Diff(whole, first+rest); diff != "" {
 		t.Errorf("reading in two parts lost something (-whole +parts):\n%s", diff)
 	}
-	waitFor(t, "the title, seen by another process", func() bool { return v.json("GET", apps[2]+"/api/chats/c2", "")["title"] != nil })
+	testkit.Wait(t, 5*time.Second, "the title, seen by another process", func() (string, bool) {
+		chat := v.json("GET", apps[2]+"/api/chats/c2", "")
+		return fmt.Sprint(chat), chat["title"] != nil
+	})
 
 	start = v.json("POST", apps[1]+"/api/chat/start", `{"chat":"c2","text":"more","paceMs":200}`)
 	v.do("POST", apps[0]+"/api/chat/stop/"+fmt.Sprint(start["streamId"]), "")

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // Server is a running moto.
@@ -54,14 +56,13 @@ func Start(t *testing.T) *Server {
 
 func (s *Server) wait(t *testing.T) {
 	t.Helper()
-	for range 300 {
-		if response, err := http.Get(s.URL + "/moto-api/"); err == nil {
-			response.Body.Close()
-			return
+	testkit.Wait(t, time.Minute, "moto's first answer", func() (string, bool) {
+		response, err := http.Get(s.URL + "/moto-api/")
+		if err != nil {
+			return err.Error(), false
 		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	t.Fatal("moto does not answer after a minute")
+		return response.Status, response.Body.Close() == nil
+	})
 }
 
 // Call sends a request that looks like service's and returns the answer.

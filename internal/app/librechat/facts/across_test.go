@@ -2,6 +2,7 @@ package facts_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // TestStreamsAcrossProcesses is for the releases of SLUICE_LIBRECHAT_DIR that
@@ -49,16 +51,17 @@ func acrossProcesses(t *testing.T, w *world) {
 	if err != nil || started.StreamID == "" {
 		t.Fatalf("the POST gave no stream: %v", err)
 	}
-	for len(w.model.Requests()) == 0 || w.model.Requests()[0].Sent < 20 { // the first events have gone by
-		time.Sleep(10 * time.Millisecond)
-	}
+	testkit.Wait(t, time.Minute, "the model's first 20 words", func() (string, bool) { // the first events have gone by
+		all := w.model.Requests()
+		return fmt.Sprintf("%+v", all), len(all) > 0 && all[0].Sent >= 20
+	})
 	if resp, err = two.open("GET", "/api/agents/chat/stream/"+started.StreamID+"?resume=true", nil); err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	aborted := make(chan error, 1)
 	go func() {
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond) // the reader's time with the stream
 		_, err := three.call("POST", "/api/agents/chat/abort", map[string]any{"streamId": started.StreamID})
 		aborted <- err
 	}()
@@ -75,13 +78,10 @@ func acrossProcesses(t *testing.T, w *world) {
 // cut waits until the model's answer was cut.
 func (w *world) cut(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
-	for w.model.Requests()[0].Outcome != llm.Cut {
-		if time.Now().After(deadline) {
-			t.Fatalf("after the abort the model's answer is %s, want it cut", w.model.Requests()[0].Outcome)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	testkit.Wait(t, 5*time.Second, "a model's answer that is cut after the abort", func() (string, bool) {
+		outcome := w.model.Requests()[0].Outcome
+		return fmt.Sprint(outcome), outcome == llm.Cut
+	})
 }
 
 // readWords reads a stream to its final event. It returns the words that came

@@ -30,6 +30,7 @@ import (
 	"github.com/aproorg/sluice/internal/emulate/mongo"
 	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/emulate/redis"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 const userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
@@ -184,17 +185,15 @@ func (p *process) ready(t *testing.T, base string) {
 	t.Helper()
 	line := regexp.MustCompile(p.release.ReadyLog)
 	began := time.Now()
-	for time.Since(began) < time.Minute {
-		if resp, err := http.Get(base + facts.ReadyPath); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == 200 && line.MatchString(p.text()) {
-				t.Logf("ready after %v", time.Since(began).Round(10*time.Millisecond))
-				return
-			}
+	testkit.Wait(t, time.Minute, "LibreChat to be ready", func() (string, bool) {
+		resp, err := http.Get(base + facts.ReadyPath)
+		if err != nil {
+			return err.Error(), false
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("LibreChat is not ready after a minute")
+		resp.Body.Close()
+		return resp.Status + ", and in its log:\n" + p.text(), resp.StatusCode == 200 && line.MatchString(p.text())
+	})
+	t.Logf("ready after %v", time.Since(began).Round(10*time.Millisecond))
 }
 
 // client is a browser with a session.
@@ -320,24 +319,16 @@ func (e events) next(v any) error {
 // settled waits until the process has its stores back.
 func (c *client) settled(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for {
+	testkit.Wait(t, 20*time.Second, "an answer after a restart of its stores", func() (string, bool) {
 		_, err := c.call("GET", "/api/convos", nil)
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("after a restart of its stores: %v", err)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+		return fmt.Sprint(err), err == nil
+	})
 }
 
 // finished waits for the answer and the title.
 func (w *world) finished(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
-	for {
+	testkit.Wait(t, 15*time.Second, "one finished answer and one title of the model", func() (string, bool) {
 		var answers, titles int
 		for _, q := range w.model.Requests() {
 			if q.Outcome == llm.Finished && q.Title {
@@ -346,14 +337,8 @@ func (w *world) finished(t *testing.T) {
 				answers++
 			}
 		}
-		if answers == 1 && titles == 1 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("model finished %d answers and %d titles, want one of each", answers, titles)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+		return fmt.Sprintf("%d answers and %d titles", answers, titles), answers == 1 && titles == 1
+	})
 }
 
 // saved looks for the answer and the title in the database.
@@ -371,18 +356,12 @@ func (w *world) saved(t *testing.T, conversation string) {
 			answer = q.Answer
 		}
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	testkit.Wait(t, 10*time.Second, fmt.Sprintf("the answer %q and a title in the database", answer), func() (string, bool) {
 		var message, convo bson.Raw
 		message, _ = db.Collection("messages").FindOne(t.Context(), bson.D{{Key: "conversationId", Value: conversation}, {Key: "isCreatedByUser", Value: false}}).Raw()
 		convo, _ = db.Collection("conversations").FindOne(t.Context(), bson.D{{Key: "conversationId", Value: conversation}}).Raw()
 		title, _ := convo.Lookup("title").StringValueOK()
-		if strings.Contains(message.String(), strings.TrimSpace(answer)) && title != "" && title != "New Chat" {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("database has title %q and message %s, want the answer %q", title, message, answer)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+		return fmt.Sprintf("title %q and message %s", title, message),
+			strings.Contains(message.String(), strings.TrimSpace(answer)) && title != "" && title != "New Chat"
+	})
 }

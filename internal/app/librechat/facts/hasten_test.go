@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/aproorg/sluice/internal/testdeps"
 )
 
 // hastened is a program with the part of LibreChat's module that a start waits in: a
@@ -44,9 +46,7 @@ exports.MCPManager = class {
 // TestStartDoesNotWaitForItsElection: the two waits of a start are short, its work and all
 // other timers are not.
 func TestStartDoesNotWaitForItsElection(t *testing.T) {
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs Node: make deps")
-	}
+	node := testdeps.Node(t)
 	dir := t.TempDir()
 	module := filepath.Join(dir, "node_modules", "@librechat", "api")
 	if err := os.MkdirAll(module, 0o755); err != nil {
@@ -57,7 +57,7 @@ func TestStartDoesNotWaitForItsElection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(dir, "main.js"))
+	cmd := exec.CommandContext(t.Context(), node, filepath.Join(dir, "main.js"))
 	cmd.Env = append(os.Environ(), "NODE_OPTIONS="+Release{Design: GeneratesAfterPost}.nodeOptions())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

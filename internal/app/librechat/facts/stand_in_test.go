@@ -9,14 +9,13 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
+	"github.com/aproorg/sluice/internal/testdeps"
 )
 
 // standIn writes a release, and a world whose database is a directory.
 func standIn(t *testing.T, d facts.Design) *world {
 	t.Helper()
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs Node: make deps")
-	}
+	testdeps.Node(t)
 	w := newWorld(t, librechattest.StandIn(t, t.TempDir(), d))
 	w.env[librechattest.State] = t.TempDir()
 	return w

@@ -2,8 +2,8 @@ package rehearsal_test
 
 import (
 	"context"
+	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -18,6 +18,7 @@ import (
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
 	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -37,21 +38,11 @@ func badInputs(t *testing.T) []badInput {
 		{name: "broken yaml", spoil: spoilConfig("version: 1.2.1\ncache: [true\n"), says: []string{"SLUICE_CONFIG_S3", "librechat.yaml is not valid: yaml: line 2"}},
 		{name: "empty yaml", spoil: spoilConfig(""), says: []string{"SLUICE_CONFIG_S3", "librechat.yaml is not valid: it is empty"}},
 		{name: "mongo refuses", env: map[string]string{"MONGO_URI": "mongodb://u:hunter2@127.0.0.1:1/x"}, says: []string{"MONGO_URI: 127.0.0.1:1 refuses connections"}},
-		{name: "mongo is silent", env: map[string]string{"MONGO_URI": "mongodb://u:hunter2@" + mute(t) + "/x"}, says: []string{"MONGO_URI: 127.0.0.1:", "does not answer within 3s"}},
+		{name: "mongo is silent", env: map[string]string{"MONGO_URI": "mongodb://u:hunter2@" + testkit.Accept(t, testkit.Hold).String() + "/x"},
+			says: []string{"MONGO_URI: 127.0.0.1:", "does not answer within 3s"}},
 		{name: "redis refuses", env: map[string]string{"REDIS_URI": "redis://:hunter2@127.0.0.1:1"}, says: []string{"REDIS_URI: 127.0.0.1:1 refuses connections"}},
 		{name: "redis has no name", env: map[string]string{"REDIS_URI": "redis://:hunter2@nowhere.invalid:6379"}, says: []string{"REDIS_URI: ", "nowhere.invalid:6379"}},
 	}
-}
-
-// mute accepts connections and never says a word.
-func mute(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l.Addr().String()
 }
 
 func spoilConfig(text string) func(*testing.T, *world) {
@@ -184,11 +175,9 @@ func showsError(t *testing.T, w *world) {
 	p := browse(t, w, 4*time.Minute)
 	begun := time.Now()
 	p.do(chromedp.Navigate(w.ViewerURL + "/"))
-	for !strings.Contains(p.text("document.body"), pageSays) {
-		if p.ctx.Err() != nil {
-			t.Fatalf("the page shows no error, but %q\n%s", p.text("document.body"), w.refused())
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
+	testkit.Wait(t, 4*time.Minute, "the page's error", func() (string, bool) {
+		text := p.text("document.body")
+		return fmt.Sprintf("%q\n%s", text, w.refused()), strings.Contains(text, pageSays)
+	})
 	t.Logf("the page shows the error after %s", time.Since(begun).Round(100*time.Millisecond))
 }

@@ -3,6 +3,7 @@ package rehearsal_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/chromiumtest"
 	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -89,15 +91,17 @@ func (p *tab) text(element string) string {
 // within waits until the expression is true.
 func (p *tab) within(limit time.Duration, what, expression string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("!!("+expression+")")); err == nil && ok {
-			return
-		} else if p.ctx.Err() != nil {
+	came := testkit.Until(limit, func() bool {
+		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		if p.ctx.Err() != nil {
 			p.t.Fatalf("%s: %v", what, err)
 		}
+		return err == nil && ok
+	})
+	if !came { // the page is read only now: a look at each poll would disturb it
+		chromiumtest.Picture(p.t, p.ctx, strings.ReplaceAll(p.t.Name(), "/", "_"))
+		p.t.Fatalf("%s: not within %v; the page: %.1500s\nrefused: %s", what, limit, p.text("document.body"), p.w.refused())
 	}
-	chromiumtest.Picture(p.t, p.ctx, strings.ReplaceAll(p.t.Name(), "/", "_"))
-	p.t.Fatalf("%s: not within %v; the page: %.1500s\nrefused: %s", what, limit, p.text("document.body"), p.w.refused())
 }
 
 const (
@@ -161,27 +165,27 @@ func (p *tab) asked(question string) llm.Request {
 
 func (w *world) asked(t *testing.T, question string) llm.Request {
 	t.Helper()
-	for deadline := time.Now().Add(opening); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		for _, r := range w.chat.Stores.Model.Requests() {
-			if !r.Title && strings.Contains(r.Question, question) {
-				return r
-			}
+	var found llm.Request
+	testkit.Wait(t, opening, fmt.Sprintf("the question %q at the model", question), func() (string, bool) {
+		all := w.chat.Stores.Model.Requests()
+		i := slices.IndexFunc(all, func(r llm.Request) bool { return !r.Title && strings.Contains(r.Question, question) })
+		if i >= 0 {
+			found = all[i]
 		}
-	}
-	t.Fatalf("the model was not asked %q", question)
-	return llm.Request{}
+		return fmt.Sprintf("%d other requests", len(all)), i >= 0
+	})
+	return found
 }
 
 // ended is the record of a question to which the model has given its last word.
 func (w *world) ended(t *testing.T, question string) llm.Request {
 	t.Helper()
-	for deadline := time.Now().Add(opening); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if r := w.asked(t, question); r.Outcome != llm.Running {
-			return r
-		}
-	}
-	t.Fatalf("the answer to %q has not ended", question)
-	return llm.Request{}
+	var last llm.Request
+	testkit.Wait(t, opening, fmt.Sprintf("the end of the answer to %q", question), func() (string, bool) {
+		last = w.asked(t, question)
+		return fmt.Sprintf("%+v", last), last.Outcome != llm.Running
+	})
+	return last
 }
 
 // TestBuiltAnswersOutliveTheirReadersColdStart kills what is warm after the POST,
@@ -206,14 +210,11 @@ func TestBuiltAnswersOutliveTheirReadersColdStart(t *testing.T) {
 // onlyOne recycles all environments but one.
 func (w *world) onlyOne(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(soon); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	testkit.Wait(t, soon, "a single environment", func() (string, bool) {
 		ids := w.environments()
-		if len(ids) <= 1 {
-			return
-		}
-		for _, id := range ids[1:] {
+		for _, id := range ids[min(1, len(ids)):] {
 			w.Lambda.Recycle(id)
 		}
-	}
-	t.Fatalf("environments are left: %v", w.environments())
+		return fmt.Sprintf("%v", ids), len(ids) <= 1
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/testdeps"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -30,9 +30,7 @@ var (
 // environment has its own.
 func standInWorld(t *testing.T, d facts.Design, change func(*rehearse.Config)) *world {
 	t.Helper()
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs Node: make deps")
-	}
+	testdeps.Node(t)
 	dir, err := os.MkdirTemp("/var/tmp", "sluice-standin-")
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +126,7 @@ func (c *chaos) chat(ctx context.Context, quarter, n int) {
 				mu.Lock()
 				c.asks = append(c.asks, q)
 				mu.Unlock()
-				time.Sleep(time.Duration(random.IntN(150)) * time.Millisecond)
+				time.Sleep(time.Duration(random.IntN(150)) * time.Millisecond) // the person reads
 			}
 		})
 	}

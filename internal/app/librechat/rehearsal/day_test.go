@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // TestBuiltChatInBrowser is a person's day with a real release.
@@ -208,8 +210,7 @@ func dot(t *testing.T) []byte {
 // stored waits for an object with one of the endings in the bucket of files.
 func (w *world) stored(t *testing.T, endings ...string) {
 	t.Helper()
-	var list string
-	for deadline := time.Now().Add(opening); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	testkit.Wait(t, opening, fmt.Sprintf("one of %v in the bucket", endings), func() (string, bool) {
 		response, err := http.Get(w.chat.FilesURL() + "?list-type=2")
 		if err != nil {
 			t.Fatal(err)
@@ -219,12 +220,6 @@ func (w *world) stored(t *testing.T, endings ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = string(data)
-		for _, ending := range endings {
-			if strings.Contains(list, ending+"</Key>") {
-				return
-			}
-		}
-	}
-	t.Fatalf("no %v in the bucket: %s", endings, list)
+		return string(data), slices.ContainsFunc(endings, func(ending string) bool { return strings.Contains(string(data), ending+"</Key>") })
+	})
 }

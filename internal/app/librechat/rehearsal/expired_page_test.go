@@ -21,7 +21,7 @@ func TestExpiredTokenBuilt(t *testing.T) {
 		w := start(t, r, map[string]string{"SESSION_EXPIRY": "20000"}, func(c *rehearse.Config) { c.Concurrency = everyday })
 		p := browse(t, w, 8*time.Minute)
 		p.login()
-		time.Sleep(life + 2*time.Second)
+		time.Sleep(life + 2*time.Second) // the token expires by the app's clock
 		begun := time.Now()
 		p.ask("after the expiry [llm tokens=5 rate=50 first=1ms]")
 		p.answered(opening, p.asked("after the expiry"))
@@ -31,7 +31,7 @@ func TestExpiredTokenBuilt(t *testing.T) {
 		if _, err := chromedp.Call(p.ctx, network.ClearBrowserCookies, cdp.Empty{}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(life + 2*time.Second)
+		time.Sleep(life + 2*time.Second) // and the next one
 		begun = time.Now()
 		p.ask("without a session")
 		if r.Design == facts.StreamsInPost {

@@ -61,7 +61,7 @@ func (s *steady) start(t testing.TB) {
 	var running sync.WaitGroup
 	running.Go(func() {
 		for ctx.Err() == nil {
-			time.Sleep(tick)
+			time.Sleep(tick) // the clock's own step
 			s.mu.Lock()
 			s.ticks = append(s.ticks, time.Now())
 			s.mu.Unlock()
@@ -85,7 +85,7 @@ func (s *steady) within(ctx context.Context, limit time.Duration) (context.Conte
 	begun := time.Now()
 	go func() { // ends with ctx
 		for s.between(begun, time.Now()) < limit && ctx.Err() == nil {
-			time.Sleep(10 * tick)
+			time.Sleep(10 * tick) // of the wall's clock; the other one may stand still
 		}
 		cancel()
 	}()

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
+	"github.com/aproorg/sluice/internal/testdeps"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -80,9 +80,7 @@ func counting(t *testing.T) facts.Release {
 // TestStrictRefuses: what DocumentDB refuses is an error for the app, which the
 // page sees, and the report names the request.
 func TestStrictRefuses(t *testing.T) {
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs Node: make deps")
-	}
+	testdeps.Node(t)
 	record := timeline.NewRecorder(0)
 	w := startWith(t, counting(t), nil, stores.Config{Strict: true, Record: record.Record}, func(cfg *rehearse.Config) { cfg.Recorder = record })
 	get := func(method, path string) (int, string) {

@@ -2,11 +2,13 @@ package rehearsal_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // TestKilledGenerationStandIn kills the environment that generates while another one
@@ -30,12 +32,10 @@ func killGenerating(t *testing.T, w *world) {
 	defer cancel()
 	seen := make(chan question, 1)
 	go func() { seen <- p.ask(ctx, "chat-killed [llm tokens=2000 every=100ms first=100ms]") }()
-	for w.answers()["chat-killed"].Sent < 20 {
-		time.Sleep(50 * time.Millisecond)
-		if ctx.Err() != nil {
-			t.Fatal("the model was not asked")
-		}
-	}
+	testkit.Wait(t, 4*time.Minute, "20 words of the model", func() (string, bool) {
+		answer := w.answers()["chat-killed"]
+		return fmt.Sprintf("%+v", answer), answer.Sent >= 20
+	})
 	for request, work := range w.works() {
 		if w.path(request) == "/api/agents/chat/"+facts.StubEndpoint {
 			w.Lambda.Kill(work.environment)

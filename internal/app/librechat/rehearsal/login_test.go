@@ -35,7 +35,7 @@ func TestBuiltLoginStartsEnvironments(t *testing.T) {
 		begun := time.Now()
 		p.logIn()
 		t.Logf("the chat is open %v after the password", time.Since(begun).Round(time.Millisecond))
-		time.Sleep(3 * time.Second)
+		time.Sleep(3 * time.Second) // what the chat asks for once it is open
 		all := w.seen()
 		report(t, "the login page", before)
 		report(t, "the login", all[len(before):])

@@ -18,6 +18,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // TestOutageStandIn: what a stand-in loses when Redis is restarted or its
@@ -230,20 +231,18 @@ func (o *outages) lost(t *testing.T, side string, q question) loss {
 	if q.conversation == "" {
 		return l
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	testkit.Until(10*time.Second, func() bool {
 		text, err := o.people[side].answer(t.Context(), q.conversation)
 		l.Question = err == nil // a conversation is not there without its question
 		switch {
 		case strings.Contains(text, strings.TrimSpace(record)):
 			l.Answer = 2
-			return l
 		case text != "":
 			l.Answer = 1
 		}
-		if time.Now().After(deadline) {
-			return l
-		}
-	}
+		return l.Answer == 2
+	})
+	return l
 }
 
 // settled waits until the model and the environments are done, and returns the
@@ -251,10 +250,9 @@ func (o *outages) lost(t *testing.T, side string, q question) loss {
 func (o *outages) settled(t *testing.T, q question) string {
 	t.Helper()
 	key := strings.Fields(q.text)[0]
-	for deadline := time.Now().Add(o.limit); o.w.answers()[key].Ended.IsZero(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: the model is still at work", key)
-		}
-	}
+	testkit.Wait(t, o.limit, key+": the model's last word", func() (string, bool) {
+		answer := o.w.answers()[key]
+		return fmt.Sprintf("%+v", answer), !answer.Ended.IsZero()
+	})
 	return o.w.answers()[key].Answer
 }

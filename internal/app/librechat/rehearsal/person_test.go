@@ -168,7 +168,7 @@ func (p *person) follow(ctx context.Context, q *question) {
 		if q.err = err; err == nil || ctx.Err() != nil {
 			return
 		}
-		time.Sleep(pause)
+		time.Sleep(pause) // the page's own, before it joins again
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // TestOutageRealRedis restarts a real Redis, which keeps nothing, in the middle of
@@ -55,15 +56,13 @@ func (r *realRedis) start(t *testing.T) {
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", r.address); err == nil {
-			conn.Close()
-			return
+	testkit.Wait(t, 10*time.Second, "redis-server to listen", func() (string, bool) {
+		conn, err := net.Dial("tcp", r.address)
+		if err != nil {
+			return err.Error(), false
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("redis-server does not listen")
-		}
-	}
+		return "", conn.Close() == nil
+	})
 }
 
 // stop ends it, and with it all that it holds.

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
 // rest waits until no environment is at work, and calls meanwhile now and then.
 func (w *world) rest(t testing.TB, meanwhile func()) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	testkit.Wait(t, time.Minute, "all environments to come to rest", func() (string, bool) {
 		meanwhile()
 		var working []string
 		for _, e := range w.Lambda.Environments() {
@@ -21,13 +22,8 @@ func (w *world) rest(t testing.TB, meanwhile func()) {
 				working = append(working, e.ID+" "+string(e.State))
 			}
 		}
-		if len(working) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("environments are still at work: %v", working)
-		}
-	}
+		return fmt.Sprintf("at work: %v", working), len(working) == 0
+	})
 }
 
 // answers are the model's records by the first word of the question; "title " is
