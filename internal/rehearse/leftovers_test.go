@@ -59,7 +59,7 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Logf("goroutines:\n%s", buf[:runtime.Stack(buf, true)])
 		}
 	}()
-	testkit.Wait(t, 2*time.Second, "no more than before, which was "+fmt.Sprintf("%+v", before), func() (string, bool) {
+	testkit.Wait(t, 10*time.Second, "no more than before, which was "+fmt.Sprintf("%+v", before), func() (string, bool) {
 		after := census(t)
 		return fmt.Sprintf("%+v", after), after.within(before)
 	})

@@ -67,7 +67,7 @@ func TestStreamKeepsItsCadence(t *testing.T) {
 func lastRequest(t *testing.T, w *rehearse.World, path string) timeline.Request {
 	t.Helper()
 	var found timeline.Request
-	testkit.Wait(t, time.Second, "a request of "+path+" in the timeline", func() (saw string, ok bool) {
+	testkit.Wait(t, 10*time.Second, "a request of "+path+" in the timeline", func() (saw string, ok bool) {
 		var tally timeline.Tally
 		events, _ := w.Recorder.Since(0)
 		for _, e := range events {

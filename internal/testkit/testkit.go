@@ -42,10 +42,10 @@ func Until(limit time.Duration, ok func() bool) bool {
 }
 
 // WaitForGoroutines waits until no more than before run, and ends the test with their
-// stacks if they do not end within 5 s.
+// stacks if they do not end within 10 s.
 func WaitForGoroutines(t testing.TB, before int) {
 	t.Helper()
-	if !Until(5*time.Second, func() bool { return runtime.NumGoroutine() <= before }) {
+	if !Until(10*time.Second, func() bool { return runtime.NumGoroutine() <= before }) {
 		stacks := make([]byte, 1<<20)
 		t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
 	}

@@ -63,7 +63,7 @@ func TestKilledEmulator(t *testing.T) {
 	time.Sleep(300 * time.Millisecond) // for the freeze, which this process does not see
 	_ = host.Process.Kill()
 	_ = host.Wait()
-	testkit.Wait(t, 5*time.Second, "the end of all processes", func() (string, bool) {
+	testkit.Wait(t, 10*time.Second, "the end of all processes", func() (string, bool) {
 		left := mentioning(dir)
 		return fmt.Sprintf("%q", left), len(left) == 0
 	})

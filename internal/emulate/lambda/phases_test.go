@@ -77,7 +77,7 @@ func TestNoFreeze(t *testing.T) {
 	w.invoke(event{})
 	w.frozen()
 	before := size(file)
-	testkit.Wait(t, 5*time.Second, "a tick, for freezing is off", func() (string, bool) {
+	testkit.Wait(t, 10*time.Second, "a tick, for freezing is off", func() (string, bool) {
 		return fmt.Sprintf("%d bytes, %d before", size(file), before), size(file) != before
 	})
 }

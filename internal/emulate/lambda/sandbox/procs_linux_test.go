@@ -33,7 +33,7 @@ func signalGroup(t testing.TB, g *Group, count int) {
 func TestChildrenGiveTheSameTreeAsTheTable(t *testing.T) {
 	g := newGroup(t)
 	signalGroup(t, g, 20)
-	testkit.Wait(t, time.Second, "the same 20 processes both ways", func() (string, bool) { // the sleeps begin after their shells have spoken
+	testkit.Wait(t, 10*time.Second, "the same 20 processes both ways", func() (string, bool) { // the sleeps begin after their shells have spoken
 		tree, scan := g.tree(), g.scan()
 		slices.Sort(tree)
 		slices.Sort(scan)
@@ -65,7 +65,7 @@ func TestStoppedProcessesAreLetGo(t *testing.T) {
 func settled(t *testing.T, pids []int, stopped bool) {
 	t.Helper()
 	left := pids
-	testkit.Wait(t, time.Second, fmt.Sprintf("the state of %v, stopped: %v", pids, stopped), func() (string, bool) {
+	testkit.Wait(t, 10*time.Second, fmt.Sprintf("the state of %v, stopped: %v", pids, stopped), func() (string, bool) {
 		left = slices.DeleteFunc(slices.Clone(left), func(pid int) bool {
 			s := stateForTest(pid)
 			return s == "" || strings.Contains(s, ") T ") == stopped

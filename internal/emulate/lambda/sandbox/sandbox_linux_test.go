@@ -160,7 +160,7 @@ func TestFreeze(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			testkit.Wait(t, 5*time.Second, "lines of the parent and the child", func() (string, bool) {
+			testkit.Wait(t, 10*time.Second, "lines of the parent and the child", func() (string, bool) {
 				l := out.get()
 				return fmt.Sprintf("%q", l), slices.Contains(l, "child") && slices.Contains(l, "parent")
 			})
@@ -178,7 +178,7 @@ func TestFreeze(t *testing.T) {
 			if err := g.Thaw(); err != nil {
 				t.Fatal(err)
 			}
-			testkit.Wait(t, 5*time.Second, "lines of both after the thaw", func() (string, bool) {
+			testkit.Wait(t, 10*time.Second, "lines of both after the thaw", func() (string, bool) {
 				lines := out.get()[before:]
 				return fmt.Sprintf("%q", lines), slices.Contains(lines, "child") && slices.Contains(lines, "parent")
 			})
@@ -190,7 +190,7 @@ func TestFreeze(t *testing.T) {
 			if err := g.Kill(); err != nil {
 				t.Fatal(err)
 			}
-			testkit.Wait(t, time.Second, "the end of all processes", func() (saw string, ok bool) {
+			testkit.Wait(t, 10*time.Second, "the end of all processes", func() (saw string, ok bool) {
 				ok = true
 				for _, pid := range pids {
 					if s := stateForTest(pid); s != "" {
