@@ -21,6 +21,10 @@ lint: ## gofmt, vet, staticcheck
 	go vet ./...
 	$(STATICCHECK) ./...
 
+.PHONY: deadcode
+deadcode: ## name functions that nothing reaches, in each build; takes minutes, so CI runs it
+	@.ci/deadcode
+
 .PHONY: bench
 bench: ## run the benchmarks: ratios against a baseline in the same run
 	go test -run '^$$' -bench . -benchtime 1x ./bench/...

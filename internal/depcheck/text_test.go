@@ -21,9 +21,6 @@ var noCommandLine = []string{
 // otherPrograms are those whose flags such a package may name: it says which command of theirs helps.
 var otherPrograms = []string{"skopeo ", "systemd-run "}
 
-// hintsInText are packages that may write "(hint:" into a text.
-var hintsInText = []string{"internal/hint", "internal/bootstrap", "cmd/bootstrap"}
-
 var flag = regexp.MustCompile(`(^|[\s(])--[a-z]`)
 
 func TestTextOfErrors(t *testing.T) {
@@ -46,7 +43,7 @@ func TestTextOfErrors(t *testing.T) {
 					t.Fatal(err)
 				}
 				where := strings.TrimPrefix(path, module) + "/" + name
-				if strings.Contains(text, "(hint:") && !withinAny(path, hintsInText) {
+				if strings.Contains(text, "(hint:") && !within(path, "internal/hint") {
 					t.Errorf("%s: %q: advice is a typed part of an error, see hint.With", where, text)
 				}
 				if withinAny(path, noCommandLine) && flag.MatchString(text) && !namesAny(text, otherPrograms) {

@@ -31,7 +31,7 @@ type Deployment struct {
 	Confirm func(ctx context.Context, q Question) (bool, error)
 	// Verify checks the deployed system at its URL.
 	Verify func(ctx context.Context, url string) error
-	// Progress is told of each step and each event inside it.
+	// Progress is called with each step and each event inside it.
 	Progress func(Progress)
 }
 

@@ -104,7 +104,7 @@ func checkUpload7(ctx context.Context, s *session) (finding, error) {
 	case a.StatusCode/100 == 4 && !a.isHTML():
 		return found("refused with %d, as Lambda's limit of 6 MB asks for: %s", a.StatusCode, excerpt(a.body)).with("status", float64(a.StatusCode)), nil
 	}
-	return finding{}, failed("what is too large must be refused with 413, so that the visitor is told", "7 MB got %d %s: %s", a.StatusCode, a.Header.Get("Content-Type"), excerpt(a.body))
+	return finding{}, failed("what is too large must be refused with 413, so that the visitor learns why", "7 MB got %d %s: %s", a.StatusCode, a.Header.Get("Content-Type"), excerpt(a.body))
 }
 
 // upload sends random bytes, for what compresses would not show a limit, and what is text not a wrong encoding.

@@ -10,7 +10,7 @@ const bufferHint = "a hop collects the answer: the integration's response transf
 	"/response-streaming-invocations, the stage redeployed since, and no proxy in between may buffer or compress text/event-stream"
 
 // checkCadence judges a stream that is started by one request and read by another a second time where it fails: its
-// reader may have been a cold start, which comes when all has been said.
+// reader may have met a cold start, and so have come when the answer was complete.
 func checkCadence(ctx context.Context, s *session) (finding, error) {
 	if s.d.Stream == nil {
 		return finding{}, s.absent("event stream")

@@ -130,7 +130,7 @@ func Run(ctx context.Context, baseURL string, d Description, o Options) (Report,
 	return report, nil
 }
 
-// reach finds out that somebody listens, so that nobody is told once and not by
+// reach finds out that somebody listens, so that a missing server is reported once and not by
 // every check. Whatever else is wrong is a check's to say.
 func (s *session) reach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)

@@ -383,7 +383,7 @@ func TestReportForPeopleAndMachines(t *testing.T) {
 	}
 }
 
-func TestNobodyThereIsToldOnce(t *testing.T) {
+func TestNobodyThereIsReportedOnce(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

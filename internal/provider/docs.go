@@ -69,7 +69,7 @@ func Markdown(ctx context.Context) string {
 	return out.String()
 }
 
-// table lists what must be given first, then what may be, then what one gets.
+// table lists required attributes first, then optional ones, then computed ones.
 func table[A attribute](out *strings.Builder, attributes map[string]A) {
 	out.WriteString("| attribute | | meaning |\n|---|---|---|\n")
 	for _, kind := range []string{"required", "optional", "read-only"} {

@@ -37,7 +37,7 @@ func TestStoresStartAndLeaveNothing(t *testing.T) {
 	testkit.WaitForGoroutines(t, before)
 }
 
-func TestFaultsAreToldWithoutThePassword(t *testing.T) {
+func TestFaultsNameNoPassword(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -148,7 +148,7 @@ func (p *Plan) follow(module, ref string, targets map[string]bool, depth int) {
 	}
 }
 
-// followCall goes on in the calling module with what it gave for a variable.
+// followCall goes on in the calling module with what it passes for a variable.
 func (p *Plan) followCall(module, variable string, targets map[string]bool, depth int) {
 	call := p.calls[module]
 	if call == nil {
