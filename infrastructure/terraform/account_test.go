@@ -187,7 +187,7 @@ func startMoto() (*url.URL, func(), error) {
 	_, port, _ := net.SplitHostPort(address)
 	cmd := exec.Command("moto_server", "-H", "127.0.0.1", "-p", port)
 	cmd.Env = append(os.Environ(), "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = ownGroup()
 	if err := cmd.Start(); err != nil {
 		return nil, nil, err
 	}
