@@ -13,7 +13,7 @@ import (
 )
 
 // TestHelp compares the help of each command with testdata/help, so that a change
-// of it is read before it is made. A flag that goes should keep its name: see renamed.
+// of it is read before it is made. A flag that goes should keep its name: see command.Renamed.
 func TestHelp(t *testing.T) {
 	const dir = "testdata/help"
 	helps := map[string][]string{"sluice.txt": {"--help"}}

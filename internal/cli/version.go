@@ -7,17 +7,15 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-
-	"github.com/aproorg/sluice/internal/ui"
 )
 
-func newVersion(a *app) *cobra.Command {
+func newVersion(p *Program) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Show which sluice this is",
 		Example: "  sluice version --json",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runVersion(cmd.Context(), a) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runVersion(cmd.Context(), p) },
 	}
 }
 
@@ -48,10 +46,10 @@ func readVersion() version {
 	return v
 }
 
-func runVersion(_ context.Context, a *app) error {
+func runVersion(_ context.Context, p *Program) error {
 	v := readVersion()
-	if a.json {
-		return ui.NewJSON(a.Out).Write(v)
+	if p.JSON {
+		return p.WriteJSON(v)
 	}
 	text := fmt.Sprintf("sluice %s, %s, %s", v.Version, v.Go, v.Platform)
 	if v.Revision != "" {
@@ -60,6 +58,6 @@ func runVersion(_ context.Context, a *app) error {
 	if v.Modified {
 		text += " with changes"
 	}
-	_, err := fmt.Fprintln(a.Out, text)
+	_, err := fmt.Fprintln(p.Out, text)
 	return err
 }

@@ -94,7 +94,13 @@ var walls = []wall{
 	{folder: "internal/deploy", apart: []string{"internal/app", "internal/cli", "internal/provider", "internal/rehearse"}, why: "a deployment takes an app's facts as values"},
 	{folder: "internal/app", apart: []string{"internal/cli", "internal/ui", "internal/provider", "cmd"}, why: "an app is facts that commands read; it does not know who asks"},
 	{folder: "internal/provider", apart: []string{"internal/cli", "internal/ui"}, why: "the provider is a command of its own"},
+	{folder: "internal/cli/up", apart: []string{"internal/cli/check", "internal/cli/deploy", "internal/cli/parts", "internal/deploy", "internal/infra"}, why: groups},
+	{folder: "internal/cli/check", apart: []string{"internal/cli/up", "internal/cli/deploy", "internal/cli/parts", "internal/deploy", "internal/infra"}, why: groups},
+	{folder: "internal/cli/deploy", apart: []string{"internal/cli/up", "internal/cli/parts"}, why: groups},
+	{folder: "internal/cli/parts", apart: []string{"internal/cli/up", "internal/cli/check", "internal/cli/deploy", "internal/deploy", "internal/infra"}, why: groups},
 }
+
+const groups = "groups of commands share package command; deploy ends with the check of verify, and nothing else reaches across"
 
 const adapters = "adapters do not know who calls them, nor which app"
 
@@ -197,6 +203,7 @@ func TestOneAppIsNamedInItsFolderAlone(t *testing.T) {
 // owners says who alone may import a library.
 var owners = map[string][]string{
 	"github.com/spf13/cobra":       {"internal/cli"},
+	"github.com/spf13/pflag":       {"internal/cli"},
 	"github.com/aws/aws-lambda-go": {"internal/bootstrap/runtimeapi", "internal/bootstrap", "internal/bootstrap/relay", "internal/bootstrap/proxyevent"},
 	"github.com/aws/aws-sdk-go-v2": {"internal/awsx", "internal/bootstrap/coldstart"},
 }

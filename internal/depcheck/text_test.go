@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// noCommandLine are packages that know no command line: the commands add the flag
-// that mends an error (cli.withFlags).
+// noCommandLine are packages that know no command line: the command adds the
+// flag that mends an error to it (listenAdvice of cli/up).
 var noCommandLine = []string{
 	"internal/awsx", "internal/bootstrapbin", "internal/cost", "internal/deploy", "internal/emulate", "internal/graph", "internal/image", "internal/infra",
 	"internal/probe", "internal/rehearse", "internal/site", "internal/stack", "internal/timeline",

@@ -1,0 +1,121 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/aproorg/sluice/internal/app/presets"
+	"github.com/aproorg/sluice/internal/cli/command"
+	"github.com/aproorg/sluice/internal/cost"
+	"github.com/aproorg/sluice/internal/deploy"
+	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/infra"
+	"github.com/aproorg/sluice/internal/provider"
+	"github.com/aproorg/sluice/internal/provider/plugin"
+)
+
+// shippedEnvironment is the folder that the repository has.
+const shippedEnvironment = "infrastructure/terraform/environments/dev"
+
+// environment is the flags of commands that drive OpenTofu or Terraform.
+type environment struct {
+	dir   string
+	tool  string
+	fetch bool
+	vars  []string
+
+	app string // whose stores and image count to the price; empty is the shipped one
+}
+
+func (o *environment) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.dir, "dir", shippedEnvironment, "`DIR` of the environment, a Terraform root module")
+	f.StringVar(&o.tool, "tool", "", "`PROGRAM` to drive (default: tofu, else terraform)")
+	f.BoolVar(&o.fetch, "fetch", false, "download OpenTofu "+infra.Version+", its signature verified, where there is neither program")
+	f.StringArrayVar(&o.vars, "var", nil, "`NAME=VALUE` of a Terraform variable; may be repeated")
+}
+
+// workspace opens the environment with the program that runs it.
+func (o environment) workspace(ctx context.Context) (*infra.Workspace, error) {
+	tool, err := infra.Find(o.tool)
+	var missing *infra.NotFoundError
+	if errors.As(err, &missing) {
+		tool, err = o.download(ctx, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	workspace, err := infra.Open(o.dir, tool)
+	var empty *infra.NoModuleError
+	if errors.As(err, &empty) {
+		err = hint.With(err, "--dir names the environment's folder, such as %s", shippedEnvironment)
+	}
+	return workspace, err
+}
+
+// download fetches OpenTofu where --fetch allows it; none is why it is needed.
+func (o environment) download(ctx context.Context, none error) (string, error) {
+	if !o.fetch {
+		return "", hint.With(none, "--fetch downloads OpenTofu %s, its signature verified; or install one", infra.Version)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a place for OpenTofu: %w", err)
+	}
+	return infra.Fetch(ctx, filepath.Join(cache, "sluice"), infra.Version)
+}
+
+// deployment is the environment with Sluice's own provider put where init looks.
+func (o environment) deployment(ctx context.Context, p *command.Program) (*deploy.Deployment, error) {
+	vars, err := command.Assignments("--var", o.vars)
+	if err != nil {
+		return nil, err
+	}
+	workspace, err := o.workspace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	preset, ok := presets.Find(o.app)
+	if !ok {
+		preset = presets.Shipped()
+	}
+	return &deploy.Deployment{
+		Infra: workspace, Vars: vars, App: cost.App{ImageGB: preset.Image.GB, Stores: preset.Stores},
+		Prepare:  func(context.Context) error { return o.prepare(p) },
+		Progress: newStepView(p).show,
+	}, nil
+}
+
+// prepare lets init find this very executable as the provider, and take it.
+func (o environment) prepare(p *command.Program) error {
+	files, err := installProvider(p)
+	if err != nil {
+		return err
+	}
+	return plugin.Relock(o.dir, files[0])
+}
+
+// installProvider puts this executable where both tools look for the provider.
+func installProvider(p *command.Program) ([]string, error) {
+	executable, err := p.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find sluice's own executable: %w", err)
+	}
+	places, err := plugin.Places(p.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, dir := range places {
+		files, err := plugin.Install(executable, provider.Version, dir)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, files...)
+	}
+	return all, nil
+}

@@ -1,0 +1,85 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+
+	tfjson "github.com/hashicorp/terraform-json"
+	"github.com/spf13/cobra"
+
+	"github.com/aproorg/sluice/internal/cli/command"
+	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/ui"
+)
+
+// NewStatus declares status.
+func NewStatus(p *command.Program) *cobra.Command {
+	o := environment{}
+	cmd := &cobra.Command{
+		Use:         "status",
+		Short:       "Show what an environment's state says is deployed",
+		Example:     "  sluice status\n  sluice status --dir environments/prod --json",
+		Args:        cobra.NoArgs,
+		Annotations: command.ExitCodes("0  something is deployed", "1  nothing is, or the state cannot be read"),
+		RunE:        func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), p, o) },
+	}
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+// status is what runStatus writes as JSON.
+type status struct {
+	Resources map[string]int    `json:"resources"` // by type
+	Outputs   map[string]string `json:"outputs"`
+}
+
+func runStatus(ctx context.Context, p *command.Program, o environment) error {
+	workspace, err := o.workspace(ctx)
+	if err != nil {
+		return err
+	}
+	state, err := workspace.State(ctx)
+	if err != nil {
+		return err
+	}
+	s := status{Resources: map[string]int{}}
+	if state != nil {
+		count(state.Values.RootModule, s.Resources)
+	}
+	if len(s.Resources) == 0 {
+		return hint.With(errors.New("nothing is deployed in "+o.dir), "sluice deploy")
+	}
+	if s.Outputs, err = workspace.Outputs(ctx); err != nil {
+		return err
+	}
+	if p.JSON {
+		return p.WriteJSON(s)
+	}
+	return s.write(p)
+}
+
+func (s status) write(p *command.Program) error {
+	rows := [][]string{{"url", s.Outputs["url"]}}
+	for _, kind := range slices.Sorted(maps.Keys(s.Resources)) {
+		rows = append(rows, []string{kind, strconv.Itoa(s.Resources[kind])})
+	}
+	return ui.Table(p.Out, rows)
+}
+
+// count adds up the managed resources of a module and those below it, by type.
+func count(m *tfjson.StateModule, types map[string]int) {
+	if m == nil {
+		return
+	}
+	for _, r := range m.Resources {
+		if r.Mode == tfjson.ManagedResourceMode {
+			types[r.Type]++
+		}
+	}
+	for _, child := range m.ChildModules {
+		count(child, types)
+	}
+}

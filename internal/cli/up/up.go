@@ -1,0 +1,206 @@
+// Package up is the command that rehearses an app on this machine: which app its flags
+// mean and how that is started, or which image, and the rehearsal from start to end.
+// Beside it stands the hidden command by which sluice is one of the apps it brings
+// along.
+//
+// It leaves out the rehearsal itself (package rehearse), and how it is shown (package
+// view, below).
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	apps "github.com/aproorg/sluice/internal/app"
+	"github.com/aproorg/sluice/internal/app/presets"
+	"github.com/aproorg/sluice/internal/cli/command"
+	"github.com/aproorg/sluice/internal/cli/up/view"
+	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// options are the flags of up.
+type options struct {
+	app   appOptions
+	image imageSource
+	stack command.Stack
+
+	site     string
+	routes   []string
+	listen   string
+	timeline string
+
+	concurrency int
+	memory      int
+	timeout     time.Duration
+	noFreeze    bool
+	speed       float64
+}
+
+// NewUp declares up.
+func NewUp(p *command.Program) *cobra.Command {
+	o := &options{}
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Rehearse the whole path on this machine: CloudFront, API Gateway, Lambda, the app",
+		Long: `Up runs an app as it will run on AWS: behind an emulated distribution and REST
+stage, in execution environments that serve one request at a time, start cold,
+freeze between requests and keep Lambda's limits, with the real bootstrap in
+front of the app. Everything streams, and a timeline page shows it live.`,
+		Example: command.AppExamples("up", directoryPreset()) + `
+  sluice up --image oci:out
+  sluice up --concurrency 40 --memory 1024 --env-file .env --json`,
+		Args:        cobra.NoArgs,
+		Annotations: command.ExitCodes("0  ended by Ctrl-C or SIGTERM, nothing is left running", "1  it could not start; standard error says why"),
+		RunE:        func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), p, cmd.Flags()) },
+	}
+	f := cmd.Flags()
+	o.app.addFlags(f)
+	o.image.addFlags(f)
+	f.StringVar(&o.site, "site", "", "`DIR` with the built front end (default: the app's own; none for an app in a directory)")
+	f.StringSliceVar(&o.routes, "routes", nil, "path `PATTERNS` of the API, such as /api/*,/health (default: the app's or the stack's; /* for an app without a site)")
+	f.StringVar(&o.listen, "listen", rehearse.DefaultListen, "`HOST:PORT` of the site; port 0 takes a free one")
+	f.StringVar(&o.timeline, "timeline", "", "`HOST:PORT` of the timeline page (default: the next free port)")
+	o.stack.AddFlags(cmd, f)
+	f.IntVar(&o.concurrency, "concurrency", rehearse.DefaultConcurrency, "most environments at a time; a request beyond gets 429 from Lambda")
+	f.IntVar(&o.memory, "memory", 0, "`MB` of memory per environment (default: the stack's)")
+	f.DurationVar(&o.timeout, "timeout", 0, "timeout of the function, at most 15m (default: the stack's)")
+	f.BoolVar(&o.noFreeze, "no-freeze", false, "let environments run on between requests, which Lambda never allows")
+	f.Float64Var(&o.speed, "speed", 1, "divide the limits of the init phase by this `FACTOR`, for tests of slow starts")
+	o.app.addOwnFlags(cmd)
+	return cmd
+}
+
+func (o *options) check() error {
+	switch {
+	case o.concurrency < 1:
+		return command.Usagef("--concurrency %d: want at least 1", o.concurrency)
+	case o.memory != 0 && (o.memory < 128 || o.memory > 10240):
+		return command.Usagef("--memory %d: Lambda allows 128 to 10240 MB", o.memory)
+	case o.timeout != 0 && (o.timeout < time.Second || o.timeout > 900*time.Second || o.timeout%time.Second != 0):
+		return command.Usagef("--timeout %s: Lambda allows 1s to 15m, in whole seconds", o.timeout)
+	case o.speed <= 0 || o.speed > 1000:
+		return command.Usagef("--speed %v: want a factor above 0, at most 1000", o.speed)
+	}
+	if o.site == "" {
+		return nil
+	}
+	if info, err := os.Stat(o.site); err != nil {
+		return fmt.Errorf("open the site: %w", err)
+	} else if !info.IsDir() {
+		return command.Usagef("--site %s is not a directory", o.site)
+	}
+	return nil
+}
+
+// run checks what was asked before anything is started, takes the addresses, brings
+// up what stands beside the app, and then the rehearsal.
+func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.FlagSet) (err error) {
+	begin := time.Now()
+	if err := o.check(); err != nil {
+		return err
+	}
+	topology, err := o.topology()
+	if err != nil {
+		return err
+	}
+	recorder := timeline.NewRecorder(0)
+	app, err := o.rehearsal(ctx, p, flags, topology, recorder)
+	if err != nil {
+		return err
+	}
+	addresses, err := rehearse.Listen(o.listen, o.timeline)
+	if err != nil {
+		return listenAdvice(err)
+	}
+	shown := view.New(p)
+	shown.Starting(o.name())
+	prepared, err := app.Start(ctx, addresses.ViewerURL)
+	if err != nil {
+		shown.Stop()
+		return errors.Join(err, addresses.Close())
+	}
+	if prepared.Close != nil {
+		defer func() { err = errors.Join(err, prepared.Close()) }()
+	}
+	shown.Routine = prepared.Routine
+	config := o.config(prepared, topology)
+	config.Addresses, config.Recorder, config.Log = addresses, recorder, slog.New(shown.Log())
+	world, err := rehearse.Start(ctx, config)
+	if err != nil {
+		shown.Stop()
+		return err
+	}
+	shown.Ready(world, time.Since(begin))
+	shown.User(prepared.User)
+	shown.Follow(ctx, world.Recorder)
+	shown.Sum(prepared, len(world.Lambda.Environments()), config.Concurrency)
+	shown.Ending()
+	err = world.Close(context.WithoutCancel(ctx))
+	shown.Ended()
+	return err
+}
+
+// name is what is started, for people.
+func (o *options) name() string {
+	if o.image.ref != "" {
+		return o.image.ref
+	}
+	return o.app.name
+}
+
+// topology is the stack to run. The embedded one is that of the shipped
+// environment: another app keeps the path, and none of the function's environment.
+func (o *options) topology() (*stack.Stack, error) {
+	topology, err := o.stack.Load()
+	if err != nil {
+		return nil, err
+	}
+	if o.stack.Embedded() && o.image.ref == "" && o.app.name != presets.Shipped().Name {
+		topology.Function.Environment = nil
+	}
+	return topology, nil
+}
+
+// rehearsal finds the app that was asked for, and has it check what was asked.
+func (o *options) rehearsal(ctx context.Context, p *command.Program, flags *pflag.FlagSet, topology *stack.Stack, recorder *timeline.Recorder) (apps.Rehearsal, error) {
+	request, err := o.app.request(p)
+	if err != nil {
+		return nil, err
+	}
+	request.Function, request.Recorder = topology.Function.Environment, recorder
+	chosen := o.app.rehearsal()
+	if o.image.ref != "" {
+		chosen = &o.image
+		err = o.app.own.Check(flags, "")
+	} else {
+		err = o.app.own.Check(flags, o.app.preset())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return chosen, chosen.Check(ctx, request)
+}
+
+// config turns an app and flags into a rehearsal.
+func (o *options) config(p apps.Prepared, topology *stack.Stack) rehearse.Config {
+	c := rehearse.Config{
+		Stack: topology, App: p.App, Stores: p.Stores, Site: p.Site, Routes: p.Routes,
+		Concurrency: o.concurrency, MemorySize: o.memory, Timeout: o.timeout, NoFreeze: o.noFreeze, Speed: o.speed,
+	}
+	if o.site != "" {
+		c.Site = os.DirFS(o.site)
+	}
+	if len(o.routes) > 0 {
+		c.Routes = o.routes
+	}
+	return c
+}
