@@ -73,6 +73,17 @@ const (
 	Forbidden Need = "forbidden" // it, or a value of it, breaks the app on Lambda
 )
 
+// By says who sets the variable, for the one who deploys.
+func (n Need) By() string {
+	switch n {
+	case Required:
+		return "you"
+	case Provided:
+		return "Sluice"
+	}
+	return "nobody, or not to another value"
+}
+
 // Variable is one variable of an app's environment that Sluice has an opinion on.
 type Variable struct {
 	Name   string

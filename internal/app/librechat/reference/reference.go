@@ -30,15 +30,17 @@ func Markdown() string {
 		if !older[v.Name] {
 			why += " (from v0.8.2-rc2)"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", v.Name, who[v.Need], yes(v.Secret), code(v.Value), cell(why))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", v.Name, by(v.Need), yes(v.Secret), code(v.Value), cell(why))
 	}
 	return strings.Replace(text, "<!-- contract -->\n", b.String(), 1)
 }
 
-var who = map[app.Need]string{
-	app.Required:  "**you**",
-	app.Provided:  "Sluice",
-	app.Forbidden: "nobody, or not to another value",
+// by sets what the reader has to do apart from what is done.
+func by(n app.Need) string {
+	if n == app.Required {
+		return "**" + n.By() + "**"
+	}
+	return n.By()
 }
 
 func yes(b bool) string {
