@@ -1,15 +1,12 @@
 package terraform
 
 import (
-	"archive/tar"
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -28,11 +25,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/crane"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/aproorg/sluice/internal/testdeps"
+	"github.com/aproorg/sluice/internal/image/imagetest"
 )
 
 // TestDeployEndToEnd takes environments/dev from nothing to deployed and back with
@@ -114,7 +110,7 @@ func newProgram(t *testing.T, a *account) *program {
 	}
 	dirs := strings.Fields(string(cache))
 	p.env = append(slices.Clone(a.env), "HOME="+work, "XDG_CACHE_HOME=", "GOCACHE="+dirs[0], "GOMODCACHE="+dirs[1], "TF_CLI_CONFIG_FILE="+rc)
-	base := runnable(t, filepath.Join(work, "base"))
+	base := runnable(t)
 	p.dev = a.environment(t, func(vars map[string]any) { vars["image"], vars["site"] = base, base })
 	for _, made := range []string{".terraform", ".terraform.lock.hcl"} { // deploy has to do its own init
 		if err := os.RemoveAll(filepath.Join(p.dev, made)); err != nil {
@@ -265,77 +261,21 @@ func (a *account) left(t *testing.T) (names []string) {
 	return names
 }
 
-// runnable writes an OCI layout with this machine's Node, its libraries, and an
-// app where LibreChat has its own.
-func runnable(t *testing.T, dir string) string {
+// runnable is an OCI layout with this machine's Node, its libraries, and an app where
+// LibreChat has its own.
+func runnable(t *testing.T) string {
 	t.Helper()
-	node := testdeps.Node(t)
-	linked, err := exec.Command("ldd", node).Output()
-	if err != nil {
-		t.Skipf("Node's libraries cannot be listed: %v", err)
-	}
-	system := map[string][]byte{"usr/bin/node": nil}
-	for _, word := range strings.Fields(string(linked)) {
-		if filepath.IsAbs(word) {
-			system[strings.TrimPrefix(word, "/")] = nil
-		}
-	}
-	for name := range system {
-		from := "/" + name
-		if name == "usr/bin/node" {
-			from = node
-		}
-		if system[name], err = os.ReadFile(from); err != nil {
-			t.Fatal(err)
-		}
-	}
 	app := map[string][]byte{
 		"app/api/server/index.js":    []byte(`require('http').createServer((q, s) => s.end('OK from ' + process.cwd())).listen(process.env.PORT, '127.0.0.1')`),
 		"app/client/dist/index.html": []byte("<!doctype html>"), "app/client/dist/assets/app.0123abcd.js": []byte("// hashed"),
 	}
-	img, err := image(v1.Config{Cmd: []string{"node", "server/index.js"}, WorkingDir: "/app/api", Env: []string{"PATH=/usr/bin"}}, system, app)
+	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{Architecture: "amd64", OS: "linux", RootFS: v1.RootFS{Type: "layers"},
+		Config: v1.Config{Cmd: []string{"node", "server/index.js"}, WorkingDir: "/app/api", Env: []string{"PATH=/usr/bin"}}})
+	if err == nil {
+		img, err = mutate.AppendLayers(img, imagetest.Programs(t, types.DockerLayer, imagetest.Node(t)), imagetest.Programs(t, types.DockerLayer, app))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	index, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := index.AppendImage(img); err != nil {
-		t.Fatal(err)
-	}
-	return "oci:" + dir
-}
-
-// image has a layer for each set of files.
-func image(config v1.Config, layers ...map[string][]byte) (v1.Image, error) {
-	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{Architecture: "amd64", OS: "linux", Config: config, RootFS: v1.RootFS{Type: "layers"}})
-	for _, files := range layers {
-		var layer v1.Layer
-		if err == nil {
-			layer, err = executables(files)
-		}
-		if err == nil {
-			img, err = mutate.AppendLayers(img, layer)
-		}
-	}
-	return img, err
-}
-
-// executables is a layer of files that everybody may read and run.
-func executables(files map[string][]byte) (v1.Layer, error) {
-	var out bytes.Buffer
-	archive := tar.NewWriter(&out)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o755, Size: int64(len(files[name]))}); err != nil {
-			return nil, err
-		}
-		if _, err := archive.Write(files[name]); err != nil {
-			return nil, err
-		}
-	}
-	if err := archive.Close(); err != nil {
-		return nil, err
-	}
-	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil }, tarball.WithCompressionLevel(gzip.BestSpeed))
+	return imagetest.Stored(t, img)
 }

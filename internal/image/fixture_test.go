@@ -14,10 +14,6 @@ import (
 
 	registryserver "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
@@ -42,27 +38,8 @@ func program(arch string) []byte {
 var (
 	dir, file, link = imagetest.Dir, imagetest.File, imagetest.Link
 	layer, app      = imagetest.Layer, imagetest.App
+	stored          = imagetest.Stored
 )
-
-// stored writes an image to an OCI layout and returns how Options name it.
-func stored(t testing.TB, images ...v1.Image) string {
-	t.Helper()
-	index := v1.ImageIndex(empty.Index)
-	for _, img := range images {
-		config, err := img.ConfigFile()
-		if err != nil {
-			t.Fatal(err)
-		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{
-			Add: img.(partial.Describable).(mutate.Appendable), Descriptor: v1.Descriptor{Platform: config.Platform()},
-		})
-	}
-	dir := t.TempDir()
-	if _, err := layout.Write(dir, index); err != nil {
-		t.Fatal(err)
-	}
-	return "oci:" + dir
-}
 
 func options(base string) Options {
 	return Options{

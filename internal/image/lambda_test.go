@@ -1,9 +1,7 @@
 package image_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"io"
 	"log/slog"
@@ -18,19 +16,17 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/image"
+	"github.com/aproorg/sluice/internal/image/imagetest"
 	"github.com/aproorg/sluice/internal/image/registry"
 	"github.com/aproorg/sluice/internal/image/rootfs"
 	"github.com/aproorg/sluice/internal/image/source"
 	"github.com/aproorg/sluice/internal/stack"
-	"github.com/aproorg/sluice/internal/testdeps"
 )
 
 // A real base, the real bootstrap, and a Lambda that lets nobody write but to
@@ -52,16 +48,12 @@ func TestImageRunsOnLambda(t *testing.T) {
 // unpacked is what sluice image makes of base, with further options.
 func unpacked(t *testing.T, base v1.Image, o image.Options) (string, v1.Config) {
 	t.Helper()
-	dir := t.TempDir()
-	if _, err := layout.Write(dir, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: base})); err != nil {
-		t.Fatal(err)
-	}
 	bootstrap, err := bootstrapbin.Binary(t.Context(), "amd64")
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	o.Base, o.To, o.Bootstrap = "oci:"+dir, "oci:"+out, bootstrap
+	o.Base, o.To, o.Bootstrap = imagetest.Stored(t, base), "oci:"+out, bootstrap
 	o.Links = []image.Link{{Path: "/app/api/logs", Target: "/tmp/logs"}}
 	result, err := image.Build(t.Context(), o)
 	if err != nil {
@@ -151,18 +143,7 @@ require('http').createServer((q, s) => s.end('hello from ' + process.cwd())).lis
 // nodeLayer is this machine's Node with its libraries.
 func nodeLayer(t *testing.T) v1.Layer {
 	t.Helper()
-	node := testdeps.Node(t)
-	linked, err := exec.Command("ldd", node).Output()
-	if err != nil {
-		t.Skipf("Node's libraries cannot be listed: %v", err)
-	}
-	system := map[string]string{"usr/bin/node": node}
-	for _, word := range strings.Fields(string(linked)) {
-		if filepath.IsAbs(word) {
-			system[strings.TrimPrefix(word, "/")] = word
-		}
-	}
-	return files(t, system)
+	return imagetest.Programs(t, types.DockerLayer, imagetest.Node(t))
 }
 
 func appImage(t *testing.T, command []string, layers ...v1.Layer) v1.Image {
@@ -183,29 +164,13 @@ func appImage(t *testing.T, command []string, layers ...v1.Layer) v1.Image {
 // files is a layer of this machine's files under other names.
 func files(t *testing.T, names map[string]string) v1.Layer {
 	t.Helper()
-	var out bytes.Buffer
-	archive := tar.NewWriter(&out)
+	contents := map[string][]byte{}
 	for name, from := range names {
 		content, err := os.ReadFile(from)
 		if err != nil {
 			t.Fatal(err)
 		}
-		header := tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o755, Size: int64(len(content))}
-		if err := archive.WriteHeader(&header); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := archive.Write(content); err != nil {
-			t.Fatal(err)
-		}
+		contents[name] = content
 	}
-	if err := archive.Close(); err != nil {
-		t.Fatal(err)
-	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(out.Bytes())), nil
-	}, tarball.WithMediaType(types.DockerLayer), tarball.WithCompressionLevel(gzip.BestSpeed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return layer
+	return imagetest.Programs(t, types.DockerLayer, contents)
 }

@@ -22,13 +22,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	"github.com/aproorg/sluice/internal/image/imagetest"
 	"github.com/aproorg/sluice/internal/provider/plugin"
 )
 
@@ -201,16 +200,11 @@ func programBytes(t *testing.T) []byte {
 // base is an OCI layout with an app that looks like LibreChat's from outside.
 func base(t *testing.T) string {
 	t.Helper()
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(archive(t, map[string]string{
-			"app/api/server/index.js": "server", "app/client/dist/index.html": "page", "app/client/dist/assets/a.A1b2C3d4.js": "script",
-		}))), nil
-	}, tarball.WithMediaType(types.OCILayer))
-	if err != nil {
-		t.Fatal(err)
-	}
+	layer := imagetest.Programs(t, types.OCILayer, map[string][]byte{
+		"app/api/server/index.js": []byte("server"), "app/client/dist/index.html": []byte("page"), "app/client/dist/assets/a.A1b2C3d4.js": []byte("script"),
+	})
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	img, err = mutate.ConfigFile(img, &v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"},
+	img, err := mutate.ConfigFile(img, &v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"},
 		Config: v1.Config{Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"node", "server/index.js"}, WorkingDir: "/app/api"}})
 	if err == nil {
 		img, err = mutate.AppendLayers(img, layer)
@@ -218,9 +212,5 @@ func base(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if _, err := layout.Write(dir, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img})); err != nil {
-		t.Fatal(err)
-	}
-	return "oci:" + dir
+	return imagetest.Stored(t, img)
 }

@@ -1,9 +1,7 @@
 package site_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,48 +10,29 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/aproorg/sluice/internal/image/imagetest"
 	"github.com/aproorg/sluice/internal/site"
 )
 
 // clientImage is an OCI layout of an image with a built client.
 func clientImage(t *testing.T, arch string) (ref string) {
 	t.Helper()
-	var out bytes.Buffer
-	archive := tar.NewWriter(&out)
-	for _, name := range []string{"app/client/dist/index.html", "app/client/dist/assets/a.A1b2C3d4.js", "app/api/server.js"} {
-		if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: 4}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(archive, "text"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := archive.Close(); err != nil {
-		t.Fatal(err)
-	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil },
-		tarball.WithMediaType(types.OCILayer))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := []byte("text")
+	layer := imagetest.Programs(t, types.OCILayer, map[string][]byte{
+		"app/client/dist/index.html": text, "app/client/dist/assets/a.A1b2C3d4.js": text, "app/api/server.js": text,
+	})
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	img, err = mutate.ConfigFile(img, &v1.ConfigFile{OS: "linux", Architecture: arch, RootFS: v1.RootFS{Type: "layers"}})
+	img, err := mutate.ConfigFile(img, &v1.ConfigFile{OS: "linux", Architecture: arch, RootFS: v1.RootFS{Type: "layers"}})
 	if err == nil {
 		img, err = mutate.AppendLayers(img, layer)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if _, err := layout.Write(dir, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img})); err != nil {
-		t.Fatal(err)
-	}
-	return "oci:" + dir
+	return imagetest.Stored(t, img)
 }
 
 func TestOutOfAnImage(t *testing.T) {

@@ -1,6 +1,6 @@
 // Package imagetest makes small container images for tests of the packages around
-// image: layers of chosen entries, hostile ones too, and an app's image of them. It
-// leaves out registries and layouts on disk.
+// image: layers of chosen entries, hostile ones too, or of this machine's programs, an
+// app's image of them, and a layout on disk. It leaves out registries.
 package imagetest
 
 import (
@@ -13,7 +13,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
@@ -90,4 +92,26 @@ func App(t testing.TB, kind types.MediaType, arch string, layers ...v1.Layer) v1
 		t.Fatal(err)
 	}
 	return img
+}
+
+// Stored writes images to an OCI layout in a directory of the test, and returns the
+// reference to it, "oci:" and the directory. Each image stands in the index with its
+// platform.
+func Stored(t testing.TB, images ...v1.Image) string {
+	t.Helper()
+	index := v1.ImageIndex(empty.Index)
+	for _, img := range images {
+		config, err := img.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{
+			Add: img.(partial.Describable).(mutate.Appendable), Descriptor: v1.Descriptor{Platform: config.Platform()},
+		})
+	}
+	dir := t.TempDir()
+	if _, err := layout.Write(dir, index); err != nil {
+		t.Fatal(err)
+	}
+	return "oci:" + dir
 }
