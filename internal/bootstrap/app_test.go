@@ -1,6 +1,8 @@
 package bootstrap_test
 
 import (
+	"bytes"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -76,6 +78,7 @@ func routes(mux *http.ServeMux) {
 			}
 		}
 	})
+	mux.HandleFunc("/endless", endless)
 	mux.HandleFunc("/cookies", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Set-Cookie", "a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT")
 		w.Header().Add("Set-Cookie", "b=2")
@@ -120,5 +123,20 @@ func events(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		}
+	}
+}
+
+// endless answers with ?head= and then ?piece= for ever, both in hexadecimal.
+func endless(w http.ResponseWriter, r *http.Request) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	head, _ := hex.DecodeString(r.URL.Query().Get("head"))
+	piece, _ := hex.DecodeString(r.URL.Query().Get("piece"))
+	_, err = conn.Write(head)
+	for piece = bytes.Repeat(piece, 10_000); err == nil; {
+		_, err = conn.Write(piece)
 	}
 }

@@ -88,12 +88,19 @@ func self() string {
 
 func start(t *testing.T, command []string, env ...string) *world {
 	t.Helper()
+	return startBy(t, nil, command, env...)
+}
+
+// startBy starts the bootstrap by another command, to which its own command line is appended.
+func startBy(t *testing.T, by, command []string, env ...string) *world {
+	t.Helper()
 	server, err := runtimetest.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{Server: server, t: t, ended: make(chan struct{})}
-	w.cmd = exec.Command(build(t), append([]string{"--"}, command...)...)
+	args := slices.Concat(by, []string{build(t), "--"}, command)
+	w.cmd = exec.Command(args[0], args[1:]...)
 	w.cmd.Env = append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+server.Addr(), "SLUICE_READY_INTERVAL=50ms", "SLUICE_LOG_LEVEL=debug")
 	w.cmd.Env = append(w.cmd.Env, env...)
 	w.cmd.Stdout, w.cmd.Stderr = &w.stdout, &w.stderr

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/aproorg/sluice/internal/bootstrap/httphead"
 )
 
 const (
@@ -14,7 +16,7 @@ const (
 
 // waitBusy asks the app's path until it is not busy. work is empty if the first answer was idle.
 func (d *Drain) waitBusy(ctx context.Context) (work string, err error) {
-	client := &http.Client{Timeout: busyTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: busyTimeout, Transport: &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: httphead.Max}}
 	for pause := busyPauseMin; d.busy(ctx, client); pause = min(2*pause, busyPauseMax) {
 		work = "busy path"
 		select {

@@ -3,7 +3,6 @@ package relay
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aproorg/sluice/internal/bootstrap/httphead"
 	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
 )
 
@@ -39,7 +39,7 @@ func (r *response) close() { r.conn.close() }
 // goroutine: with one connection for each request, net/http's transport would only add its three goroutines.
 type appConn struct {
 	net.Conn
-	r       *bufio.Reader
+	r       *httphead.Reader
 	wrote   int
 	stop    func() bool // of the watch over the context
 	writing sync.WaitGroup
@@ -96,7 +96,7 @@ func (r *Relay) try(ctx context.Context, req *proxyevent.Request) (resp *respons
 	if err != nil {
 		return nil, false, err
 	}
-	conn := &appConn{Conn: tcp, r: bufio.NewReaderSize(tcp, readBuffer)}
+	conn := &appConn{Conn: tcp, r: httphead.NewReader(tcp, readBuffer)}
 	conn.stop = context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) })
 	request := req.HTTP(ctx, r.cfg.App.Address())
 	request.Close = true
@@ -106,13 +106,16 @@ func (r *Relay) try(ctx context.Context, req *proxyevent.Request) (resp *respons
 		if readErr == nil {
 			return &response{head, conn}, true, nil
 		}
-		err = cmp.Or(err, readErr)
+		if badAnswer := new(badAnswerError); err == nil || errors.As(readErr, &badAnswer) { // an answer says more than a failed write
+			err = readErr
+		}
 	}
 	conn.close()
 	return nil, sent, err
 }
 
 const (
+	// readBuffer also bounds the trailers of a response, which are not passed on.
 	readBuffer = 16 << 10
 	// inlineBody is the largest body that is written before the response is read: it fits the socket's buffers, so that an app
 	// that answers before it reads cannot block both sides.
@@ -158,22 +161,45 @@ func (a *announced) Read(p []byte) (int, error) {
 	return a.ReadCloser.Read(p)
 }
 
-// maxInformational bounds the 1xx answers before the final one.
+// maxInformational bounds the 1xx answers before the final one. Apps send one or two (100, 103); net/http's client takes five.
 const maxInformational = 8
 
-func readHead(r *bufio.Reader, req *http.Request) (*http.Response, error) {
-	for range maxInformational {
-		resp, err := http.ReadResponse(r, req)
+// badAnswerError is the error of an app that lives and answers what cannot be passed on.
+type badAnswerError struct{ reason error }
+
+func (e *badAnswerError) Error() string {
+	return "the application's answer cannot be passed on: " + e.reason.Error()
+}
+func (e *badAnswerError) Unwrap() error { return e.reason }
+
+var (
+	errSwitch        = errors.New("it switches protocols (101), for which Lambda's path has no way")
+	errInformational = fmt.Errorf("more than %d informational answers (1xx) came before the final one", maxInformational)
+)
+
+// malformed marks an error of reading an answer that the connection did not cause: the answer itself did.
+func malformed(err error) error {
+	var broken net.Error
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken) {
+		return err
+	}
+	return &badAnswerError{err}
+}
+
+func readHead(r *httphead.Reader, req *http.Request) (*http.Response, error) {
+	r.Begin()
+	for range maxInformational + 1 {
+		resp, err := r.ReadResponse(req)
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		case errors.Is(err, io.ErrUnexpectedEOF):
 			return nil, errors.New("the app closed the connection without an answer")
 		case err != nil:
-			return nil, err
+			return nil, malformed(err)
 		case resp.StatusCode == http.StatusSwitchingProtocols:
-			return nil, errors.New("the app wants to switch protocols")
+			return nil, &badAnswerError{errSwitch}
 		case resp.StatusCode >= 200:
 			return resp, nil
 		}
 	}
-	return nil, fmt.Errorf("more than %d informational answers", maxInformational)
+	return nil, &badAnswerError{errInformational}
 }

@@ -52,7 +52,8 @@ func (b *plainBody) Read(p []byte) (int, error) {
 
 // brokeOff is the error of a response that the app did not finish.
 func (inv *invocation) brokeOff(err error) error {
-	inv.broke = true
+	var bad *badAnswerError
+	inv.broke = !errors.As(malformed(err), &bad) // else the app lives
 	inv.log.Error("the app's response broke off", "path", inv.req.Path, "error", err)
 	return &runtimeapi.Failure{Type: "Sluice.AppBroke", Message: "the app's response broke off: " + err.Error()}
 }

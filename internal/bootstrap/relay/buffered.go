@@ -21,7 +21,7 @@ func (inv *invocation) passBuffered(ctx, appCtx context.Context, resp *response)
 		return inv.answer(ctx, http.StatusGatewayTimeout, "The application did not answer in time.")
 	}
 	if err != nil {
-		return inv.noAnswer(ctx, appCtx, err)
+		return inv.noAnswer(ctx, appCtx, malformed(err))
 	}
 	return inv.respondBuffered(ctx, resp.StatusCode, resp.Header, body)
 }

@@ -63,7 +63,8 @@ func (inv *invocation) streamEarly(ctx context.Context, cancel func(), outcomes 
 func (inv *invocation) late(o outcome, emit func([]byte) bool) error {
 	if o.err != nil {
 		inv.log.Error("the app did not answer", "path", inv.req.Path, "error", hint.Text(o.err))
-		return lateError(emit, http.StatusBadGateway, []byte("The application ended while it worked on this request."))
+		message, _ := whyNoAnswer(o.err)
+		return lateError(emit, http.StatusBadGateway, []byte(message))
 	}
 	defer o.resp.close()
 	if o.resp.StatusCode == http.StatusOK && isEventStream(o.resp) {

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -47,10 +48,26 @@ func (inv *invocation) noAnswer(ctx, appCtx context.Context, err error) error {
 	case errors.Is(err, supervise.ErrStart):
 		return inv.cfg.API.Fail(ctx, inv.ID, runtimeapi.Failure{Type: "Sluice.AppStart", Message: hint.Text(err), Trace: inv.cfg.App.Tail()})
 	}
-	inv.awaitEnd()
 	inv.log.Error("the app did not answer", "path", inv.req.Path, "error", hint.Text(err))
-	return inv.answer(ctx, http.StatusBadGateway, "The application ended while it worked on this request.")
+	message, ended := whyNoAnswer(err)
+	if ended {
+		inv.awaitEnd()
+	}
+	return inv.answer(ctx, http.StatusBadGateway, message)
 }
+
+// whyNoAnswer is what a client is told, and whether the app has ended.
+func whyNoAnswer(err error) (message string, ended bool) {
+	var bad *badAnswerError
+	if !errors.As(err, &bad) {
+		return "The application ended while it worked on this request.", true
+	}
+	reason := bad.reason.Error() // net/http's errors quote what they could not read
+	return "The application's answer cannot be passed on: " + strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "\uFFFD"), false
+}
+
+// maxReason bounds what a client is told of a malformed answer, which may quote a line of it, in bytes.
+const maxReason = 300
 
 // pass sends the app's response on, streamed where the gateway takes a stream.
 func (inv *invocation) pass(ctx, appCtx context.Context, resp *response, alarm *time.Timer) error {
@@ -92,7 +109,10 @@ func (inv *invocation) sent(err error) error {
 
 // answer sends a small response of our own, of the shape that API Gateway's errors have.
 func (inv *invocation) answer(ctx context.Context, status int, message string) error {
-	body := fmt.Appendf(nil, `{"message":%q}`, message)
+	body, err := json.Marshal(map[string]string{"message": message})
+	if err != nil {
+		return err
+	}
 	h := http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}, "Content-Length": {fmt.Sprint(len(body))}}
 	if !inv.streams() {
 		return inv.respondBuffered(ctx, status, h, body)

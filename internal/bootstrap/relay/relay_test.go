@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aproorg/sluice/internal/bootstrap/httphead"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
 	"github.com/aproorg/sluice/internal/bootstrap/supervise"
@@ -144,19 +145,43 @@ func TestConnectionThatCannotBeMadeIsTriedAgain(t *testing.T) {
 func TestAnswersOfEveryForm(t *testing.T) {
 	address := rawApp(t, func(conn net.Conn, req *http.Request) {
 		fmt.Fprint(conn, map[string]string{
-			"/hints":    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-			"/old":      "HTTP/1.0 200 OK\r\n\r\nok",
-			"/trailers": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n2\r\nok\r\n0\r\nX: 1\r\n\r\n",
-			"/switch":   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
-			"/garbage":  "what is it\r\n\r\n",
-			"/early":    "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nok",
+			"/hints":     "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+			"/old":       "HTTP/1.0 200 OK\r\n\r\nok",
+			"/trailers":  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n2\r\nok\r\n0\r\nX: 1\r\n\r\n",
+			"/switch":    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+			"/garbage":   "what is it\r\n\r\n",
+			"/duplicate": "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok",
+			"/nul":       "HTTP/1.1 200 OK\r\nX: a\x00\xffb\r\n\r\n",
+			"/eight":     strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 8) + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+			"/many":      strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 9) + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+			"/large":     "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", httphead.Max) + "\r\n\r\n",
+			"/early":     "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nok",
 		}[req.URL.Path])
 	})
 	stub := startRelay(t, address, nil)
-	for path, want := range map[string]int{"/hints": 200, "/old": 200, "/trailers": 200, "/switch": 502, "/garbage": 502} {
+	for path, want := range map[string]int{"/hints": 200, "/old": 200, "/trailers": 200, "/switch": 502, "/garbage": 502, "/eight": 200} {
 		head, body := ask(t, stub, "GET", path, nil)
 		if head.StatusCode != want || want == 200 && string(body) != "ok" {
 			t.Errorf("%s: status %d, body %q; want %d", path, head.StatusCode, body, want)
+		}
+	}
+	// An app that lives and answers what cannot be passed on is not waited for, and its client is told what was wrong.
+	for path, want := range map[string]string{"/switch": "(101)", "/garbage": "malformed HTTP", "/duplicate": "multiple Content-Length",
+		"/nul": "malformed MIME header", "/many": "more than 8 informational", "/large": "passes 65536 bytes"} {
+		var head *runtimetest.Head
+		var body []byte
+		took := time.Hour
+		for range 3 { // on a machine under load, one is quick
+			begun := time.Now()
+			head, body = ask(t, stub, "GET", path, nil)
+			took = min(took, time.Since(begun))
+		}
+		var doc struct{ Message string }
+		if err := json.Unmarshal(body, &doc); err != nil || head.StatusCode != 502 || !strings.Contains(doc.Message, want) {
+			t.Errorf("%s: status %d, body %q, %v; want %s", path, head.StatusCode, body, err, want)
+		}
+		if took >= endPause {
+			t.Errorf("%s: took %v", path, took)
 		}
 	}
 	// An app that does not read an upload to its end still gets its answer through.

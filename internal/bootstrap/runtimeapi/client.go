@@ -25,11 +25,17 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/aproorg/sluice/internal/bootstrap/httphead"
 )
 
 const (
-	version    = "/2018-06-01/runtime/"
-	maxPayload = 64 << 20 // far above Lambda's 6 MB: a guard against a broken peer only
+	version = "/2018-06-01/runtime/"
+	// maxPayload bounds an event. Lambda's own limit is 6 MB; what is far above it comes from a broken peer, and a function of
+	// 128 MB, the smallest, must be able to hold it.
+	maxPayload = 16 << 20
+	// maxAnswer bounds the body of any other answer, which is a status of some 100 bytes, in JSON.
+	maxAnswer = 64 << 10
 )
 
 // Client talks to one Runtime API. It is safe for concurrent use.
@@ -54,6 +60,8 @@ func New(address string) *Client {
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: 16,
 		DisableCompression:  true,
+
+		MaxResponseHeaderBytes: httphead.Max,
 	}
 	return &Client{address: address, base: "http://" + address, http: &http.Client{Transport: transport}}
 }
@@ -207,7 +215,15 @@ func wantAccepted(resp *http.Response) error {
 	if resp.StatusCode != http.StatusAccepted {
 		return statusError(resp)
 	}
-	_, err := io.Copy(io.Discard, resp.Body)
+	return discard(resp)
+}
+
+// discard reads the answer to its end, after which the connection can be used again.
+func discard(resp *http.Response) error {
+	n, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && n > maxAnswer {
+		err = fmt.Errorf("an answer of more than %d bytes", maxAnswer)
+	}
 	return err
 }
 

@@ -1,9 +1,11 @@
 package runtimeapi
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -135,4 +137,69 @@ func TestStubSpeaksWithLambdaGo(t *testing.T) {
 	if inv.Failure == nil || inv.Failure.Message != "no such thing" {
 		t.Errorf("failure %+v", inv.Failure)
 	}
+}
+
+// TestBounds: a peer that never ends what it says is given up, for every read has a limit.
+func TestBounds(t *testing.T) {
+	for name, head := range map[string]string{
+		"a head without end": "HTTP/1.1 200 OK\r\n",
+		"a line without end": "HTTP/1.1 200 OK\r\nX: ",
+		"a large event":      "HTTP/1.1 200 OK\r\nLambda-Runtime-Deadline-Ms: 1\r\nContent-Length: 16777217\r\n\r\n",
+		"an endless event":   "HTTP/1.1 200 OK\r\nLambda-Runtime-Deadline-Ms: 1\r\n\r\n",
+		"an endless answer":  "HTTP/1.1 202 Accepted\r\n\r\n",
+	} {
+		piece := "A: b\r\n"
+		if name == "a line without end" {
+			piece = "x"
+		}
+		client := New(endlessPeer(t, head, strings.Repeat(piece, 10_000)))
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		calls := map[string]func() error{
+			"next":    func() error { _, err := client.Next(ctx); return err },
+			"respond": func() error { return client.Respond(ctx, "1", "a/b", nil) },
+			"stream":  func() error { return client.Stream(ctx, "1", "a/b", strings.NewReader("x")) },
+			"fail":    func() error { return client.Fail(ctx, "1", Failure{}) },
+			"register": func() error {
+				_, err := client.RegisterExtension(ctx, "x")
+				return err
+			},
+		}
+		for call, do := range calls {
+			if err := do(); err == nil || ctx.Err() != nil {
+				t.Errorf("%s, %s: %v", name, call, err)
+			}
+		}
+	}
+}
+
+// endlessPeer answers every request with head, and with piece for ever.
+func endlessPeer(t *testing.T, head, piece string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				req, err := http.ReadRequest(bufio.NewReader(conn))
+				if err != nil {
+					return
+				}
+				_, _ = io.Copy(io.Discard, req.Body)
+				_, err = io.WriteString(conn, head)
+				for err == nil {
+					_, err = io.WriteString(conn, piece)
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
 }

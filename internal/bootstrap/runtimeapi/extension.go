@@ -3,7 +3,6 @@ package runtimeapi
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 )
@@ -44,6 +43,5 @@ func (c *Client) registerExtension(ctx context.Context, name string) (string, er
 	if resp.StatusCode != http.StatusOK {
 		return "", statusError(resp)
 	}
-	_, err = io.Copy(io.Discard, resp.Body)
-	return resp.Header.Get("Lambda-Extension-Identifier"), err
+	return resp.Header.Get("Lambda-Extension-Identifier"), discard(resp)
 }

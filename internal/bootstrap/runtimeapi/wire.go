@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"github.com/aproorg/sluice/internal/bootstrap/httphead"
 )
 
 // wire is a connection to the Runtime API that is used from one goroutine. The two calls of every invocation, next and the
@@ -16,7 +18,7 @@ import (
 // on a small request.
 type wire struct {
 	net.Conn
-	r     *bufio.Reader
+	r     *httphead.Reader
 	w     *bufio.Writer
 	chunk []byte // for writeChunks
 }
@@ -44,7 +46,7 @@ func (c *Client) take(ctx context.Context) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wire{conn, bufio.NewReaderSize(conn, 16<<10), bufio.NewWriterSize(conn, wireBuffer), make([]byte, 32<<10)}, nil
+	return &wire{conn, httphead.NewReader(conn, 16<<10), bufio.NewWriterSize(conn, wireBuffer), make([]byte, 32<<10)}, nil
 }
 
 // give takes a connection back whose exchange is over.
@@ -94,7 +96,8 @@ func (w *wire) exchange(request *http.Request, write func(*wire) error, read fun
 	if writeErr == nil {
 		writeErr = w.w.Flush()
 	}
-	resp, err := http.ReadResponse(w.r, request) // an early answer says more than the failed write that it causes
+	w.r.Begin()
+	resp, err := w.r.ReadResponse(request) // an early answer says more than the failed write that it causes
 	if err != nil {
 		if writeErr != nil {
 			err = writeErr

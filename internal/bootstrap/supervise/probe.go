@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/aproorg/sluice/internal/bootstrap/httphead"
 	"github.com/aproorg/sluice/internal/hint"
 )
 
@@ -84,7 +85,7 @@ func (a *App) attempt(ctx context.Context, client *http.Client, p *process, next
 func probeClient(timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout:       timeout,
-		Transport:     &http.Transport{DisableKeepAlives: true},
+		Transport:     &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: httphead.Max},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

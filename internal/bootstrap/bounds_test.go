@@ -1,0 +1,48 @@
+package bootstrap_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// addressSpace is the limit under which the bootstrap runs here, in kB. Go reserves more than 1 GB of addresses at its start,
+// which no memory stands behind.
+const addressSpace = 2_500_000
+
+// TestNoAnswerFillsTheMemory runs the bootstrap under a limit that its memory cannot pass, behind an app that never ends what it says.
+func TestNoAnswerFillsTheMemory(t *testing.T) {
+	if len(raceFlags) > 0 {
+		t.Skip("the race detector takes more addresses than the limit; run without -race: go test ./internal/bootstrap")
+	}
+	w := startBy(t, []string{"sh", "-c", "ulimit -v " + strconv.Itoa(addressSpace) + `; exec "$@"`, "sh"}, goApp("bin"))
+	first := w.do(get("/pid")).body
+	begin := "HTTP/1.1 200 OK\r\n"
+	for name, test := range map[string]struct{ head, piece, want string }{
+		"fields":            {begin, "A: b\r\n", "passes 65536 bytes"},
+		"one line":          {begin + "X: ", "x", "passes 65536 bytes"},
+		"status line":       {"", "HTTP/1.1 200 ", "passes 65536 bytes"},
+		"informational":     {"", "HTTP/1.1 103 Early Hints\r\n\r\n", "more than 8 informational"},
+		"large early hints": {"", "HTTP/1.1 103 Early Hints\r\nLink: " + strings.Repeat("x", 9000) + "\r\n\r\n", "passes 65536 bytes"},
+	} {
+		got := w.do(get(fmt.Sprintf("/endless?head=%x&piece=%x", test.head, test.piece)))
+		if got.status != 502 || !strings.Contains(got.body, test.want) {
+			t.Errorf("%s: status %d, %s; want %s", name, got.status, got.body, test.want)
+		}
+	}
+	chunked := begin + "Transfer-Encoding: chunked\r\n\r\n"
+	for name, test := range map[string]struct{ head, piece string }{
+		"trailers":   {chunked + "0\r\n", "A: b\r\n"},
+		"chunk size": {chunked, "0"},
+	} {
+		got := w.do(get(fmt.Sprintf("/endless?head=%x&piece=%x", test.head, test.piece)))
+		if got.status != 200 || got.broken() != "Sluice.AppBroke" {
+			t.Errorf("%s: status %d, broken %q", name, got.status, got.broken())
+		}
+	}
+	if got := w.doFor(get("/pid"), 10*time.Second); got.body != first {
+		t.Errorf("the app's process was %s and is %s", first, got.body)
+	}
+}
