@@ -1,5 +1,6 @@
 // Package testkit holds what tests of many packages need: a wait that polls until a
-// deadline and says what it saw last, and a server of bare connections. It imports
+// deadline and says what it saw last, a server of bare connections, and a client for the
+// AWS SDK on loopback addresses. It imports
 // nothing of the module, and leaves out programs and packages that must be installed
 // (package testdeps), images (imagetest) and browsers (chromiumtest).
 package testkit

@@ -1,11 +1,8 @@
 package emulatetest
 
 import (
-	"bytes"
 	"context"
 	"flag"
-	"io"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -19,6 +16,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 var awsFunction = flag.String("aws-lambda-function", os.Getenv("SLUICE_AWS_LAMBDA_FUNCTION"),
@@ -46,27 +44,11 @@ func TestLambdaEmulator(t *testing.T) {
 		}
 	})
 	Lambda(t, Function{Name: "contract", Client: awslambda.New(awslambda.Options{
-		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1, HTTPClient: ownBodies{},
+		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1, HTTPClient: testkit.OwnBodies{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
 		}),
 	})})
-}
-
-// ownBodies sends requests with a body that nobody else closes. The SDK closes the one that it gave once the answer
-// begins, which on a loopback address can be before net/http has looked for its end; then it gives up the connection.
-type ownBodies struct{}
-
-func (ownBodies) Do(r *http.Request) (*http.Response, error) {
-	if r.Body == nil {
-		return http.DefaultClient.Do(r)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return http.DefaultClient.Do(r)
 }
 
 func TestLambdaAWS(t *testing.T) {

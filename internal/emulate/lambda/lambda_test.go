@@ -134,7 +134,7 @@ func start(t testing.TB, change func(*lambda.Config)) *world {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
 		}),
-		RetryMaxAttempts: 1,
+		RetryMaxAttempts: 1, HTTPClient: testkit.OwnBodies{},
 	})
 	return w
 }
