@@ -33,6 +33,9 @@ func parseUpstream(uri string) (*remote, error) {
 	if strings.HasPrefix(uri, "mongodb+srv://") {
 		return nil, errors.New("MongoDB URI has scheme mongodb+srv: only mongodb:// is known here, with its hosts spelled out")
 	}
+	if !strings.Contains(uri, "://") {
+		return nil, errors.New(`MongoDB URI has scheme "": only mongodb:// is known here`)
+	}
 	u, err := serveruri.Parse(uri)
 	if err != nil {
 		return nil, fmt.Errorf("MongoDB URI cannot be used, for %w: give it as mongodb://HOST:PORT/DATABASE", err)
