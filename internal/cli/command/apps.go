@@ -23,12 +23,16 @@ type ownFlags struct {
 	flags []string
 }
 
-// Add defines the flags of one app.
+// Add defines the flags of one app. It panics where the command, or another app, has
+// a flag of that name: one of them would be without effect.
 func (f *AppFlags) Add(flags *pflag.FlagSet, app string, options apps.Options) {
 	own := ownFlags{app: app}
 	set := flag.NewFlagSet("", flag.ContinueOnError)
 	options.Flags(set)
 	set.VisitAll(func(g *flag.Flag) {
+		if flags.Lookup(g.Name) != nil {
+			panic("two flags --" + g.Name + ": one is the app " + app + "'s")
+		}
 		flags.AddGoFlag(g)
 		own.flags = append(own.flags, g.Name)
 	})
