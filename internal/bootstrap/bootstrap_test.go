@@ -93,6 +93,13 @@ func TestWhatTheAppIsTold(t *testing.T) {
 	if left := time.Until(time.UnixMilli(deadline)); err != nil || left <= 0 || left > time.Hour {
 		t.Errorf("Lambda-Runtime-Deadline-Ms is %q, want a time to come", seen.Headers["Lambda-Runtime-Deadline-Ms"])
 	}
+	beside := strings.Replace(string(request{path: "/headers", header: map[string]string{"X-Origin-Verify": "s3cret"}}.event()),
+		`"X-Origin-Verify":["s3cret"]`, `"X-Origin-Verify":["s3cret"],"x-origin-verify":["guess"]`, 1)
+	for range 10 {
+		if got := w.do([]byte(beside)); got.status != 403 {
+			t.Errorf("a guess beside the secret, in another spelling: status %d, want 403", got.status)
+		}
+	}
 	for _, secret := range []string{"", "s3cre", "s3cret2"} {
 		if got := w.do(request{path: "/headers", header: map[string]string{"X-Origin-Verify": secret}}.event()); got.status != 403 {
 			t.Errorf("secret %q: status %d, want 403", secret, got.status)

@@ -2,23 +2,66 @@ package proxyevent
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
-// setHeader fills r.Header, Host and OriginVerify from the event.
-func (r *Request) setHeader(e *event) error {
-	r.Header = make(http.Header, len(e.Headers)+8)
-	for name, value := range e.Headers {
-		r.Header[http.CanonicalHeaderKey(name)] = []string{value}
+// header gives the event's fields under their canonical names. What is spelled in several ways ("X-A", "x-a") is one field, with
+// the values of all spellings in the order of the spellings. A field with several values takes the place of its single one.
+//
+// Of X-Forwarded- fields in several spellings one may be the client's and one the gateway's, and nothing says which: none is passed on.
+func (e *event) header() http.Header {
+	h := make(http.Header, max(len(e.Headers), len(e.MultiValueHeaders))+8)
+	multi := make(http.Header, len(e.MultiValueHeaders))
+	merge(multi, e.MultiValueHeaders, func(values []string) []string { return values })
+	merge(h, e.Headers, func(value string) []string { return []string{value} })
+	for name, values := range multi {
+		h[name] = values
 	}
-	for name, values := range e.MultiValueHeaders {
-		if len(values) > 0 {
-			r.Header[http.CanonicalHeaderKey(name)] = values
+	return h
+}
+
+func merge[V any](into http.Header, from map[string]V, values func(V) []string) {
+	spellings := make(map[string]int, len(from))
+	for _, name := range slices.Sorted(maps.Keys(from)) {
+		list := values(from[name])
+		if len(list) == 0 {
+			continue
+		}
+		key := http.CanonicalHeaderKey(name)
+		into[key] = append(into[key], list...)
+		spellings[key]++
+	}
+	for key, n := range spellings {
+		if n > 1 && strings.HasPrefix(key, "X-Forwarded-") {
+			delete(into, key)
 		}
 	}
+}
+
+// verifications are all values that the event has for the origin's secret, in whatever spelling and place.
+func (e *event) verifications() []string {
+	var out []string
+	for name, value := range e.Headers {
+		if strings.EqualFold(name, settings.OriginVerifyHeader) {
+			out = append(out, value)
+		}
+	}
+	for name, values := range e.MultiValueHeaders {
+		if strings.EqualFold(name, settings.OriginVerifyHeader) {
+			out = append(out, values...)
+		}
+	}
+	return out
+}
+
+// setHeader fills r.Header, Host and OriginVerify from the event.
+func (r *Request) setHeader(e *event) error {
+	r.Header = e.header()
 	if len(e.Cookies) > 0 {
 		r.Header["Cookie"] = []string{strings.Join(e.Cookies, "; ")}
 	}
@@ -32,8 +75,11 @@ func (r *Request) setHeader(e *event) error {
 			}
 		}
 	}
+	hosts := slices.Compact(r.Header["Host"])
+	if len(hosts) > 1 {
+		return fmt.Errorf("%w: several hosts", ErrBadRequest)
+	}
 	r.Host = r.Header.Get("Host")
-	r.OriginVerify = r.Header.Get(settings.OriginVerifyHeader)
 	for _, name := range []string{"Host", settings.OriginVerifyHeader, "Content-Length", "Expect", "Forwarded"} {
 		delete(r.Header, name)
 	}
@@ -45,9 +91,15 @@ func (r *Request) setHeader(e *event) error {
 }
 
 // forward replaces what a client could have written about itself by what the gateway knows.
-func (rd Reader) forward(r *Request, source, domain string) {
+func (rd Reader) forward(r *Request, source, domain string) error {
 	if r.Host == "" {
 		r.Host = domain
+	}
+	switch {
+	case r.Host != "" && !isHost(r.Host):
+		return fmt.Errorf("%w: host %q", ErrBadRequest, r.Host)
+	case source != "" && !isAddress(source):
+		return fmt.Errorf("%w: source address %q", ErrBadRequest, source)
 	}
 	host := rd.PublicHost
 	if host == "" {
@@ -60,6 +112,7 @@ func (rd Reader) forward(r *Request, source, domain string) {
 	} else {
 		set(r.Header, "X-Forwarded-Proto", "https")
 	}
+	return nil
 }
 
 func set(h http.Header, name, value string) {
@@ -112,16 +165,31 @@ func removeHopByHop(h http.Header) {
 	}
 }
 
-func isToken(s string) bool {
+// isHost takes names and addresses with or without a port. Go's client would send an empty Host for what it cannot send, and
+// a comma would make two values of X-Forwarded-Host.
+func isHost(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
-		if !letter && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		if c := s[i]; !isAlphanumeric(c) && strings.IndexByte("-._~:[]!$&'*+;=", c) < 0 {
 			return false
 		}
 	}
 	return s != ""
 }
+
+// isAddress is loose: the value must only be one item of X-Forwarded-For.
+func isAddress(s string) bool { return isFieldValue(s) && !strings.ContainsAny(s, ", \t") }
+
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isAlphanumeric(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' }
 
 func isFieldValue(s string) bool {
 	for i := range len(s) {

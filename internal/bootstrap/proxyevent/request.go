@@ -34,8 +34,8 @@ type Request struct {
 	Host     string
 	Header   http.Header
 	Body     []byte
-	// OriginVerify is the value of X-Origin-Verify, which Header does not hold.
-	OriginVerify string
+	// OriginVerify are the values of X-Origin-Verify, which Header does not hold, in no order. There is one, from a distribution.
+	OriginVerify []string
 	// GatewayID is the gateway's own request id.
 	GatewayID string
 }
@@ -60,7 +60,13 @@ func (rd Reader) Read(payload []byte) (*Request, error) {
 	if err := r.setHeader(e); err != nil {
 		return r, err
 	}
-	rd.forward(r, source, e.Context.DomainName)
+	r.OriginVerify = e.verifications()
+	if err := rd.forward(r, source, e.Context.DomainName); err != nil {
+		return r, err
+	}
+	if !isFieldValue(r.GatewayID) {
+		return r, fmt.Errorf("%w: id %q", ErrBadRequest, r.GatewayID)
+	}
 	if e.IsBase64Encoded {
 		if r.Body, err = decodeBase64(body); err != nil {
 			return r, fmt.Errorf("%w: body: %w", ErrBadRequest, err)

@@ -90,7 +90,7 @@ func (r *Relay) Serve(ctx context.Context, in *runtimeapi.Invocation) error {
 		inv.log.Warn("the event is no request that the app could be asked", "error", err)
 		return inv.answer(ctx, http.StatusBadRequest, err.Error())
 	case err != nil:
-		return r.cfg.API.Fail(ctx, in.ID, runtimeapi.Failure{Type: "Sluice.BadEvent", Message: err.Error()})
+		return inv.sent(r.cfg.API.Fail(ctx, in.ID, runtimeapi.Failure{Type: "Sluice.BadEvent", Message: err.Error()}))
 	case req.Kind == proxyevent.Other:
 		return inv.serveEvent(ctx)
 	case r.cfg.LateSecret != nil:
@@ -117,11 +117,21 @@ func (inv *invocation) serveLate(ctx context.Context) error {
 
 // serveTrusted serves a request that brings the secret, which is not empty.
 func (inv *invocation) serveTrusted(ctx context.Context, secret string) error {
-	if secret == "" || subtle.ConstantTimeCompare([]byte(inv.req.OriginVerify), []byte(secret)) != 1 {
+	if !verified(inv.req.OriginVerify, secret) {
 		return inv.answer(ctx, http.StatusForbidden, "Forbidden")
 	}
 	inv.identify()
 	return inv.serveHTTP(ctx)
+}
+
+// verified says whether the values of X-Origin-Verify are the secret, all of them: a client's own beside the distribution's, in
+// another spelling, is refused whichever of them comes first.
+func verified(values []string, secret string) bool {
+	good := secret != "" && len(values) > 0
+	for _, value := range values {
+		good = subtle.ConstantTimeCompare([]byte(value), []byte(secret)) == 1 && good
+	}
+	return good
 }
 
 // identify hands the ids on, so that the app's logs can be matched with Lambda's and the gateway's, and the time at which
