@@ -46,7 +46,7 @@ func (inv *invocation) noAnswer(ctx, appCtx context.Context, err error) error {
 		inv.log.Warn("the app did not answer in time", "path", inv.req.Path, "error", hint.Text(err))
 		return inv.answer(ctx, http.StatusGatewayTimeout, "The application did not answer in time.")
 	case errors.Is(err, supervise.ErrStart):
-		return inv.cfg.API.Fail(ctx, inv.ID, runtimeapi.Failure{Type: "Sluice.AppStart", Message: hint.Text(err), Trace: inv.cfg.App.Tail()})
+		return inv.sent(inv.cfg.API.Fail(ctx, inv.ID, runtimeapi.Failure{Type: "Sluice.AppStart", Message: hint.Text(err), Trace: inv.cfg.App.Tail()}))
 	}
 	inv.log.Error("the app did not answer", "path", inv.req.Path, "error", hint.Text(err))
 	message, ended := whyNoAnswer(err)

@@ -225,3 +225,22 @@ func TestBufferedMode(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedError: an error that the Runtime API does not take (4xx) is no reason to end the runtime; its own failure (5xx) is.
+func TestRefusedError(t *testing.T) {
+	for status, fatal := range map[int]bool{400: false, 403: false, 413: false, 500: true} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", status) }))
+		app := supervise.New(supervise.Config{
+			Command: []string{"/no/such/program"}, Stdout: io.Discard, Stderr: io.Discard, Address: "127.0.0.1:1", Logger: slog.New(slog.DiscardHandler),
+		})
+		_ = app.Run(t.Context())
+		relay := New(Config{API: runtimeapi.New(strings.TrimPrefix(server.URL, "http://")), App: app, EventsPath: "/events", Logger: slog.New(slog.DiscardHandler)})
+		for name, event := range map[string]string{"an app that has not started": `{"httpMethod":"GET","path":"/"}`, "a bad event": `{`, "another event": `{}`} {
+			err := relay.Serve(t.Context(), &runtimeapi.Invocation{ID: "1", Deadline: time.Now().Add(time.Minute), Payload: []byte(event)})
+			if (err != nil) != fatal {
+				t.Errorf("%s, %d: %v", name, status, err)
+			}
+		}
+		server.Close()
+	}
+}
