@@ -33,6 +33,7 @@ type siteModel struct {
 	Bucket         types.String `tfsdk:"bucket"`
 	DistributionID types.String `tfsdk:"distribution_id"`
 	Keep           types.String `tfsdk:"keep"`
+	Include        types.List   `tfsdk:"include"`
 
 	Release types.String `tfsdk:"release"`
 	Files   types.Int64  `tfsdk:"files"`
@@ -48,10 +49,18 @@ func (s *siteResource) Configure(_ context.Context, request resource.ConfigureRe
 	receive(&s.session, request.ProviderData, r)
 }
 
-// ValidateConfig catches a period that cannot be read.
+// ValidateConfig catches a period or a pattern that cannot be read.
 func (s *siteResource) ValidateConfig(ctx context.Context, request resource.ValidateConfigRequest, r *resource.ValidateConfigResponse) {
 	var config siteModel
-	if r.Diagnostics.Append(request.Config.Get(ctx, &config)...); r.Diagnostics.HasError() || config.Keep.IsUnknown() || config.Keep.IsNull() {
+	if r.Diagnostics.Append(request.Config.Get(ctx, &config)...); r.Diagnostics.HasError() {
+		return
+	}
+	if patterns, known := config.include(); known {
+		if err := site.CheckInclude(patterns); err != nil {
+			r.Diagnostics.AddAttributeError(path.Root("include"), "Not a pattern", hint.Text(err))
+		}
+	}
+	if config.Keep.IsUnknown() || config.Keep.IsNull() {
 		return
 	}
 	if keep, err := time.ParseDuration(config.Keep.ValueString()); err != nil || keep <= 0 {
@@ -69,6 +78,9 @@ func (s *siteResource) ModifyPlan(ctx context.Context, request resource.ModifyPl
 	if r.Diagnostics.Append(request.Plan.Get(ctx, &plan)...); r.Diagnostics.HasError() || plan.Source.IsUnknown() || plan.Path.IsUnknown() {
 		return
 	}
+	if _, known := plan.include(); !known {
+		return
+	}
 	var state *siteModel
 	if !request.State.Raw.IsNull() {
 		state = &siteModel{}
@@ -76,27 +88,22 @@ func (s *siteResource) ModifyPlan(ctx context.Context, request resource.ModifyPl
 			return
 		}
 	}
-	if err := s.plan(ctx, &plan, state); err != nil {
+	if err := s.plan(ctx, &plan, state, &r.Diagnostics); err != nil {
 		r.Diagnostics.AddError("The site cannot be planned", hint.Text(err))
 		return
 	}
 	r.Diagnostics.Append(r.Plan.Set(ctx, &plan)...)
 }
 
-func (s *siteResource) plan(ctx context.Context, plan, state *siteModel) error {
-	options, closeSource, err := s.options(ctx, plan)
+func (s *siteResource) plan(ctx context.Context, plan, state *siteModel, diags *diag.Diagnostics) error {
+	options, closeSource, err := s.options(ctx, plan, diags)
 	if err != nil {
 		return err
 	}
 	defer closeSource()
 	plan.Drift = types.ListValueMust(types.StringType, nil)
-	found, err := s.compare(ctx, options)
+	found, err := compare(ctx, options)
 	if err != nil {
-		return err
-	}
-	if found == nil { // no bucket yet
-		release, files, err := site.Digest(ctx, options)
-		plan.set(release, files, fmt.Sprintf("%d new, 0 unchanged", files)) // what Summary will say once there is a bucket
 		return err
 	}
 	plan.set(found.Release, found.Files, found.Summary())
@@ -110,16 +117,29 @@ func (s *siteResource) plan(ctx context.Context, plan, state *siteModel) error {
 	return nil
 }
 
-// compare returns nothing where the bucket is still to be made.
-func (s *siteResource) compare(ctx context.Context, options site.Options) (*site.Plan, error) {
-	if options.Store == nil {
-		return nil, nil
-	}
+// compare takes a bucket that is still to be made for an empty one.
+func compare(ctx context.Context, options site.Options) (*site.Plan, error) {
 	found, err := site.MakePlan(ctx, options)
-	if errors.Is(err, fs.ErrNotExist) && options.Store.Check(ctx) != nil {
-		return nil, nil
+	if errors.Is(err, fs.ErrNotExist) && options.Store != nil && options.Store.Check(ctx) != nil {
+		options.Store = nil
+		return site.MakePlan(ctx, options)
 	}
 	return found, err
+}
+
+// include are the patterns, if all of them are known.
+func (m *siteModel) include() (patterns []string, known bool) {
+	if m.Include.IsUnknown() {
+		return nil, false
+	}
+	for _, element := range m.Include.Elements() {
+		text, ok := element.(types.String)
+		if !ok || text.IsUnknown() {
+			return nil, false
+		}
+		patterns = append(patterns, text.ValueString())
+	}
+	return patterns, true
 }
 
 func (m *siteModel) set(release string, files int, changes string) {
@@ -149,7 +169,7 @@ func (s *siteResource) Update(ctx context.Context, request resource.UpdateReques
 }
 
 func (s *siteResource) apply(ctx context.Context, plan *siteModel, diags *diag.Diagnostics) {
-	options, closeSource, err := s.options(ctx, plan)
+	options, closeSource, err := s.options(ctx, plan, diags)
 	if err != nil {
 		diags.AddError("The site cannot be deployed", hint.Text(err))
 		return
@@ -228,12 +248,14 @@ func (s *siteResource) ImportState(ctx context.Context, request resource.ImportS
 }
 
 // options are package site's. Store is nil while the bucket's name is unknown.
-func (s *siteResource) options(ctx context.Context, plan *siteModel) (site.Options, func() error, error) {
+// What the cache of sites had to mend becomes a warning.
+func (s *siteResource) options(ctx context.Context, plan *siteModel, diags *diag.Diagnostics) (site.Options, func() error, error) {
 	registry, err := s.session.registry(ctx, trimKind(plan.Source.ValueString()))
 	if err != nil {
 		return site.Options{}, nil, err
 	}
 	options := site.Options{}
+	options.Include, _ = plan.include()
 	if !plan.Keep.IsUnknown() && plan.Keep.ValueString() != "" {
 		if options.Keep, err = time.ParseDuration(plan.Keep.ValueString()); err != nil {
 			return site.Options{}, nil, err
@@ -255,6 +277,7 @@ func (s *siteResource) options(ctx context.Context, plan *siteModel) (site.Optio
 	}
 	source, err := site.Open(ctx, site.From{
 		Ref: plan.Source.ValueString(), Path: plan.Path.ValueString(), CacheDir: s.session.cacheDir, Registry: registry,
+		Warn: func(err error) { diags.AddWarning("The site is taken out of its image anew", hint.Text(err)) },
 	})
 	if err != nil {
 		return site.Options{}, nil, err

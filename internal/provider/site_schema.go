@@ -24,6 +24,10 @@ func (*siteResource) Schema(_ context.Context, _ resource.SchemaRequest, r *reso
 			"path": schema.StringAttribute{Optional: true, Computed: true,
 				PlanModifiers:       []planmodifier.String{fromApp{what: "the app's directory", value: siteOf}},
 				MarkdownDescription: "The site's directory in the image. By default the app's."},
+			"include": schema.ListAttribute{Optional: true, ElementType: types.StringType,
+				MarkdownDescription: "Patterns of files to publish that otherwise stay out: hidden ones (all with a dot at the start of their name or of a " +
+					"directory's above it, but for `/.well-known/`), editors' backups, source maps and compressed copies. A pattern is a name such as `.nojekyll`, at any depth, " +
+					"or with a slash a path from the site's root such as `/maps/*.map`."},
 			"bucket": schema.StringAttribute{Required: true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the bucket. It must exist in the provider's region and account."},

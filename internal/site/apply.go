@@ -36,7 +36,7 @@ func Apply(ctx context.Context, o Options) (Result, error) {
 // Apply carries the plan out, with the options that it was made with. It fails
 // with ErrConflict if another run has changed the bucket since.
 func (p *Plan) Apply(ctx context.Context, o Options) (Result, error) {
-	result := Result{Release: p.Release, Previous: p.Previous, Files: p.Files, Unchanged: p.Unchanged}
+	result := Result{Release: p.Release, Previous: p.Previous, Files: p.Files, Unchanged: p.Unchanged, LeftOut: p.surprising()}
 	if p.Empty() && len(p.Expire) == 0 {
 		return result, nil
 	}

@@ -83,14 +83,3 @@ func hashed(name string) bool {
 }
 
 var sized = regexp.MustCompile(`(^|[-_])\d+x\d+`)
-
-// skipped are files that CloudFront makes itself (it compresses), that only
-// developers read, or that a file manager left behind.
-func skipped(name string) bool {
-	switch path.Ext(name) {
-	case ".gz", ".br", ".map":
-		return true
-	}
-	base := path.Base(name)
-	return base == ".DS_Store" || base == "Thumbs.db" || base == ".gitkeep" || strings.HasPrefix(name, ".git/")
-}

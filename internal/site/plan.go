@@ -23,6 +23,8 @@ type Plan struct {
 	Expire []string `json:"expire,omitempty"`
 	// Invalidate are changed paths that CloudFront may hold.
 	Invalidate []string `json:"invalidate,omitempty"`
+	// LeftOut are files of the source that are not published.
+	LeftOut []LeftOut `json:"left_out,omitempty"`
 	// Foreign counts objects that Sluice did not write and leaves alone.
 	Foreign int   `json:"foreign,omitempty"`
 	Bytes   int64 `json:"bytes"`
@@ -66,29 +68,41 @@ func (p *Plan) Summary() string {
 	if len(p.Expire) > 0 {
 		parts = append(parts, fmt.Sprintf("%d expired", len(p.Expire)))
 	}
-	return strings.Join(append(parts, fmt.Sprintf("%d unchanged", p.Unchanged)), ", ")
+	parts = append(parts, fmt.Sprintf("%d unchanged", p.Unchanged))
+	if n := p.surprising(); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d left out", n))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// surprising counts what was left out and could have been meant to be published.
+func (p *Plan) surprising() (n int) {
+	for _, left := range p.LeftOut {
+		if left.Surprising() {
+			n++
+		}
+	}
+	return n
 }
 
 // MakePlan reads the site and compares it with the bucket: two small objects
-// and a list, whatever the number of files. It changes nothing.
+// and a list, whatever the number of files. It changes nothing. Without a Store
+// it compares with an empty bucket, and the plan cannot be applied.
 func MakePlan(ctx context.Context, o Options) (*Plan, error) {
-	wanted, err := scan(ctx, o)
+	wanted, left, err := scan(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	o.progress(Event{Step: "scan", Text: "read the site", Done: len(wanted), Total: len(wanted)})
-	p, err := bucket(ctx, o.Store)
-	if err != nil {
-		return nil, err
+	p := &Plan{current: &Release{}, pending: &Release{}}
+	if o.Store != nil {
+		if p, err = bucket(ctx, o.Store); err != nil {
+			return nil, err
+		}
 	}
+	p.LeftOut = left
 	p.compare(wanted, o)
 	return p, nil
-}
-
-// Digest returns the release that the site would be, without any bucket.
-func Digest(ctx context.Context, o Options) (release string, files int, err error) {
-	wanted, err := scan(ctx, o)
-	return identify(wanted), len(wanted), err
 }
 
 // bucket reads what is there.

@@ -29,14 +29,18 @@ type File struct {
 // same tells whether a browser would see no difference.
 func (f File) same(other File) bool { return f.SHA256 == other.SHA256 && f.Headers == other.Headers }
 
-// scan reads the source once and returns its files by path.
-func scan(ctx context.Context, o Options) (map[string]File, error) {
+// scan reads the source once and returns its files by path, and what it left out.
+func scan(ctx context.Context, o Options) (map[string]File, []LeftOut, error) {
 	if o.Source == nil {
-		return nil, errors.New("no site given")
+		return nil, nil, errors.New("no site given")
 	}
-	paths, err := walk(o.Source)
+	patterns, err := parseInclude(o.Include)
 	if err != nil {
-		return nil, fmt.Errorf("read the site: %w", err)
+		return nil, nil, err
+	}
+	paths, left, err := walk(o.Source, patterns)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the site: %w", err)
 	}
 	files := make([]File, len(paths))
 	group, ctx := errgroup.WithContext(ctx)
@@ -44,29 +48,38 @@ func scan(ctx context.Context, o Options) (map[string]File, error) {
 	for n, path := range paths {
 		group.Go(func() (err error) {
 			if err = ctx.Err(); err == nil {
-				files[n], err = digest(o, path)
+				files[n], err = digest(ctx, o, path)
 			}
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("read the site: %w", err)
+		return nil, nil, fmt.Errorf("read the site: %w", err)
 	}
 	byPath := make(map[string]File, len(paths))
 	for n, path := range paths {
 		byPath[path] = files[n]
 	}
 	if _, ok := byPath[Index]; !ok {
-		return nil, hint.With(fmt.Errorf("the site has no %s among its %d files", Index, len(paths)), "give the directory of the built client")
+		return nil, nil, hint.With(fmt.Errorf("the site has no %s among its %d files", Index, len(paths)), "give the directory of the built client")
 	}
-	return byPath, nil
+	return byPath, left, nil
 }
 
-func walk(source fs.FS) ([]string, error) {
-	var paths []string
-	err := fs.WalkDir(source, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || skipped(path) {
+// walk lists the files to publish. It looks only at the names of those that it leaves out: they may be unreadable, or
+// links that lead nowhere.
+func walk(source fs.FS, patterns include) (paths []string, left []LeftOut, err error) {
+	err = fs.WalkDir(source, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil && entry != nil && patterns.leftOut(path+"/_") != "" {
+			left = append(left, LeftOut{path, Hidden}) // a directory that cannot be read, and need not be
+			return fs.SkipDir
+		}
+		if err != nil || entry.IsDir() {
 			return err
+		}
+		if why := patterns.leftOut(path); why != "" {
+			left = append(left, LeftOut{path, why})
+			return nil
 		}
 		if strings.HasPrefix(path, Prefix) {
 			return fmt.Errorf("%s: %s is Sluice's own in the bucket", path, Prefix)
@@ -75,23 +88,44 @@ func walk(source fs.FS) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		if !info.Mode().IsRegular() {
-			return fmt.Errorf("%s: a link to a directory, or no file", path)
+		if info.IsDir() {
+			return hint.With(fmt.Errorf("%s: is a link to a directory", path), "copy the directory to where the link is")
+		}
+		if err := regular(path, info); err != nil {
+			return err
 		}
 		paths = append(paths, path)
 		return nil
 	})
-	return paths, err
+	return paths, left, err
 }
 
-func digest(o Options, path string) (File, error) {
+// regular refuses what is no file: to read it could wait for ever, or never end.
+func regular(path string, info fs.FileInfo) error {
+	kind := "a special file"
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode&fs.ModeNamedPipe != 0:
+		kind = "a FIFO"
+	case mode&fs.ModeSocket != 0:
+		kind = "a socket"
+	case mode&fs.ModeDevice != 0:
+		kind = "a device"
+	case mode.IsDir():
+		kind = "a directory"
+	}
+	return hint.With(fmt.Errorf("%s: is %s, and only files can be published", path, kind), "remove it, or name another directory")
+}
+
+func digest(ctx context.Context, o Options, path string) (File, error) {
 	content, err := o.Source.Open(path)
 	if err != nil {
 		return File{}, err
 	}
 	defer content.Close()
 	sha, md, head := sha256.New(), md5.New(), &prefix{left: 512}
-	size, err := io.Copy(io.MultiWriter(sha, md, head), content)
+	size, err := io.Copy(io.MultiWriter(sha, md, head), &interruptible{ctx, content})
 	if err != nil {
 		return File{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -99,6 +133,19 @@ func digest(o Options, path string) (File, error) {
 		SHA256: hex.EncodeToString(sha.Sum(nil)), MD5: hex.EncodeToString(md.Sum(nil)), Size: size,
 		Headers: Headers{ContentType: contentType(path, head.Bytes()), CacheControl: cacheControl(path, o.maxAge())},
 	}, nil
+}
+
+// interruptible ends with its context, however long the file is.
+type interruptible struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (i *interruptible) Read(b []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.Reader.Read(b)
 }
 
 // prefix keeps the first bytes and swallows the rest.

@@ -85,6 +85,12 @@ type Invalidator interface {
 type Options struct {
 	Source fs.FS
 	Store  Store
+	// Include are patterns of files to publish that are otherwise left out (see
+	// LeftOut). One without a slash matches a name at any depth, another one
+	// the path from the site's root; both a directory, too, but what is hidden
+	// below it needs a pattern of its own. Each part is as in path.Match, and a
+	// leading dot must be spelled out.
+	Include []string
 	// Invalidator is nil for a bucket without a distribution.
 	Invalidator Invalidator
 	// Keep is how long files of earlier releases stay: 7 days when zero.
@@ -118,6 +124,7 @@ type Result struct {
 	Uploaded     int      `json:"uploaded"`
 	Bytes        int64    `json:"bytes_uploaded"`
 	Unchanged    int      `json:"unchanged"`
+	LeftOut      int      `json:"left_out,omitempty"` // files that were not published, but for source maps and compressed copies
 	Retired      int      `json:"retired"`
 	Expired      int      `json:"expired"`
 	Invalidated  []string `json:"invalidated,omitempty"`

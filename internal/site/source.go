@@ -10,11 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/aproorg/sluice/internal/image/registry"
-	"github.com/aproorg/sluice/internal/image/rootfs"
 	"github.com/aproorg/sluice/internal/image/source"
 	"github.com/aproorg/sluice/internal/tempdir"
 )
@@ -30,13 +30,16 @@ type From struct {
 	Arch string
 	// CacheDir keeps what was taken out of an image, by digest. Without it that
 	// lies in a temporary directory until Close.
+	// A site that was altered there since is discarded and taken out anew.
 	CacheDir string
 	Registry registry.Access
+	// Warn, if set, is called with what Open has mended by itself.
+	Warn func(error)
 }
 
-// A Source is an open site. Links that lead out of it cannot be read.
+// A Source is an open site. Links that lead out of it cannot be read, nor
+// devices, sockets and FIFOs.
 type Source struct {
-	fs.FS
 	// Digest is the image's, empty for a directory.
 	Digest string
 	root   *os.Root
@@ -70,11 +73,12 @@ func Open(ctx context.Context, from From) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", ref, err)
 	}
-	dir, temp, err := from.place(digest.Hex)
+	entry, temp, err := from.place(digest.Hex)
 	if err != nil {
 		return nil, err
 	}
-	if err := extract(ctx, img, from.Path, dir); err != nil {
+	dir, err := from.take(ctx, img, digest.String(), entry)
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("site of image %s: %w", ref, err), os.RemoveAll(temp))
 	}
 	source, err := openDir(dir)
@@ -99,24 +103,8 @@ func (f From) image(ctx context.Context, ref string) (v1.Image, error) {
 	return img, err
 }
 
-// extract does nothing where the files are there, be it from another process
-// that was faster.
-func extract(ctx context.Context, img v1.Image, path, dir string) error {
-	complete := func() bool {
-		_, err := os.Stat(filepath.Join(dir, Index))
-		return err == nil
-	}
-	if complete() {
-		return nil
-	}
-	if _, err := rootfs.Extract(ctx, img, path, dir); err != nil && !complete() {
-		return err
-	}
-	return nil
-}
-
-// place is where the files out of the image go, and what to remove later.
-func (f From) place(digest string) (dir, temp string, err error) {
+// place is where the site out of the image goes, and what to remove later.
+func (f From) place(digest string) (entry, temp string, err error) {
 	if f.CacheDir == "" {
 		temp, err := tempdir.Make("site")
 		return filepath.Join(temp, "site"), temp, err
@@ -126,9 +114,42 @@ func (f From) place(digest string) (dir, temp string, err error) {
 }
 
 func openDir(dir string) (*Source, error) {
+	info, err := os.Stat(dir) // before it is opened: to open a FIFO waits for whoever writes to it
+	if err != nil {
+		return nil, fmt.Errorf("open the site: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("open the site: %s is not a directory", dir)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the site: %w", err)
 	}
-	return &Source{FS: root.FS(), root: root}, nil
+	return &Source{root: root}, nil
 }
+
+// Open opens a file or directory, and never waits: what became a FIFO since
+// it was looked at is an error too.
+func (s *Source) Open(name string) (fs.File, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	file, err := s.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.IsDir() {
+		err = regular(name, info)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// Stat follows links, and opens nothing.
+func (s *Source) Stat(name string) (fs.FileInfo, error) { return fs.Stat(s.root.FS(), name) }
+
+// ReadDir lists a directory in the order of names.
+func (s *Source) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(s.root.FS(), name) }

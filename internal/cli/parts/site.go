@@ -3,6 +3,8 @@ package parts
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +29,7 @@ type siteOptions struct {
 	rollback     string
 	remove       bool
 	dryRun       bool
+	include      []string
 }
 
 // NewSite declares site.
@@ -40,9 +43,17 @@ headers that it needs, index.html last. Only what changed is sent; files of earl
 releases stay for a while, so that open pages do not break; and only paths that are
 cached and changed are invalidated.
 
-The front end comes from a directory, or straight out of an image's layers.`,
+The front end comes from a directory, or straight out of an image's layers.
+
+Not everything in it is published. What is hidden stays out, which is each file
+with a dot at the start of its name or of a directory's above it (/.well-known/
+alone goes up); editors' backups (*~ *.swp #*# *.bak *.orig) and Thumbs.db; source
+maps (*.map); and compressed copies (*.gz *.br), since CloudFront compresses.
+--dry-run names them, and --include publishes some of them on purpose. Links that
+lead out of the directory or to a directory, devices, sockets and FIFOs are errors.`,
 		Example: `  sluice site --from ./client/dist --bucket chat-dev-site --distribution E123ABC
   sluice site --from image:` + shipped.Image.Base + ` --bucket chat-dev-site --dry-run
+  sluice site --from ./public --bucket docs-site --include .nojekyll --include '/maps/*.map'
   sluice site --bucket chat-dev-site --rollback previous`,
 		Args:        cobra.NoArgs,
 		Annotations: command.ExitCodes("0  the bucket holds the site, or did before", "1  it failed; run it again to go on"),
@@ -52,6 +63,7 @@ The front end comes from a directory, or straight out of an image's layers.`,
 	f.StringVar(&o.from, "from", "", "`DIR`, image:REF, oci:DIR or tar:FILE")
 	f.StringVar(&o.app, "app", shipped.Name, "`NAME` of the app whose image it is, which says where the front end lies")
 	f.StringVar(&o.path, "path", "", "`DIR` of the front end in the image (default: the app's)")
+	f.StringArrayVar(&o.include, "include", nil, "`PATTERN` of files to publish though they are hidden, backups or maps: a name,\nor a path from the site's root with a slash (repeatable)")
 	f.StringVar(&o.bucket, "bucket", "", "`NAME` of the bucket")
 	f.StringVar(&o.owner, "bucket-owner", "", "`ACCOUNT` that must own the bucket (default: the one signed in)")
 	f.StringVar(&o.distribution, "distribution", "", "`ID` of the CloudFront distribution to invalidate paths of")
@@ -79,6 +91,11 @@ func (o siteOptions) check() error {
 		return command.Usagef("--path is for an image: of a directory, name the front end's own by --from")
 	case o.remove && o.dryRun:
 		return command.Usagef("--remove has no --dry-run")
+	case len(o.include) > 0 && o.from == "":
+		return command.Usagef("--include is for --from: a release that comes back is what it was")
+	}
+	if err := site.CheckInclude(o.include); err != nil {
+		return command.Usagef("--include: %w", err)
 	}
 	return nil
 }
@@ -98,7 +115,7 @@ func (o siteOptions) options(ctx context.Context, progress func(site.Event)) (si
 	if err := bucket.Check(ctx); err != nil {
 		return site.Options{}, err
 	}
-	options := site.Options{Store: bucket, Keep: o.keep, Progress: progress}
+	options := site.Options{Store: bucket, Include: o.include, Keep: o.keep, Progress: progress}
 	if o.distribution != "" {
 		options.Invalidator = config.Distribution(o.distribution)
 	}
@@ -118,7 +135,10 @@ func runSite(ctx context.Context, p *command.Program, o siteOptions) error {
 		return err
 	}
 	if o.from != "" {
-		source, err := o.open(ctx)
+		source, err := o.open(ctx, func(err error) {
+			progress.Status("")
+			p.Warn(err)
+		})
 		if err != nil {
 			return err
 		}
@@ -140,7 +160,7 @@ func runSite(ctx context.Context, p *command.Program, o siteOptions) error {
 	return nil
 }
 
-func (o siteOptions) open(ctx context.Context) (*site.Source, error) {
+func (o siteOptions) open(ctx context.Context, warn func(error)) (*site.Source, error) {
 	preset, ok := presets.Find(o.app)
 	if !ok {
 		return nil, command.UnknownApp(o.app)
@@ -152,7 +172,7 @@ func (o siteOptions) open(ctx context.Context) (*site.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return site.Open(ctx, site.From{Ref: o.from, Path: o.path, CacheDir: command.CacheDir(), Registry: registry})
+	return site.Open(ctx, site.From{Ref: o.from, Path: o.path, CacheDir: command.CacheDir(), Registry: registry, Warn: warn})
 }
 
 func (o siteOptions) apply(ctx context.Context, options site.Options) (site.Result, error) {
@@ -188,7 +208,55 @@ func (o siteOptions) plan(ctx context.Context, p *command.Program, options site.
 		return p.WriteJSON(plan)
 	}
 	p.Terminal().Line(plan.Summary())
+	for _, line := range leftOut(plan.LeftOut) {
+		p.Terminal().Line(line)
+	}
 	return nil
+}
+
+// leftOut is a line for each file that could have been meant to be published, and one for the others together. What
+// lies in a hidden directory is counted, not listed.
+func leftOut(left []site.LeftOut) []string {
+	var lines, hidden []string
+	others, below := map[string]int{}, map[string]int{}
+	for _, l := range left {
+		dir := hiddenDir(l)
+		switch {
+		case !l.Surprising():
+			others[l.Reason]++
+		case dir == "":
+			lines = append(lines, fmt.Sprintf("left out: %s (%s)", ui.Clean(l.Path), l.Reason))
+		default:
+			if below[dir]++; below[dir] == 1 {
+				hidden = append(hidden, dir)
+			}
+		}
+	}
+	for _, dir := range hidden {
+		files := "1 file"
+		if below[dir] > 1 {
+			files = fmt.Sprintf("%d files", below[dir])
+		}
+		lines = append(lines, fmt.Sprintf("left out: %s (%s, %s)", ui.Clean(dir), site.Hidden, files))
+	}
+	for _, reason := range slices.Sorted(maps.Keys(others)) {
+		lines = append(lines, fmt.Sprintf("left out: %d × %s", others[reason], reason))
+	}
+	return lines
+}
+
+// hiddenDir is the hidden directory that a file lies in.
+func hiddenDir(l site.LeftOut) string {
+	if l.Reason != site.Hidden {
+		return ""
+	}
+	segments := strings.Split(l.Path, "/")
+	for n, segment := range segments[:len(segments)-1] {
+		if strings.HasPrefix(segment, ".") && (n > 0 || segment != ".well-known") {
+			return strings.Join(segments[:n+1], "/") + "/"
+		}
+	}
+	return ""
 }
 
 func siteSummary(r site.Result) string {
@@ -198,6 +266,9 @@ func siteSummary(r site.Result) string {
 	line := fmt.Sprintf("release %s: %d files, %d uploaded (%s), %d unchanged", r.Release, r.Files, r.Uploaded, ui.Bytes(r.Bytes), r.Unchanged)
 	if r.Retired+r.Expired > 0 {
 		line += fmt.Sprintf(", %d kept for open pages, %d expired", r.Retired, r.Expired)
+	}
+	if r.LeftOut > 0 {
+		line += fmt.Sprintf(", %d left out (--dry-run names them)", r.LeftOut)
 	}
 	if len(r.Invalidated) > 0 {
 		line += "\ninvalidated " + strings.Join(r.Invalidated, " ")

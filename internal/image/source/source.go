@@ -65,8 +65,12 @@ func locate(ctx context.Context, ref, arch string, access registry.Access) (v1.I
 		return onDisk(fromLayout(dir, arch))
 	}
 	if file, ok := strings.CutPrefix(ref, "tar:"); ok {
-		if _, err := os.Stat(file); err != nil {
+		info, err := os.Stat(file)
+		if err != nil {
 			return nil, err
+		}
+		if !info.Mode().IsRegular() { // to open a FIFO would wait for whoever writes to it
+			return nil, fmt.Errorf("%s is not a file", file)
 		}
 		return onDisk(tarball.ImageFromPath(file, nil))
 	}
