@@ -23,6 +23,7 @@ import (
 	"github.com/aproorg/sluice/internal/cli/command"
 	"github.com/aproorg/sluice/internal/cli/up/view"
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/site"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -133,6 +134,15 @@ func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.Flag
 	}
 	shown.Routine = prepared.Routine
 	config := o.config(prepared, topology)
+	if o.site != "" { // as it is deployed: nothing is read that a link leads out to
+		source, err := site.Open(ctx, site.From{Ref: o.site})
+		if err != nil {
+			shown.Stop()
+			return errors.Join(err, addresses.Close())
+		}
+		defer func() { err = errors.Join(err, source.Close()) }()
+		config.Site = source
+	}
 	config.Addresses, config.Recorder, config.Log = addresses, recorder, slog.New(shown.Log())
 	world, err := rehearse.Start(ctx, config)
 	if err != nil {
@@ -195,9 +205,6 @@ func (o *options) config(p apps.Prepared, topology *stack.Stack) rehearse.Config
 	c := rehearse.Config{
 		Stack: topology, App: p.App, Stores: p.Stores, Site: p.Site, Routes: p.Routes,
 		Concurrency: o.concurrency, MemorySize: o.memory, Timeout: o.timeout, NoFreeze: o.noFreeze, Speed: o.speed,
-	}
-	if o.site != "" {
-		c.Site = os.DirFS(o.site)
 	}
 	if len(o.routes) > 0 {
 		c.Routes = o.routes
