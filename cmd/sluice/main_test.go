@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // TestMain makes of the test's own executable the real program.
@@ -78,7 +80,7 @@ func TestSecondSignalEndsABlockedCommand(t *testing.T) {
 
 // inOpen waits until a thread of the process waits for somebody to write to the FIFO.
 func inOpen(t *testing.T, pid int, _ string) {
-	there := until(func() bool {
+	there := testkit.Until(20*time.Second, func() bool {
 		tasks, _ := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "wchan"))
 		for _, task := range tasks {
 			if text, err := os.ReadFile(task); err == nil && bytes.Contains(text, []byte("wait_for_partner")) {
@@ -94,7 +96,7 @@ func inOpen(t *testing.T, pid int, _ string) {
 
 // inRead is somebody who opens the FIFO, as soon as the process has, and writes nothing.
 func inRead(t *testing.T, _ int, fifo string) {
-	there := until(func() bool {
+	there := testkit.Until(20*time.Second, func() bool {
 		writer, err := os.OpenFile(fifo, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 		if err == nil {
 			t.Cleanup(func() { _ = writer.Close() })
@@ -104,14 +106,4 @@ func inRead(t *testing.T, _ int, fifo string) {
 	if !there {
 		t.Fatal("the process never opened the FIFO")
 	}
-}
-
-// until polls, for as long as a process may take to start on a busy machine.
-func until(done func() bool) bool {
-	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,40 @@ func TestChanges(t *testing.T) {
 	})
 }
 
+// Hidden files are in the bucket only where include names them.
+func TestInclude(t *testing.T) {
+	oneTool(t, func(t *testing.T, w *tool) {
+		s := newStage(t, w)
+		write(t, filepath.Join(w.dir, "site/.env"), "SECRET=1")
+		write(t, filepath.Join(w.dir, "site/.nojekyll"), "")
+		if out, changes := s.plan(t); !changes || !strings.Contains(out, `"3 new, 0 unchanged, 2 left out"`) {
+			t.Fatalf("plan:\n%s", out)
+		}
+		s.apply(t)
+		if keys := s.keys(t); slices.Contains(keys, ".env") || slices.Contains(keys, ".nojekyll") {
+			t.Errorf("the bucket holds %v", keys)
+		}
+		if out, changes := s.plan(t); changes {
+			t.Errorf("plan after apply:\n%s", out)
+		}
+		config, err := os.ReadFile(filepath.Join(w.dir, "main.tf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(w.dir, "main.tf"), strings.Replace(string(config), `bucket = "site"`, "bucket = \"site\"\n  include = [\".nojekyll\"]", 1))
+		if out, changes := s.plan(t); !changes || !strings.Contains(out, `"1 new, 3 unchanged, 1 left out"`) {
+			t.Fatalf("plan:\n%s", out)
+		}
+		s.apply(t)
+		if keys := s.keys(t); slices.Contains(keys, ".env") || !slices.Contains(keys, ".nojekyll") {
+			t.Errorf("the bucket holds %v", keys)
+		}
+		if out, changes := s.plan(t); changes {
+			t.Errorf("plan after apply:\n%s", out)
+		}
+	})
+}
+
 func TestDrift(t *testing.T) {
 	oneTool(t, func(t *testing.T, w *tool) {
 		s := newStage(t, w)
@@ -207,6 +242,7 @@ func TestBadInput(t *testing.T) {
 			"no such bootstrap":     {"/bootstrap", "/absent", "absent"},
 			"no such site":          {"/site\"", "/absent\"", "absent"},
 			"bad period":            {`bucket = "site"`, `bucket = "site"` + "\nkeep = \"a week\"", "write hours"},
+			"bad pattern":           {`bucket = "site"`, `bucket = "site"` + "\ninclude = [\"[\"]", "not a pattern of files"},
 			"bad certificates":      {`labels     =`, `ca_bundle = "x"` + "\nlabels =", "PEM"},
 		} {
 			write(t, filepath.Join(w.dir, "main.tf"), strings.ReplaceAll(string(good), test.from, test.to))

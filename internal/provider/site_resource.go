@@ -102,7 +102,7 @@ func (s *siteResource) plan(ctx context.Context, plan, state *siteModel, diags *
 	}
 	defer closeSource()
 	plan.Drift = types.ListValueMust(types.StringType, nil)
-	found, err := compare(ctx, options)
+	found, err := s.compare(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (s *siteResource) plan(ctx context.Context, plan, state *siteModel, diags *
 }
 
 // compare takes a bucket that is still to be made for an empty one.
-func compare(ctx context.Context, options site.Options) (*site.Plan, error) {
+func (*siteResource) compare(ctx context.Context, options site.Options) (*site.Plan, error) {
 	found, err := site.MakePlan(ctx, options)
 	if errors.Is(err, fs.ErrNotExist) && options.Store != nil && options.Store.Check(ctx) != nil {
 		options.Store = nil
