@@ -12,8 +12,8 @@ import (
 
 // TestTestsWaitThroughTheKit: a test polls by testkit.Wait, which has a deadline and
 // says what it saw last. A bare time.Sleep stands for real time, and says in a comment
-// for which: on its line, or on the line above. Node is found by testdeps.Node, which
-// says how to install it.
+// for which: on its line, or on the line above. Connections are accepted by
+// testkit.Accept, and Node is found by testdeps.Node, which says how to install it.
 func TestTestsWaitThroughTheKit(t *testing.T) {
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -40,6 +40,9 @@ func TestTestsWaitThroughTheKit(t *testing.T) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if loop, ok := n.(*ast.ForStmt); ok && loop.Post != nil && calls(loop.Post, "time", "Sleep") {
 				t.Errorf("%s:%d polls by hand: use testkit.Wait", name, files.Position(n.Pos()).Line)
+			}
+			if loop, ok := n.(*ast.ForStmt); ok && accepts(loop) {
+				t.Errorf("%s:%d accepts connections by hand: use testkit.Accept", name, files.Position(n.Pos()).Line)
 			}
 			call, ok := n.(*ast.CallExpr)
 			if !ok {
@@ -76,6 +79,19 @@ func calls(n ast.Node, in, function string) bool {
 	}
 	name, ok := selector.X.(*ast.Ident)
 	return ok && name.Name == in
+}
+
+// accepts reports whether a loop takes connections from a listener.
+func accepts(loop *ast.ForStmt) (found bool) {
+	ast.Inspect(loop, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if ok && len(call.Args) == 0 {
+			selector, ok := call.Fun.(*ast.SelectorExpr)
+			found = found || ok && selector.Sel.Name == "Accept"
+		}
+		return !found
+	})
+	return found
 }
 
 func isText(n ast.Expr, want string) bool {
