@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -176,30 +177,15 @@ func TestBounds(t *testing.T) {
 // endlessPeer answers every request with head, and with piece for ever.
 func endlessPeer(t *testing.T, head, piece string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				req, err := http.ReadRequest(bufio.NewReader(conn))
-				if err != nil {
-					return
-				}
-				_, _ = io.Copy(io.Discard, req.Body)
-				_, err = io.WriteString(conn, head)
-				for err == nil {
-					_, err = io.WriteString(conn, piece)
-				}
-			}()
+	return testkit.Accept(t, func(conn net.Conn) {
+		req, err := http.ReadRequest(bufio.NewReader(conn))
+		if err != nil {
+			return
 		}
-	}()
-	return l.Addr().String()
+		_, _ = io.Copy(io.Discard, req.Body)
+		_, err = io.WriteString(conn, head)
+		for err == nil {
+			_, err = io.WriteString(conn, piece)
+		}
+	}).String()
 }
