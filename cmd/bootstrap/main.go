@@ -18,12 +18,15 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/coldstart"
 	"github.com/aproorg/sluice/internal/bootstrap/logline"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/bootstrap/supervise"
 	"github.com/aproorg/sluice/internal/hint"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	// Nobody who reads the output is no reason to end: writing fails then. A handler, unlike SIG_IGN, is not inherited by the app.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -48,9 +51,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	preparer := coldstart.NewPreparer(coldstart.Config{ColdStart: s.ColdStart, AWS: s.AWS, Log: logger})
 	defer preparer.Close()
+	orphans := supervise.AdoptOrphans()
+	defer orphans.End()
 	err = bootstrap.Run(ctx, bootstrap.Config{
 		Settings: s, Command: command, Env: env, Prepare: preparer.Prepare, LateSecret: fetches(s.ColdStart, settings.OriginSecretVariable),
-		Stdout: stdout, Stderr: stderr, Logger: logger,
+		Orphans: orphans, Stdout: stdout, Stderr: stderr, Logger: logger,
 	})
 	if err != nil {
 		logger.Error("the bootstrap ends", "error", hint.Text(err))

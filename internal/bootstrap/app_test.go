@@ -79,6 +79,17 @@ func routes(mux *http.ServeMux) {
 		}
 	})
 	mux.HandleFunc("/endless", endless)
+	mux.HandleFunc("/orphans", func(w http.ResponseWriter, _ *http.Request) {
+		out, err := exec.Command("sh", "-c", "exec 3>&1 >/dev/null 2>&1; for i in 1 2 3 4 5; do sleep 0.05 3>&- & done; setsid sleep 600 3>&- & echo $! >&3").Output()
+		if err != nil {
+			fmt.Fprint(w, err)
+		}
+		_, _ = w.Write(out)
+	})
+	mux.HandleFunc("/say", func(http.ResponseWriter, *http.Request) {
+		fmt.Println("app: to stdout")
+		fmt.Fprintln(os.Stderr, "app: to stderr")
+	})
 	mux.HandleFunc("/cookies", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Set-Cookie", "a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT")
 		w.Header().Add("Set-Cookie", "b=2")

@@ -42,6 +42,8 @@ type Config struct {
 	Prepare func(ctx context.Context, env []string) ([]string, error)
 	// LateSecret says that Prepare brings the origin secret, from where secrets are kept. The app does not see it then either.
 	LateSecret bool
+	// Orphans, if set, waits for the processes that the app leaves behind. Its owner ends it after Run.
+	Orphans *supervise.Orphans
 	// Stdout and Stderr get the app's lines.
 	Stdout, Stderr io.Writer
 	Logger         *slog.Logger
@@ -120,7 +122,7 @@ func (e *environment) assemble() error {
 		Command: e.cfg.Command, Dir: s.AppDir,
 		Env:    func(ctx context.Context) ([]string, error) { return e.appEnvironment(ctx, address) },
 		Stdout: e.cfg.Stdout, Stderr: e.cfg.Stderr, Address: address, ReadyPath: s.ReadyPath, ReadyStatus: s.ReadyStatus.Contain, Attempts: s.ReadyAttempts,
-		Interval: s.ReadyInterval, ReadyLog: s.ReadyLog, StopGrace: s.StopGrace, Logger: e.cfg.Logger,
+		Interval: s.ReadyInterval, ReadyLog: s.ReadyLog, StopGrace: s.StopGrace, Orphans: e.cfg.Orphans, Logger: e.cfg.Logger,
 	})
 	e.relay = relay.New(relayConfig(e))
 	return nil

@@ -2,7 +2,7 @@
 // with everything that it started.
 //
 // The app is the leader of a process group of its own, in the session of its parent, and is killed by the kernel when the
-// parent dies. Its output passes through line by line; the last lines are kept for the error of a failed start.
+// parent dies. What it leaves behind falls to Orphans. Its output passes through line by line; the last lines are kept for the error of a failed start.
 //
 // It leaves out requests (relay) and the app's environment, which the caller gives whole.
 package supervise
@@ -42,6 +42,8 @@ type Config struct {
 	// ReadyLog, if set, must also have matched a line of the output.
 	ReadyLog *regexp.Regexp
 
+	// Orphans, if set, waits for the processes that the app leaves behind.
+	Orphans *Orphans
 	// StopGrace is the time between SIGTERM and SIGKILL.
 	StopGrace time.Duration
 	Logger    *slog.Logger

@@ -37,12 +37,12 @@ func start(cfg *Config, env []string, t *tail) (*process, error) {
 		// Pdeathsig is sent when the thread that forked ends, so this thread has to live as long as the child.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		err := cmd.Start()
+		err := cfg.Orphans.start(cmd)
 		started <- err
 		if err != nil {
 			return
 		}
-		p.reason = exitReason(cmd.Wait())
+		p.reason = exitReason(cfg.Orphans.wait(cmd))
 		stdout.flush()
 		stderr.flush()
 		close(p.done)
