@@ -4,7 +4,7 @@ import (
 	"context"
 	"flag"
 
-	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/description"
 )
 
 // Probe tells whether a site is the app's, and by which paths it is checked.
@@ -15,7 +15,7 @@ type Probe interface {
 	Detect(ctx context.Context, v *Visit) bool
 	// Describe returns the paths. It may ask the site, and add to the question's
 	// variables those that were not given.
-	Describe(ctx context.Context, q Question) (probe.Description, error)
+	Describe(ctx context.Context, q Question) (description.Description, error)
 }
 
 // Question is what a user asks of a check.
@@ -27,12 +27,12 @@ type Question struct {
 
 // Fixed is a Probe for an app whose description needs no questions.
 type Fixed struct {
-	Description probe.Description
+	Description description.Description
 	Known       func(ctx context.Context, v *Visit) bool
 }
 
 func (Fixed) Flags(*flag.FlagSet)                         {}
 func (f Fixed) Detect(ctx context.Context, v *Visit) bool { return f.Known(ctx, v) }
-func (f Fixed) Describe(context.Context, Question) (probe.Description, error) {
+func (f Fixed) Describe(context.Context, Question) (description.Description, error) {
 	return f.Description, nil
 }

@@ -89,6 +89,8 @@ var walls = []wall{
 	{folder: "internal/infra", apart: []string{"internal/app", "internal/cli", "internal/ui", "internal/rehearse", "internal/deploy", "internal/probe"}, why: adapters},
 	{folder: "internal/probe", apart: []string{"internal/app", "internal/cli", "internal/deploy", "internal/rehearse", "internal/emulate", "internal/awsx"},
 		why: "the probe looks at a site from outside, and takes an app's facts as values"},
+	{folder: "internal/probe/description", apart: []string{"internal"}, why: "what an app says of its paths is data that depends on nothing"},
+	{folder: "internal/probe/report", apart: []string{"internal"}, why: "a report knows nothing of the checks that fill it"},
 	{folder: "internal/rehearse", apart: []string{"internal/app", "internal/cli", "internal/ui", "internal/provider", "internal/deploy", "internal/probe"},
 		why: "a rehearsal takes an app's facts as values"},
 	{folder: "internal/deploy", apart: []string{"internal/app", "internal/cli", "internal/provider", "internal/rehearse"}, why: "a deployment takes an app's facts as values"},

@@ -6,29 +6,31 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/probe/report"
 )
 
 const maskHint = "a rule turns answers of the API into index.html: custom error responses have no path condition, so rewrite SPA " +
 	"routes in a viewer-request function on the site's behavior, and give the API's paths a behavior of their own"
 
-func checkAPI(ctx context.Context, s *session) (finding, error) {
+func checkAPI(ctx context.Context, s *session) (report.Finding, error) {
 	if s.d.API == nil {
-		return finding{}, s.absent("path of the API")
+		return report.Finding{}, s.absent("path of the API")
 	}
 	a, err := s.get(ctx, *s.d.API)
 	if err != nil {
-		return finding{}, err
+		return report.Finding{}, err
 	}
 	s.first, s.apiHead = &a.timings, a.Header
 	switch {
 	case a.isHTML():
-		return finding{}, failed(maskHint, "%s got a page (%d %s)", s.d.API.Path, a.StatusCode, a.Header.Get("Content-Type"))
+		return report.Finding{}, report.Failed(maskHint, "%s got a page (%d %s)", s.d.API.Path, a.StatusCode, a.Header.Get("Content-Type"))
 	case a.StatusCode != http.StatusOK:
-		return finding{}, failed(apiHint(a), "%s got %d: %s", s.d.API.Path, a.StatusCode, excerpt(a.body))
+		return report.Finding{}, report.Failed(apiHint(a), "%s got %d: %s", s.d.API.Path, a.StatusCode, excerpt(a.body))
 	case !json.Valid(a.body):
-		return finding{}, failed("a hop changes bodies, perhaps to base64", "%s got 200 and no JSON: %s", s.d.API.Path, excerpt(a.body))
+		return report.Finding{}, report.Failed("a hop changes bodies, perhaps to base64", "%s got 200 and no JSON: %s", s.d.API.Path, excerpt(a.body))
 	}
-	return found("%s got 200 and JSON in %s", s.d.API.Path, seconds(a.head)).with("headMs", ms(a.head)), nil
+	return report.Found("%s got 200 and JSON in %s", s.d.API.Path, report.Seconds(a.head)).With("headMs", report.Millis(a.head)), nil
 }
 
 // apiHint knows the usual answers of API Gateway and Lambda.
@@ -58,55 +60,55 @@ func excerpt(body []byte) string {
 	return text
 }
 
-func checkAPICache(ctx context.Context, s *session) (finding, error) {
+func checkAPICache(ctx context.Context, s *session) (report.Finding, error) {
 	if s.d.API == nil {
-		return finding{}, s.absent("path of the API")
+		return report.Finding{}, s.absent("path of the API")
 	}
 	for range 2 {
 		a, err := s.get(ctx, *s.d.API)
 		if err != nil {
-			return finding{}, err
+			return report.Finding{}, err
 		}
 		if age, cache := a.Header.Get("Age"), a.Header.Get("X-Cache"); age != "" || strings.HasPrefix(strings.ToLower(cache), "hit") {
-			return finding{}, failed("give the API's behaviors the managed cache policy CachingDisabled (4135ea2d-6df8-44a3-9df3-4b5a84be39ad)",
+			return report.Finding{}, report.Failed("give the API's behaviors the managed cache policy CachingDisabled (4135ea2d-6df8-44a3-9df3-4b5a84be39ad)",
 				"%s came from a cache (Age %q, X-Cache %q)", s.d.API.Path, age, cache)
 		}
 	}
-	return found("no Age, no hit"), nil
+	return report.Found("no Age, no hit"), nil
 }
 
-func checkErrors(ctx context.Context, s *session) (finding, error) {
+func checkErrors(ctx context.Context, s *session) (report.Finding, error) {
 	if len(s.d.Errors) == 0 {
-		return finding{}, s.absent("path that answers with an error")
+		return report.Finding{}, s.absent("path that answers with an error")
 	}
 	var seen []string
 	for _, e := range s.d.Errors {
 		a, err := s.get(ctx, e.Request)
 		if err != nil {
-			return finding{}, err
+			return report.Finding{}, err
 		}
 		if a.StatusCode != e.Status || a.isHTML() {
 			hint := maskHint
 			if !a.isHTML() {
 				hint = apiHint(a)
 			}
-			return finding{}, failed(hint, "%s must get %d and got %d %s: %s", e.Path, e.Status, a.StatusCode, a.Header.Get("Content-Type"), excerpt(a.body))
+			return report.Finding{}, report.Failed(hint, "%s must get %d and got %d %s: %s", e.Path, e.Status, a.StatusCode, a.Header.Get("Content-Type"), excerpt(a.body))
 		}
 		seen = append(seen, http.StatusText(e.Status))
 	}
-	return found("%s", strings.Join(seen, ", ")), nil
+	return report.Found("%s", strings.Join(seen, ", ")), nil
 }
 
-func checkLogin(ctx context.Context, s *session) (finding, error) {
+func checkLogin(ctx context.Context, s *session) (report.Finding, error) {
 	if s.d.Login == nil {
-		return finding{}, s.absent("login")
+		return report.Finding{}, s.absent("login")
 	}
 	a, err := s.get(ctx, *s.d.Login)
 	if err != nil {
-		return finding{}, err
+		return report.Finding{}, err
 	}
 	if a.StatusCode/100 != 2 {
-		return finding{}, failed("are the user and password right?", "%s got %d", s.d.Login.Path, a.StatusCode)
+		return report.Finding{}, report.Failed("are the user and password right?", "%s got %d", s.d.Login.Path, a.StatusCode)
 	}
-	return found("%d, %d cookies", a.StatusCode, len(a.Header.Values("Set-Cookie"))), nil
+	return report.Found("%d, %d cookies", a.StatusCode, len(a.Header.Values("Set-Cookie"))), nil
 }

@@ -6,56 +6,59 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/probe/description"
+	"github.com/aproorg/sluice/internal/probe/report"
 )
 
-func checkTLS(ctx context.Context, s *session) (finding, error) {
+func checkTLS(ctx context.Context, s *session) (report.Finding, error) {
 	if s.base.Scheme != "https" {
-		return finding{}, skipped("the base URL is plain http")
+		return report.Finding{}, report.Skipped("the base URL is plain http")
 	}
-	res, _, err := s.send(ctx, Request{Method: http.MethodHead, Path: "/"}, nil, 0)
+	res, _, err := s.send(ctx, description.Request{Method: http.MethodHead, Path: "/"}, nil, 0)
 	if err != nil {
-		return finding{}, err
+		return report.Finding{}, err
 	}
 	res.Body.Close()
 	leaf := res.TLS.PeerCertificates[0]
 	left := time.Until(leaf.NotAfter)
-	f := found("%s, %s, certificate valid for %.0f days, from %s", tls.VersionName(res.TLS.Version), res.Proto, left.Hours()/24, leaf.Issuer.CommonName).
-		with("certificateDays", left.Hours()/24)
+	f := report.Found("%s, %s, certificate valid for %.0f days, from %s", tls.VersionName(res.TLS.Version), res.Proto, left.Hours()/24, leaf.Issuer.CommonName).
+		With("certificateDays", left.Hours()/24)
 	if left < 14*24*time.Hour {
-		return f, failed("ACM renews 60 days before the end, if its validation record is still there", "the certificate ends on %s", leaf.NotAfter.Format(time.DateOnly))
+		return f, report.Failed("ACM renews 60 days before the end, if its validation record is still there", "the certificate ends on %s", leaf.NotAfter.Format(time.DateOnly))
 	}
 	if res.TLS.Version < tls.VersionTLS12 {
-		return f, failed("set minimum_protocol_version to TLSv1.2_2021 or later", "%s was agreed on", tls.VersionName(res.TLS.Version))
+		return f, report.Failed("set minimum_protocol_version to TLSv1.2_2021 or later", "%s was agreed on", tls.VersionName(res.TLS.Version))
 	}
 	return f, nil
 }
 
 // checkHops tells where the time goes, as far as it is visible from here: the connection's parts, the first request to
 // the API against a later one, and what hops say in their headers.
-func checkHops(ctx context.Context, s *session) (finding, error) {
+func checkHops(ctx context.Context, s *session) (report.Finding, error) {
 	if s.d.API == nil {
-		return finding{}, s.absent("path of the API")
+		return report.Finding{}, s.absent("path of the API")
 	}
 	if s.first == nil {
-		return finding{}, skipped("the API was not reached")
+		return report.Finding{}, report.Skipped("the API was not reached")
 	}
 	s.client.CloseIdleConnections() // for the connection's parts
 	fresh, err := s.get(ctx, *s.d.API)
 	if err != nil {
-		return finding{}, err
+		return report.Finding{}, err
 	}
 	warm, err := s.get(ctx, *s.d.API)
 	if err != nil {
-		return finding{}, err
+		return report.Finding{}, err
 	}
-	f := found("first call %s, warm %s; connect %s", seconds(s.first.head), seconds(warm.timings.head), seconds(fresh.connect)).
-		with("firstHeadMs", ms(s.first.head)).with("warmHeadMs", ms(warm.timings.head)).with("dnsMs", ms(fresh.dns)).
-		with("connectMs", ms(fresh.connect)).with("tlsMs", ms(fresh.tls))
+	f := report.Found("first call %s, warm %s; connect %s", report.Seconds(s.first.head), report.Seconds(warm.timings.head), report.Seconds(fresh.connect)).
+		With("firstHeadMs", report.Millis(s.first.head)).With("warmHeadMs", report.Millis(warm.timings.head)).With("dnsMs", report.Millis(fresh.dns)).
+		With("connectMs", report.Millis(fresh.connect)).With("tlsMs", report.Millis(fresh.tls))
 	if s.base.Scheme == "https" {
-		f.detail += ", TLS " + seconds(fresh.tls)
+		f.Detail += ", TLS " + report.Seconds(fresh.tls)
 	}
 	if marks := hopMarks(warm.Header); len(marks) > 0 {
-		f.detail += "; " + strings.Join(marks, ", ")
+		f.Detail += "; " + strings.Join(marks, ", ")
 	}
 	return f, nil
 }

@@ -9,96 +9,99 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/probe/description"
+	"github.com/aproorg/sluice/internal/probe/report"
 )
 
-func checkSite(ctx context.Context, s *session) (finding, error) {
+func checkSite(ctx context.Context, s *session) (report.Finding, error) {
 	if s.d.Site == nil {
-		return finding{}, s.absent("site")
+		return report.Finding{}, s.absent("site")
 	}
-	a, err := s.get(ctx, Request{Path: "/"})
+	a, err := s.get(ctx, description.Request{Path: "/"})
 	if err != nil {
-		return finding{}, err
+		return report.Finding{}, err
 	}
 	if a.StatusCode != http.StatusOK || !a.isHTML() {
-		return finding{}, failed("is index.html in the bucket, the default root object set, and the distribution allowed to read (OAC and bucket policy)?",
+		return report.Finding{}, report.Failed("is index.html in the bucket, the default root object set, and the distribution allowed to read (OAC and bucket policy)?",
 			"/ got %d %s", a.StatusCode, a.Header.Get("Content-Type"))
 	}
 	s.index = a.body
-	return found("index.html, %d bytes in %s", len(a.body), seconds(a.head)).with("headMs", ms(a.head)).with("bytes", float64(len(a.body))), nil
+	return report.Found("index.html, %d bytes in %s", len(a.body), report.Seconds(a.head)).With("headMs", report.Millis(a.head)).With("bytes", float64(len(a.body))), nil
 }
 
-func checkRoutes(ctx context.Context, s *session) (finding, error) {
+func checkRoutes(ctx context.Context, s *session) (report.Finding, error) {
 	if s.d.Site == nil || len(s.d.Site.Routes) == 0 {
-		return finding{}, s.absent("SPA route")
+		return report.Finding{}, s.absent("SPA route")
 	}
 	if s.index == nil {
-		return finding{}, skipped("there is no index.html to compare with")
+		return report.Finding{}, report.Skipped("there is no index.html to compare with")
 	}
 	for _, route := range s.d.Site.Routes {
-		a, err := s.get(ctx, Request{Path: route})
+		a, err := s.get(ctx, description.Request{Path: route})
 		if err != nil {
-			return finding{}, err
+			return report.Finding{}, err
 		}
 		if a.StatusCode != http.StatusOK || !bytes.Equal(a.body, s.index) {
-			return finding{}, failed("the viewer-request function on the site's behavior must rewrite paths without a file extension to /index.html",
+			return report.Finding{}, report.Failed("the viewer-request function on the site's behavior must rewrite paths without a file extension to /index.html",
 				"%s got %d, and not index.html: a reload there fails", route, a.StatusCode)
 		}
 	}
-	return found("%s are index.html", strings.Join(s.d.Site.Routes, ", ")), nil
+	return report.Found("%s are index.html", strings.Join(s.d.Site.Routes, ", ")), nil
 }
 
-func checkMissing(ctx context.Context, s *session) (finding, error) {
+func checkMissing(ctx context.Context, s *session) (report.Finding, error) {
 	if s.d.Site == nil || s.d.Site.Missing == "" {
-		return finding{}, s.absent("missing file")
+		return report.Finding{}, s.absent("missing file")
 	}
-	a, err := s.get(ctx, Request{Path: s.d.Site.Missing})
+	a, err := s.get(ctx, description.Request{Path: s.d.Site.Missing})
 	if err != nil {
-		return finding{}, err
+		return report.Finding{}, err
 	}
 	if a.StatusCode < 400 || a.StatusCode >= 500 {
-		return finding{}, failed("only paths without a file extension may become index.html: a page that gets HTML for a script of an old release breaks without a word",
+		return report.Finding{}, report.Failed("only paths without a file extension may become index.html: a page that gets HTML for a script of an old release breaks without a word",
 			"%s does not exist and got %d %s", s.d.Site.Missing, a.StatusCode, a.Header.Get("Content-Type"))
 	}
-	return found("%s got %d", s.d.Site.Missing, a.StatusCode), nil
+	return report.Found("%s got %d", s.d.Site.Missing, a.StatusCode), nil
 }
 
-func checkIndexCache(ctx context.Context, s *session) (finding, error) {
+func checkIndexCache(ctx context.Context, s *session) (report.Finding, error) {
 	if s.d.Site == nil {
-		return finding{}, s.absent("site")
+		return report.Finding{}, s.absent("site")
 	}
-	a, err := s.get(ctx, Request{Path: "/"})
+	a, err := s.get(ctx, description.Request{Path: "/"})
 	if err != nil {
-		return finding{}, err
+		return report.Finding{}, err
 	}
 	cc := a.Header.Get("Cache-Control")
 	if !has(cc, "no-store") && !has(cc, "no-cache") && !has(cc, "max-age=0") {
-		return finding{}, failed("upload index.html with Cache-Control: no-store, or a new release is not seen without an invalidation", "Cache-Control is %q", cc)
+		return report.Finding{}, report.Failed("upload index.html with Cache-Control: no-store, or a new release is not seen without an invalidation", "Cache-Control is %q", cc)
 	}
-	return found("%s", cc), nil
+	return report.Found("%s", cc), nil
 }
 
-func checkAssetCache(ctx context.Context, s *session) (finding, error) {
+func checkAssetCache(ctx context.Context, s *session) (report.Finding, error) {
 	if s.d.Site == nil || s.d.Site.Hashed == "" {
-		return finding{}, s.absent("pattern of hashed files")
+		return report.Finding{}, s.absent("pattern of hashed files")
 	}
 	refs := slices.Compact(slices.Sorted(slices.Values(regexp.MustCompile(s.d.Site.Hashed).FindAllString(string(s.index), -1))))
 	if len(refs) == 0 {
-		return finding{}, failed("is it the right index.html?", "index.html names no file that matches %s", s.d.Site.Hashed)
+		return report.Finding{}, report.Failed("is it the right index.html?", "index.html names no file that matches %s", s.d.Site.Hashed)
 	}
 	for _, ref := range refs[:min(len(refs), 4)] {
-		a, err := s.get(ctx, Request{Path: "/" + strings.TrimPrefix(ref, "/")})
+		a, err := s.get(ctx, description.Request{Path: "/" + strings.TrimPrefix(ref, "/")})
 		if err != nil {
-			return finding{}, err
+			return report.Finding{}, err
 		}
 		cc := a.Header.Get("Cache-Control")
 		switch {
 		case a.StatusCode != http.StatusOK || a.isHTML():
-			return finding{}, failed("index.html and its assets are of different releases", "%s got %d %s", ref, a.StatusCode, a.Header.Get("Content-Type"))
+			return report.Finding{}, report.Failed("index.html and its assets are of different releases", "%s got %d %s", ref, a.StatusCode, a.Header.Get("Content-Type"))
 		case !has(cc, "immutable") || maxAge(cc) < 30*24*time.Hour:
-			return finding{}, failed("upload files with a hash in their name with Cache-Control: public, max-age=31536000, immutable", "%s has Cache-Control %q", ref, cc)
+			return report.Finding{}, report.Failed("upload files with a hash in their name with Cache-Control: public, max-age=31536000, immutable", "%s has Cache-Control %q", ref, cc)
 		}
 	}
-	return found("%d of %d hashed files, all immutable", min(len(refs), 4), len(refs)), nil
+	return report.Found("%d of %d hashed files, all immutable", min(len(refs), 4), len(refs)), nil
 }
 
 // has reports whether a comma-separated header has a directive (RFC 9110, 5.6.1).
@@ -122,13 +125,13 @@ func maxAge(cc string) time.Duration {
 	return 0
 }
 
-func checkSecurityHeaders(ctx context.Context, s *session) (finding, error) {
+func checkSecurityHeaders(ctx context.Context, s *session) (report.Finding, error) {
 	if s.d.Site == nil {
-		return finding{}, s.absent("site")
+		return report.Finding{}, s.absent("site")
 	}
-	a, err := s.get(ctx, Request{Path: "/"})
+	a, err := s.get(ctx, description.Request{Path: "/"})
 	if err != nil {
-		return finding{}, err
+		return report.Finding{}, err
 	}
 	h := a.Header
 	var missing []string
@@ -145,8 +148,8 @@ func checkSecurityHeaders(ctx context.Context, s *session) (finding, error) {
 		missing = append(missing, "Strict-Transport-Security")
 	}
 	if len(missing) > 0 {
-		return finding{}, failed("give the site's behavior the managed response headers policy SecurityHeadersPolicy (67f7725c-6f97-4210-82d7-5512b31e9d03)",
+		return report.Finding{}, report.Failed("give the site's behavior the managed response headers policy SecurityHeadersPolicy (67f7725c-6f97-4210-82d7-5512b31e9d03)",
 			"/ lacks %s", strings.Join(missing, ", "))
 	}
-	return found("nosniff, framing, referrer%s", map[bool]string{true: ", HSTS"}[s.base.Scheme == "https"]), nil
+	return report.Found("nosniff, framing, referrer%s", map[bool]string{true: ", HSTS"}[s.base.Scheme == "https"]), nil
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/description"
+	"github.com/aproorg/sluice/internal/probe/report"
 )
 
 // rpc answers JSON-RPC calls with JSON or in an event stream, and knows one session, or as many calls of it as knows allows.
@@ -40,14 +42,14 @@ func rpc(stream bool, knows int64) http.Handler {
 	})
 }
 
-func conversation() probe.Description {
+func conversation() description.Description {
 	session := map[string]string{"Session": "${session}"}
-	return probe.Description{App: "rpc", Conversation: []probe.Call{
-		{Name: "open", Request: probe.Request{Path: "/open", Body: "{}", Header: map[string]string{"Authorization": "${authorization}"},
+	return description.Description{App: "rpc", Conversation: []description.Call{
+		{Name: "open", Request: description.Request{Path: "/open", Body: "{}", Header: map[string]string{"Authorization": "${authorization}"},
 			Capture: map[string]string{"token": "result.token"}}, Field: "result", CaptureHeader: map[string]string{"session": "Session"}},
-		{Name: "notify", Request: probe.Request{Path: "/notify", Body: "{}", Header: session}, Status: []int{202}},
-		{Name: "list", Request: probe.Request{Path: "/list?${token}", Body: "{}", Header: session}, Field: "result.tools"},
-		{Name: "everywhere", Request: probe.Request{Path: "/list", Body: "{}", Header: session}, Field: "result.tools", Together: 5, Hint: "be stateless"},
+		{Name: "notify", Request: description.Request{Path: "/notify", Body: "{}", Header: session}, Status: []int{202}},
+		{Name: "list", Request: description.Request{Path: "/list?${token}", Body: "{}", Header: session}, Field: "result.tools"},
+		{Name: "everywhere", Request: description.Request{Path: "/list", Body: "{}", Header: session}, Field: "result.tools", Together: 5, Hint: "be stateless"},
 	}}
 }
 
@@ -76,7 +78,7 @@ func TestConversationFails(t *testing.T) {
 	o.Vars = map[string]string{"authorization": ""}
 	url := serve(t, rpc(false, 4)) // notify, list, and 2 of 5
 	r := verify(t, url, conversation(), o)
-	if diff := cmp.Diff([]string{"everywhere"}, named(r, probe.Fail)); diff != "" {
+	if diff := cmp.Diff([]string{"everywhere"}, named(r, report.Fail)); diff != "" {
 		t.Errorf("failed (-want +got):\n%s", diff)
 	}
 	x := result(t, r, "everywhere")
@@ -85,16 +87,16 @@ func TestConversationFails(t *testing.T) {
 	}
 
 	r = verify(t, url, conversation(), o) // it knows no call any more
-	if diff := cmp.Diff([]string{"notify"}, named(r, probe.Fail)); diff != "" {
+	if diff := cmp.Diff([]string{"notify"}, named(r, report.Fail)); diff != "" {
 		t.Errorf("failed (-want +got):\n%s", diff)
 	}
-	if x := result(t, r, "list"); x.Status != probe.Skip || x.Detail != `it follows "notify", which failed` {
+	if x := result(t, r, "list"); x.Status != report.Skip || x.Detail != `it follows "notify", which failed` {
 		t.Errorf("%+v", x)
 	}
 
 	d := conversation()
 	d.Conversation[0].Field = "result.nothing"
-	if x := result(t, verify(t, serve(t, rpc(false, 100)), d, o), "open"); x.Status != probe.Fail || !strings.Contains(x.Detail, `no field "result.nothing"`) {
+	if x := result(t, verify(t, serve(t, rpc(false, 100)), d, o), "open"); x.Status != report.Fail || !strings.Contains(x.Detail, `no field "result.nothing"`) {
 		t.Errorf("%+v", x)
 	}
 	d.Conversation[0].Name = ""

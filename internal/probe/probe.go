@@ -2,10 +2,12 @@
 //
 // Each check asks for one thing that some hop between the app's write and the browser's read is known to spoil: a
 // stream that is collected, an error that becomes index.html, a cookie that is lost, a body cut short. What the checks
-// need from the app they find in a [Description]; one whose path the app does not offer is skipped, with the reason.
+// need from the app they find in a [description.Description]; one whose path the app does not offer is skipped, with the
+// reason.
 //
 // It leaves out everything that needs an account or a look inside. It cannot tell a slow app from a slow hop unless the
-// app writes its own clock into its events, and it judges one visitor at a time: it is no load test.
+// app writes its own clock into its events, and it judges one visitor at a time: it is no load test. Package stream judges
+// how an event stream arrived, and package report writes what a run came to.
 package probe
 
 import (
@@ -18,6 +20,8 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/probe/description"
+	"github.com/aproorg/sluice/internal/probe/report"
 )
 
 // Options bound and shape a run. The zero value is the full run, of a little over a minute.
@@ -41,7 +45,7 @@ type Options struct {
 	// RootCAs, if set, replace the system's.
 	RootCAs *x509.CertPool
 	// Progress, if set, is called as each check begins (done false) and ends (done true), from one goroutine.
-	Progress func(r Result, done bool)
+	Progress func(r report.Result, done bool)
 }
 
 func (o Options) withDefaults() Options {
@@ -69,7 +73,7 @@ func (o Options) withDefaults() Options {
 // check is one line of the report.
 type check struct {
 	name string
-	run  func(context.Context, *session) (finding, error)
+	run  func(context.Context, *session) (report.Finding, error)
 	// extra is time that the check needs beyond Options.Timeout.
 	extra func(Options) time.Duration
 }
@@ -106,28 +110,28 @@ var checks = []check{
 // Run makes all checks of the base URL, one after the other, and reports on each of them. The error is for what keeps
 // the checks from being made at all: a URL that is none, a description with a fault, an ended context. A failed check
 // is in the report, not an error.
-func Run(ctx context.Context, baseURL string, d Description, o Options) (Report, error) {
+func Run(ctx context.Context, baseURL string, d description.Description, o Options) (report.Report, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
-		return Report{}, fmt.Errorf("verify %q: not an http or https URL", baseURL)
+		return report.Report{}, fmt.Errorf("verify %q: not an http or https URL", baseURL)
 	}
-	if err := d.check(); err != nil {
-		return Report{}, fmt.Errorf("verify %s: %w", baseURL, err)
+	if err := d.Check(); err != nil {
+		return report.Report{}, fmt.Errorf("verify %s: %w", baseURL, err)
 	}
 	s := newSession(base, d, o.withDefaults())
 	defer s.client.CloseIdleConnections()
 	if err := s.reach(ctx); err != nil {
-		return Report{}, hint.With(fmt.Errorf("verify %s: %w", baseURL, err), "is it running, and is the address right?")
+		return report.Report{}, hint.With(fmt.Errorf("verify %s: %w", baseURL, err), "is it running, and is the address right?")
 	}
-	report := Report{BaseURL: base.String(), App: d.App, Started: time.Now().UTC()}
-	for _, c := range slices.Concat(checks, d.conversation()) {
+	all := report.Report{BaseURL: base.String(), App: d.App, Started: time.Now().UTC()}
+	for _, c := range slices.Concat(checks, conversation(d)) {
 		if err := ctx.Err(); err != nil {
-			return report, fmt.Errorf("verify %s: %w", baseURL, context.Cause(ctx))
+			return all, fmt.Errorf("verify %s: %w", baseURL, context.Cause(ctx))
 		}
-		report.Results = append(report.Results, s.runCheck(ctx, c))
+		all.Results = append(all.Results, s.runCheck(ctx, c))
 	}
-	report.Duration = time.Since(report.Started)
-	return report, nil
+	all.Duration = time.Since(all.Started)
+	return all, nil
 }
 
 // reach finds out that somebody listens, so that a missing server is reported once and not by
@@ -146,8 +150,8 @@ func (s *session) reach(ctx context.Context) error {
 	return conn.Close()
 }
 
-func (s *session) runCheck(ctx context.Context, c check) Result {
-	s.progress(Result{Name: c.name}, false)
+func (s *session) runCheck(ctx context.Context, c check) report.Result {
+	s.progress(report.Result{Name: c.name}, false)
 	limit := s.o.Timeout
 	if c.extra != nil {
 		limit += c.extra(s.o)
@@ -156,12 +160,12 @@ func (s *session) runCheck(ctx context.Context, c check) Result {
 	defer cancel()
 	began := time.Now()
 	f, err := c.run(ctx, s)
-	r := resultOf(c.name, f, err, time.Since(began))
+	r := report.ResultOf(c.name, f, err, time.Since(began))
 	s.progress(r, true)
 	return r
 }
 
-func (s *session) progress(r Result, done bool) {
+func (s *session) progress(r report.Result, done bool) {
 	if s.o.Progress != nil {
 		s.o.Progress(r, done)
 	}

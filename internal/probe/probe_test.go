@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"io"
 	"log"
 	"net"
@@ -20,6 +19,8 @@ import (
 	"github.com/aproorg/sluice/internal/app/demo"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/description"
+	"github.com/aproorg/sluice/internal/probe/report"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -46,7 +47,7 @@ func short() probe.Options {
 	return probe.Options{Silence: 400 * time.Millisecond, Late: 200 * time.Millisecond, Events: 15, Interval: 30 * time.Millisecond, Timeout: 15 * time.Second}
 }
 
-func verify(t *testing.T, base string, d probe.Description, o probe.Options) probe.Report {
+func verify(t *testing.T, base string, d description.Description, o probe.Options) report.Report {
 	t.Helper()
 	r, err := probe.Run(t.Context(), base, d, o)
 	if err != nil {
@@ -55,7 +56,7 @@ func verify(t *testing.T, base string, d probe.Description, o probe.Options) pro
 	return r
 }
 
-func named(r probe.Report, status probe.Status) (names []string) {
+func named(r report.Report, status report.Status) (names []string) {
 	for _, x := range r.Results {
 		if x.Status == status {
 			names = append(names, x.Name)
@@ -64,9 +65,9 @@ func named(r probe.Report, status probe.Status) (names []string) {
 	return names
 }
 
-func result(t *testing.T, r probe.Report, name string) probe.Result {
+func result(t *testing.T, r report.Report, name string) report.Result {
 	t.Helper()
-	i := slices.IndexFunc(r.Results, func(x probe.Result) bool { return x.Name == name })
+	i := slices.IndexFunc(r.Results, func(x report.Result) bool { return x.Name == name })
 	if i < 0 {
 		t.Fatalf("no check is called %q", name)
 	}
@@ -77,7 +78,7 @@ func TestAllGreenAgainstAnOrdinaryServer(t *testing.T) {
 	t.Parallel()
 	o := short()
 	var began, ended []string
-	o.Progress = func(x probe.Result, done bool) {
+	o.Progress = func(x report.Result, done bool) {
 		if done {
 			ended = append(ended, x.Name)
 		} else {
@@ -90,7 +91,7 @@ func TestAllGreenAgainstAnOrdinaryServer(t *testing.T) {
 		r.WriteTable(&table)
 		t.Fatalf("not green:\n%s", table.String())
 	}
-	if diff := cmp.Diff([]string{"TLS", "heartbeats"}, named(r, probe.Skip)); diff != "" {
+	if diff := cmp.Diff([]string{"TLS", "heartbeats"}, named(r, report.Skip)); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
 	if len(began) != len(r.Results) || !slices.Equal(began, ended) {
@@ -116,11 +117,11 @@ func TestGreenOverTLS(t *testing.T) {
 	o.RootCAs = x509.NewCertPool()
 	o.RootCAs.AddCert(s.Certificate())
 	r := verify(t, s.URL, demo.Description(), o)
-	if !r.OK() || result(t, r, "TLS").Status != probe.Pass {
-		t.Errorf("failed: %v, TLS: %+v", named(r, probe.Fail), result(t, r, "TLS"))
+	if !r.OK() || result(t, r, "TLS").Status != report.Pass {
+		t.Errorf("failed: %v, TLS: %+v", named(r, report.Fail), result(t, r, "TLS"))
 	}
 	o.RootCAs = nil
-	if r := verify(t, s.URL, probe.Description{Site: &probe.Site{}}, o); r.OK() || !strings.Contains(result(t, r, "TLS").Detail, "certificate") {
+	if r := verify(t, s.URL, description.Description{Site: &description.Site{}}, o); r.OK() || !strings.Contains(result(t, r, "TLS").Detail, "certificate") {
 		t.Errorf("an unknown authority passes: %+v", result(t, r, "TLS"))
 	}
 }
@@ -238,11 +239,11 @@ func TestRedWithTheRightReason(t *testing.T) {
 				h = limit(h, 6<<20, http.StatusOK, "text/html")
 			}
 			d := demo.Description()
-			d.Download = &probe.Download{Request: probe.Request{Path: "/api/download?bytes=2000000"}, Bytes: 2_000_000}
+			d.Download = &description.Download{Request: description.Request{Path: "/api/download?bytes=2000000"}, Bytes: 2_000_000}
 			r := verify(t, serve(t, h), d, short())
-			if diff := cmp.Diff(c.failing, named(r, probe.Fail)); diff != "" {
+			if diff := cmp.Diff(c.failing, named(r, report.Fail)); diff != "" {
 				for _, x := range r.Results {
-					if x.Status == probe.Fail {
+					if x.Status == report.Fail {
 						t.Logf("%s: %s", x.Name, x.Detail)
 					}
 				}
@@ -250,7 +251,7 @@ func TestRedWithTheRightReason(t *testing.T) {
 			}
 			all := ""
 			for _, x := range r.Results {
-				if x.Status == probe.Fail {
+				if x.Status == report.Fail {
 					all += x.Detail + " | " + x.Hint + "\n"
 				}
 			}
@@ -277,19 +278,19 @@ func limit(h http.Handler, bytes int64, status int, kind string) http.Handler {
 
 func TestUploadLimits(t *testing.T) {
 	t.Parallel()
-	only := probe.Description{App: "demo", Upload: demo.Description().Upload}
+	only := description.Description{App: "demo", Upload: demo.Description().Upload}
 	for _, c := range []struct {
 		name          string
 		limit         int64
 		status        int
-		four, seven   probe.Status
+		four, seven   report.Status
 		sevenContains string
 	}{
-		{"no limit", 1 << 40, 0, probe.Pass, probe.Pass, "accepted"},
-		{"Lambda's", 6 << 20, 413, probe.Pass, probe.Pass, "refused with 413"},
-		{"a gateway that breaks", 6 << 20, 502, probe.Pass, probe.Fail, "7 MB got 502"},
-		{"a small one", 1 << 20, 413, probe.Fail, probe.Pass, "refused with 413"},
-		{"one that lies", 6 << 20, 200, probe.Pass, probe.Fail, "of 7340032 bytes, the app got"},
+		{"no limit", 1 << 40, 0, report.Pass, report.Pass, "accepted"},
+		{"Lambda's", 6 << 20, 413, report.Pass, report.Pass, "refused with 413"},
+		{"a gateway that breaks", 6 << 20, 502, report.Pass, report.Fail, "7 MB got 502"},
+		{"a small one", 1 << 20, 413, report.Fail, report.Pass, "refused with 413"},
+		{"one that lies", 6 << 20, 200, report.Pass, report.Fail, "of 7340032 bytes, the app got"},
 	} {
 		r := verify(t, serve(t, limit(app(t), c.limit, c.status, "application/json")), only, short())
 		four, seven := result(t, r, "request of 4 MB"), result(t, r, "request of 7 MB")
@@ -301,32 +302,32 @@ func TestUploadLimits(t *testing.T) {
 
 func TestAStreamThatIsStartedFirst(t *testing.T) {
 	t.Parallel()
-	d := probe.Description{
+	d := description.Description{
 		App:   "demo",
 		Login: demo.Description().Login,
-		Stream: &probe.Stream{
-			Start: &probe.Request{Path: "/api/chat/start", Body: `{"chat":"c${random}","text":"${question}","paceMs":15}`,
+		Stream: &description.Stream{
+			Start: &description.Request{Path: "/api/chat/start", Body: `{"chat":"c${random}","text":"${question}","paceMs":15}`,
 				Capture: map[string]string{"stream": "streamId"}},
-			Request: probe.Request{Path: "/api/chat/stream/${stream}"},
+			Request: description.Request{Path: "/api/chat/stream/${stream}"},
 			Final:   `"final":true`,
 		},
 	}
 	o := short()
 	r := verify(t, serve(t, app(t)), d, o)
-	if x := result(t, r, "stream cadence"); x.Status != probe.Skip || !strings.Contains(x.Detail, "question") {
+	if x := result(t, r, "stream cadence"); x.Status != report.Skip || !strings.Contains(x.Detail, "question") {
 		t.Errorf("without a variable: %+v", x)
 	}
 	o.Vars = map[string]string{"question": "streaming?"}
 	r = verify(t, serve(t, app(t)), d, o)
-	if x := result(t, r, "stream cadence"); x.Status != probe.Pass || x.Numbers["events"] < 50 {
+	if x := result(t, r, "stream cadence"); x.Status != report.Pass || x.Numbers["events"] < 50 {
 		t.Errorf("with it: %+v", x)
 	}
 }
 
 func TestAbsentPathsAreSkippedAloud(t *testing.T) {
-	r := verify(t, serve(t, app(t)), probe.Description{App: "other"}, short())
+	r := verify(t, serve(t, app(t)), description.Description{App: "other"}, short())
 	for _, x := range r.Results {
-		if x.Status != probe.Skip || x.Detail == "" {
+		if x.Status != report.Skip || x.Detail == "" {
 			t.Errorf("%s: %s %q", x.Name, x.Status, x.Detail)
 		}
 	}
@@ -345,52 +346,14 @@ func TestRunRefusesWhatItCannotCheck(t *testing.T) {
 	}
 }
 
-func TestReportForPeopleAndMachines(t *testing.T) {
-	r := probe.Report{BaseURL: "http://x", App: "demo", Duration: 1500 * time.Millisecond, Results: []probe.Result{
-		{Name: "site", Status: probe.Pass, Detail: "fine", Duration: 12 * time.Millisecond},
-		{Name: "stream cadence", Status: probe.Fail, Detail: "buffered", Hint: "stream", Duration: 1200 * time.Millisecond, Numbers: map[string]float64{"events": 3}},
-	}}
-	var table strings.Builder
-	if err := r.WriteTable(&table); err != nil {
-		t.Fatal(err)
-	}
-	want := "pass  site              12 ms  fine\n" +
-		"fail  stream cadence    1.2 s  buffered\n" +
-		"                               hint: stream\n" +
-		"\nhttp://x (demo): 1 passed, 1 failed, 0 skipped, in 1.5 s\n"
-	if diff := cmp.Diff(want, table.String()); diff != "" {
-		t.Errorf("table (-want +got):\n%s", diff)
-	}
-	data, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var back struct {
-		OK         bool
-		DurationMs float64
-		Counts     map[string]int
-		Results    []struct {
-			Name, Status string
-			DurationMs   float64
-			Numbers      map[string]float64
-		}
-	}
-	if err := json.Unmarshal(data, &back); err != nil {
-		t.Fatal(err)
-	}
-	if back.OK || back.DurationMs != 1500 || back.Counts["fail"] != 1 || back.Results[1].DurationMs != 1200 || back.Results[1].Numbers["events"] != 3 {
-		t.Errorf("%s", data)
-	}
-}
-
 func TestNobodyThereIsReportedOnce(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	listener.Close()
-	report, err := probe.Run(t.Context(), "http://"+listener.Addr().String(), demo.Description(), probe.Options{Quick: true})
-	if err == nil || !strings.Contains(err.Error(), "connection refused") || !strings.Contains(hint.Of(err), "is it running") || len(report.Results) != 0 {
-		t.Errorf("%d results and %v", len(report.Results), err)
+	r, err := probe.Run(t.Context(), "http://"+listener.Addr().String(), demo.Description(), probe.Options{Quick: true})
+	if err == nil || !strings.Contains(err.Error(), "connection refused") || !strings.Contains(hint.Of(err), "is it running") || len(r.Results) != 0 {
+		t.Errorf("%d results and %v", len(r.Results), err)
 	}
 }

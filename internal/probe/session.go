@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/probe/description"
+	"github.com/aproorg/sluice/internal/probe/report"
+	"github.com/aproorg/sluice/internal/probe/stream"
 )
 
 // maxBody bounds what is read of an answer that is kept in memory.
@@ -27,19 +30,19 @@ const maxBody = 32 << 20
 // session is one visitor: cookies, variables, and what earlier checks saw.
 type session struct {
 	base   *url.URL
-	d      Description
+	d      description.Description
 	o      Options
 	client *http.Client
 	vars   map[string]string
 
-	index   []byte      // index.html, once seen
-	silence *recording  // the stream with a silence, once read
-	first   *timings    // of the first request to the API, which may have met a cold start
-	apiHead http.Header // the head of that answer
-	silent  string      // the call of the conversation that failed
+	index   []byte            // index.html, once seen
+	silence *stream.Recording // the stream with a silence, once read
+	first   *timings          // of the first request to the API, which may have met a cold start
+	apiHead http.Header       // the head of that answer
+	silent  string            // the call of the conversation that failed
 }
 
-func newSession(base *url.URL, d Description, o Options) *session {
+func newSession(base *url.URL, d description.Description, o Options) *session {
 	jar, _ := cookiejar.New(nil) // fails only for options
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DisableCompression = true // bodies are compared as they come
@@ -103,13 +106,13 @@ func (s *session) expand(text string) (string, error) {
 		return v
 	})
 	if len(missing) > 0 {
-		return "", skipped("it needs a value for " + strings.Join(missing, ", "))
+		return "", report.Skipped("it needs a value for " + strings.Join(missing, ", "))
 	}
 	return out, nil
 }
 
 // send makes a request and returns the response with its body unread. body, if set, replaces the description's.
-func (s *session) send(ctx context.Context, r Request, body io.Reader, size int64) (*http.Response, *timings, error) {
+func (s *session) send(ctx context.Context, r description.Request, body io.Reader, size int64) (*http.Response, *timings, error) {
 	path, err := s.expand(r.Path)
 	if err != nil {
 		return nil, nil, err
@@ -152,14 +155,14 @@ func explain(ctx context.Context, method, path string, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
-	return failed("is it running, and is this its address?", "%s %s: %v", method, path, err)
+	return report.Failed("is it running, and is this its address?", "%s %s: %v", method, path, err)
 }
 
 func (s *session) url(path string) string {
 	return strings.TrimSuffix(s.base.String(), "/") + path
 }
 
-func (s *session) setHeader(req *http.Request, r Request, hasBody bool) error {
+func (s *session) setHeader(req *http.Request, r description.Request, hasBody bool) error {
 	req.Header.Set("User-Agent", s.o.UserAgent)
 	req.Header.Set("Accept", "application/json, text/event-stream, text/html;q=0.9, */*;q=0.8")
 	if hasBody {
@@ -180,11 +183,11 @@ func (s *session) setHeader(req *http.Request, r Request, hasBody bool) error {
 }
 
 // get makes a request and reads the whole answer.
-func (s *session) get(ctx context.Context, r Request) (answer, error) {
+func (s *session) get(ctx context.Context, r description.Request) (answer, error) {
 	return s.getBody(ctx, r, nil, 0)
 }
 
-func (s *session) getBody(ctx context.Context, r Request, body io.Reader, size int64) (answer, error) {
+func (s *session) getBody(ctx context.Context, r description.Request, body io.Reader, size int64) (answer, error) {
 	res, t, err := s.send(ctx, r, body, size)
 	if err != nil {
 		return answer{}, err
@@ -192,48 +195,22 @@ func (s *session) getBody(ctx context.Context, r Request, body io.Reader, size i
 	defer res.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
 	if err != nil {
-		return answer{}, failed("a hop broke the response off", "%s %s: the body ended after %d bytes: %v", res.Request.Method, r.Path, len(data), err)
+		return answer{}, report.Failed("a hop broke the response off", "%s %s: the body ended after %d bytes: %v", res.Request.Method, r.Path, len(data), err)
 	}
 	a := answer{res, data, *t}
 	return a, s.capture(r, a)
 }
 
 // capture takes variables from a JSON answer.
-func (s *session) capture(r Request, a answer) error {
+func (s *session) capture(r description.Request, a answer) error {
 	for name, field := range r.Capture {
-		v, ok := jsonField(a.body, field)
+		v, ok := description.Field(a.body, field)
 		if !ok {
-			return failed("is the description right for this release of the app?", "%s: the answer (%d) has no field %q", r.Path, a.StatusCode, field)
+			return report.Failed("is the description right for this release of the app?", "%s: the answer (%d) has no field %q", r.Path, a.StatusCode, field)
 		}
 		s.vars[name] = v
 	}
 	return nil
-}
-
-// jsonField returns a string, number or truth value at a dotted path.
-func jsonField(data []byte, path string) (string, bool) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var v any
-	if dec.Decode(&v) != nil {
-		return "", false
-	}
-	for name := range strings.SplitSeq(path, ".") {
-		object, ok := v.(map[string]any)
-		if !ok {
-			return "", false
-		}
-		if v, ok = object[name]; !ok {
-			return "", false
-		}
-	}
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number, bool:
-		return fmt.Sprint(v), true
-	}
-	return "", false
 }
 
 func (a answer) isHTML() bool {
@@ -242,5 +219,5 @@ func (a answer) isHTML() bool {
 
 // absent is the reason of a check that the app offers no path for.
 func (s *session) absent(what string) error {
-	return skipped(fmt.Sprintf("the description of %q names no %s", s.d.App, what))
+	return report.Skipped(fmt.Sprintf("the description of %q names no %s", s.d.App, what))
 }

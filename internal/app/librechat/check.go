@@ -14,7 +14,7 @@ import (
 	"github.com/aproorg/sluice/internal/app"
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/hint"
-	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/description"
 )
 
 // check describes a LibreChat to package probe.
@@ -49,7 +49,7 @@ const (
 
 // Describe logs in to learn how the release streams. On this machine the rehearsal's
 // user is tried where no other is named.
-func (c *check) Describe(ctx context.Context, q app.Question) (probe.Description, error) {
+func (c *check) Describe(ctx context.Context, q app.Question) (description.Description, error) {
 	rehearsed := q.Vars["email"] == "" && loopback(q.URL)
 	if rehearsed {
 		q.Vars["email"], q.Vars["password"] = facts.UserEmail, facts.UserPassword
@@ -65,10 +65,10 @@ func (c *check) Describe(ctx context.Context, q app.Question) (probe.Description
 		remote, err = facts.Ask(ctx, http.DefaultClient, q.URL, q.Vars["email"], q.Vars["password"])
 	}
 	if errors.Is(err, facts.ErrLogin) && rehearsed {
-		return probe.Description{}, hint.With(err, "the user of a rehearsal is made in its first seconds; for another give --var email=… --var password=…")
+		return description.Description{}, hint.With(err, "the user of a rehearsal is made in its first seconds; for another give --var email=… --var password=…")
 	}
 	if err != nil {
-		return probe.Description{}, err
+		return description.Description{}, err
 	}
 	endpoint, model := c.endpoint, c.model
 	if endpoint == "" && remote.Stub {

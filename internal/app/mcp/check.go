@@ -11,7 +11,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app"
 	"github.com/aproorg/sluice/internal/hint"
-	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/description"
 )
 
 // Versions and limits of a check.
@@ -74,15 +74,15 @@ func jsonOf(a app.Answer) []byte {
 }
 
 // Describe asks the server for its tools, so that one can be called.
-func (c *check) Describe(ctx context.Context, q app.Question) (probe.Description, error) {
+func (c *check) Describe(ctx context.Context, q app.Question) (description.Description, error) {
 	if c.arguments != "" && !isObject(c.arguments) {
-		return probe.Description{}, &app.UsageError{Err: errors.New("--mcp-arguments is not a JSON object")}
+		return description.Description{}, &app.UsageError{Err: errors.New("--mcp-arguments is not a JSON object")}
 	}
 	if _, ok := q.Vars["authorization"]; !ok {
 		q.Vars["authorization"] = ""
 	}
 	s := c.ask(ctx, q)
-	d := probe.Description{App: "mcp", Conversation: c.opening()}
+	d := description.Description{App: "mcp", Conversation: c.opening()}
 	if s.hasTools {
 		d.Conversation = append(d.Conversation, c.call("MCP tools/list", message(2, "tools/list", nil), "result.tools"))
 	}
@@ -111,7 +111,7 @@ func isObject(text string) bool {
 }
 
 // opening is what every client says first.
-func (c *check) opening() []probe.Call {
+func (c *check) opening() []description.Call {
 	first := c.call("MCP initialize", initialize, "result.protocolVersion")
 	first.Header = map[string]string{"Accept": accept, "Authorization": "${authorization}"}
 	first.Capture = map[string]string{"mcp_protocol": "result.protocolVersion"}
@@ -119,26 +119,26 @@ func (c *check) opening() []probe.Call {
 	first.Hint = "is this the path of an MCP server over streamable HTTP (--mcp-path), and does it need --var authorization=\"Bearer …\"?"
 	second := c.call("MCP initialized", message(0, "notifications/initialized", nil), "")
 	second.Status = []int{202, 200, 204}
-	return []probe.Call{first, second}
+	return []description.Call{first, second}
 }
 
 // call is a request within the session, if there is one.
-func (c *check) call(name, body, field string) probe.Call {
-	return probe.Call{
+func (c *check) call(name, body, field string) description.Call {
+	return description.Call{
 		Name: name, Field: field,
-		Request: probe.Request{Path: or(c.path, defaultPath), Body: body, Header: map[string]string{
+		Request: description.Request{Path: or(c.path, defaultPath), Body: body, Header: map[string]string{
 			"Accept": accept, "Authorization": "${authorization}", sessionHeader: "${mcp_session}", "MCP-Protocol-Version": "${mcp_protocol}",
 		}},
 	}
 }
 
 // toolCall calls the tool that the user names, or one that does no harm.
-func (c *check) toolCall(s server) (probe.Call, bool) {
+func (c *check) toolCall(s server) (description.Call, bool) {
 	name, arguments := c.tool, json.RawMessage(or(c.arguments, "{}"))
 	if name == "" {
 		tool, made, ok := harmless(s.tools)
 		if !ok {
-			return probe.Call{}, false
+			return description.Call{}, false
 		}
 		name, arguments = tool, made
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/aproorg/sluice/internal/app"
 	"github.com/aproorg/sluice/internal/app/mcp"
 	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/description"
+	"github.com/aproorg/sluice/internal/probe/report"
 )
 
 func newFlags(t *testing.T) *flag.FlagSet {
@@ -25,7 +27,7 @@ func newFlags(t *testing.T) *flag.FlagSet {
 }
 
 // verify does what `sluice verify --app mcp` does.
-func verify(t *testing.T, url string, args ...string) probe.Report {
+func verify(t *testing.T, url string, args ...string) report.Report {
 	t.Helper()
 	d, vars, err := describe(t, url, args...)
 	if err != nil {
@@ -38,7 +40,7 @@ func verify(t *testing.T, url string, args ...string) probe.Report {
 	return r
 }
 
-func describe(t *testing.T, url string, args ...string) (probe.Description, map[string]string, error) {
+func describe(t *testing.T, url string, args ...string) (description.Description, map[string]string, error) {
 	t.Helper()
 	check := mcp.Preset().Probe()
 	f := newFlags(t)
@@ -51,10 +53,10 @@ func describe(t *testing.T, url string, args ...string) (probe.Description, map[
 	return d, vars, err
 }
 
-func result(r probe.Report, name string) probe.Result {
-	i := slices.IndexFunc(r.Results, func(x probe.Result) bool { return x.Name == name })
+func result(r report.Report, name string) report.Result {
+	i := slices.IndexFunc(r.Results, func(x report.Result) bool { return x.Name == name })
 	if i < 0 {
-		return probe.Result{Name: name, Detail: "not made"}
+		return report.Result{Name: name, Detail: "not made"}
 	}
 	return r.Results[i]
 }
@@ -114,7 +116,7 @@ func TestToolIsChosen(t *testing.T) {
 func TestToolIsNamed(t *testing.T) {
 	url := server(t, `[]`)
 	r := verify(t, url, "-mcp-tool", "drop", "-mcp-arguments", `{"table":"x"}`)
-	if x := result(r, "MCP tool drop"); x.Status != probe.Pass || !r.OK() {
+	if x := result(r, "MCP tool drop"); x.Status != report.Pass || !r.OK() {
 		t.Errorf("%+v", r.Results)
 	}
 	var usage *app.UsageError

@@ -20,7 +20,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app"
 	"github.com/aproorg/sluice/internal/app/mcp"
-	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/report"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/testdeps"
 	"github.com/aproorg/sluice/internal/timeline"
@@ -211,7 +211,7 @@ func TestStatelessServer(t *testing.T) {
 		t.Errorf("verify: %+v", r.Results)
 	}
 	for name, want := range map[string]string{"MCP initialize": "200 in an event stream", "MCP tool echo": "200 in an event stream", "MCP across environments": "8 at the same time"} {
-		if x := result(r, name); x.Status != probe.Pass || !strings.HasPrefix(x.Detail, want) {
+		if x := result(r, name); x.Status != report.Pass || !strings.HasPrefix(x.Detail, want) {
 			t.Errorf("%s: %+v, want %q", name, x, want)
 		}
 	}
@@ -248,11 +248,11 @@ func TestSessionsOfOneProcess(t *testing.T) {
 	t.Run("verify", func(t *testing.T) {
 		w := up(t, dir, app.Launch{Command: everything}, nil)
 		r := verify(t, w.ViewerURL)
-		if x := result(r, "MCP initialize"); x.Status != probe.Pass {
+		if x := result(r, "MCP initialize"); x.Status != report.Pass {
 			t.Errorf("%+v", x)
 		}
 		// Which call is the first to reach another environment is chance; the last are eight at once.
-		i := slices.IndexFunc(r.Results, func(x probe.Result) bool { return x.Status == probe.Fail })
+		i := slices.IndexFunc(r.Results, func(x report.Result) bool { return x.Status == report.Fail })
 		if i < 0 {
 			t.Fatalf("all passed: %+v", r.Results)
 		}

@@ -22,6 +22,8 @@ import (
 	"github.com/aproorg/sluice/internal/cli/command"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/description"
+	"github.com/aproorg/sluice/internal/probe/report"
 )
 
 // Options is the flags by which verify and deploy say what is checked, and how.
@@ -70,7 +72,7 @@ func (o *Options) Ready(p *command.Program, flags *pflag.FlagSet) (func(ctx cont
 	if err != nil {
 		return nil, err
 	}
-	describe := func(ctx context.Context, url string) (probe.Description, error) {
+	describe := func(ctx context.Context, url string) (description.Description, error) {
 		return o.detect(ctx, p, flags, apps.Question{URL: url, Vars: vars, Note: p.Note})
 	}
 	switch known, ok := o.probes[o.App]; {
@@ -79,23 +81,23 @@ func (o *Options) Ready(p *command.Program, flags *pflag.FlagSet) (func(ctx cont
 		if err != nil {
 			return nil, err
 		}
-		describe = func(context.Context, string) (probe.Description, error) { return d, nil }
+		describe = func(context.Context, string) (description.Description, error) { return d, nil }
 	case o.App != "" && !ok:
 		return nil, command.Usage(hint.With(fmt.Errorf("no checks are known for app %q", o.App), "--app %s, or --describe FILE", strings.Join(o.names(), ", --app ")))
 	case ok:
 		if err := o.own.Check(flags, o.App); err != nil {
 			return nil, err
 		}
-		describe = func(ctx context.Context, url string) (probe.Description, error) {
+		describe = func(ctx context.Context, url string) (description.Description, error) {
 			return known.Describe(ctx, apps.Question{URL: url, Vars: vars, Note: p.Note})
 		}
 	}
 	return func(ctx context.Context, url string) error {
-		description, err := describe(ctx, url)
+		d, err := describe(ctx, url)
 		if err != nil {
 			return fmt.Errorf("verify %s: %w", url, err)
 		}
-		return o.run(ctx, p, url, description, vars)
+		return o.run(ctx, p, url, d, vars)
 	}, nil
 }
 
@@ -110,30 +112,30 @@ func (o *Options) names() []string {
 	return names
 }
 
-func readDescription(file string) (probe.Description, error) {
+func readDescription(file string) (description.Description, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return probe.Description{}, fmt.Errorf("read the probe description: %w", err)
+		return description.Description{}, fmt.Errorf("read the probe description: %w", err)
 	}
-	d, err := probe.ParseDescription(data)
+	d, err := description.Parse(data)
 	if err != nil {
-		return probe.Description{}, fmt.Errorf("probe description %s: %w", file, err)
+		return description.Description{}, fmt.Errorf("probe description %s: %w", file, err)
 	}
 	return d, nil
 }
 
 // detect finds out which app serves the site, and says so.
-func (o *Options) detect(ctx context.Context, p *command.Program, flags *pflag.FlagSet, q apps.Question) (probe.Description, error) {
+func (o *Options) detect(ctx context.Context, p *command.Program, flags *pflag.FlagSet, q apps.Question) (description.Description, error) {
 	visit := apps.NewVisit(q.URL)
 	if err := visit.Check(); err != nil {
-		return probe.Description{}, err
+		return description.Description{}, err
 	}
 	if visit.Get(ctx, "/").Status == 0 {
-		return probe.Unknown(false), ctx.Err() // the checks say why it cannot be reached
+		return description.Unknown(false), ctx.Err() // the checks say why it cannot be reached
 	}
 	preset, found := presets.Detect(ctx, visit)
 	if err := o.own.Check(flags, preset.Name); err != nil {
-		return probe.Description{}, err
+		return description.Description{}, err
 	}
 	if found {
 		p.Note(fmt.Errorf("%s serves %s", q.URL, preset.Title))
@@ -141,15 +143,15 @@ func (o *Options) detect(ctx context.Context, p *command.Program, flags *pflag.F
 	}
 	p.Note(hint.With(fmt.Errorf("%s serves no app that Sluice knows, so only what holds for any site is checked", q.URL),
 		"--describe FILE names an app's own paths, see docs/apps.md; --app NAME takes it for one of %s", strings.Join(o.names(), ", ")))
-	return probe.Unknown(visit.Get(ctx, "/").IsHTML()), nil
+	return description.Unknown(visit.Get(ctx, "/").IsHTML()), nil
 }
 
 // run makes the checks of a site.
-func (o *Options) run(ctx context.Context, p *command.Program, url string, description probe.Description, vars map[string]string) error {
+func (o *Options) run(ctx context.Context, p *command.Program, url string, d description.Description, vars map[string]string) error {
 	progress := p.Progress()
-	report, err := probe.Run(ctx, url, description, probe.Options{
+	found, err := probe.Run(ctx, url, d, probe.Options{
 		Quick: o.quick, Silence: o.silence, Timeout: o.timeout, Vars: vars,
-		Progress: func(r probe.Result, done bool) {
+		Progress: func(r report.Result, done bool) {
 			if !done {
 				progress.Status("checking " + r.Name + " …")
 			}
@@ -160,11 +162,11 @@ func (o *Options) run(ctx context.Context, p *command.Program, url string, descr
 		return err
 	}
 	if p.JSON {
-		err = p.WriteJSON(report)
+		err = p.WriteJSON(found)
 	} else {
-		err = report.WriteTable(p.Out)
+		err = found.WriteTable(p.Out)
 	}
-	if err == nil && !report.OK() {
+	if err == nil && !found.OK() {
 		return ErrFailed
 	}
 	return err

@@ -15,7 +15,7 @@ import (
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/hint"
-	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/description"
 )
 
 // tree writes files below a new directory.
@@ -227,7 +227,7 @@ func TestDescriptionsAreValid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := probe.ParseDescription(data); err != nil {
+		if _, err := description.Parse(data); err != nil {
 			t.Errorf("%v: %v", d, err)
 		}
 	}

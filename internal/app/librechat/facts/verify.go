@@ -3,24 +3,24 @@ package facts
 import (
 	"encoding/json"
 
-	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/description"
 )
 
 // Public says by which paths `sluice verify` checks a LibreChat that it has no
 // account on.
-func Public() probe.Description {
-	get := func(path string) *probe.Request {
-		return &probe.Request{Path: path}
+func Public() description.Description {
+	get := func(path string) *description.Request {
+		return &description.Request{Path: path}
 	}
-	return probe.Description{
+	return description.Description{
 		App: "librechat",
-		Site: &probe.Site{
+		Site: &description.Site{
 			Routes:  []string{"/login", "/register", "/c/new"},
 			Missing: "/assets/missing.0000000000.js",
 			Hashed:  `/?assets/[A-Za-z0-9_.-]+\.[A-Za-z0-9_-]{8,}\.(?:js|css)`,
 		},
 		API:            get("/api/config"),
-		Errors:         []probe.Expect{{Request: *get("/api/user"), Status: 401}, {Request: *get("/api/convos"), Status: 401}},
+		Errors:         []description.Expect{{Request: *get("/api/user"), Status: 401}, {Request: *get("/api/convos"), Status: 401}},
 		Head:           get(ReadyPath),
 		NotModified:    get("/api/config"),
 		HeartbeatEvent: "ping",
@@ -34,15 +34,15 @@ func Public() probe.Description {
 //
 // LibreChat refuses clients that are no browsers on /api/agents and /api/files;
 // the probe's own User-Agent passes.
-func Description(d Design, endpoint, model string) probe.Description {
-	login := probe.Request{Method: "POST", Path: loginPath,
+func Description(d Design, endpoint, model string) description.Description {
+	login := description.Request{Method: "POST", Path: loginPath,
 		Body:    `{"email":"${email}","password":"${password}"}`,
 		Capture: map[string]string{"token": "token"}}
 	again := login
 	again.Capture = nil
 	p := Public()
 	p.Login = &login
-	p.Cookies = &probe.Cookies{Request: again, Names: []string{"refreshToken", "token_provider"}}
+	p.Cookies = &description.Cookies{Request: again, Names: []string{"refreshToken", "token_provider"}}
 	if endpoint != "" {
 		p.Stream = stream(d, endpoint, model, "[llm tokens=${events} every=${interval_ms}ms first=100ms]")
 		p.Silence = stream(d, endpoint, model, "[llm tokens=3 every=100ms first=${silence_ms}ms]")
@@ -51,7 +51,7 @@ func Description(d Design, endpoint, model string) probe.Description {
 }
 
 // stream asks a question and reads the answer.
-func stream(d Design, endpoint, model, question string) *probe.Stream {
+func stream(d Design, endpoint, model, question string) *description.Stream {
 	body, err := json.Marshal(map[string]any{
 		"text": "sluice verify " + question, "sender": "User", "isCreatedByUser": true,
 		"parentMessageId": "00000000-0000-0000-0000-000000000000", "messageId": "verify-${random}",
@@ -62,11 +62,11 @@ func stream(d Design, endpoint, model, question string) *probe.Stream {
 		panic(err) // plain values always encode
 	}
 	header := map[string]string{"Authorization": "Bearer ${token}"}
-	post := probe.Request{Method: "POST", Path: "/api/agents/chat/" + endpoint, Header: header, Body: string(body)}
+	post := description.Request{Method: "POST", Path: "/api/agents/chat/" + endpoint, Header: header, Body: string(body)}
 	if d == StreamsInPost {
-		return &probe.Stream{Request: post, Final: `"final":true`}
+		return &description.Stream{Request: post, Final: `"final":true`}
 	}
 	post.Capture = map[string]string{"stream": "streamId"}
-	return &probe.Stream{Start: &post, Final: `"final":true`,
-		Request: probe.Request{Path: "/api/agents/chat/stream/${stream}", Header: header}}
+	return &description.Stream{Start: &post, Final: `"final":true`,
+		Request: description.Request{Path: "/api/agents/chat/stream/${stream}", Header: header}}
 }

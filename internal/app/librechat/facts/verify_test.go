@@ -5,6 +5,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/report"
 )
 
 // ofPath are the checks that a bucket and a distribution pass, and a bare
@@ -16,13 +17,13 @@ var ofPath = map[string]bool{"missing file": true, "cache: hashed assets": true,
 func verified(t *testing.T, r facts.Release, c *client) {
 	t.Helper()
 	d := facts.Description(r.Design, facts.StubEndpoint, facts.StubModel)
-	report, err := probe.Run(t.Context(), c.base, d, probe.Options{Quick: true,
+	got, err := probe.Run(t.Context(), c.base, d, probe.Options{Quick: true,
 		Vars: map[string]string{"email": "ann@example.com", "password": "correct horse"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, x := range report.Results {
-		if x.Status == probe.Fail && !ofPath[x.Name] {
+	for _, x := range got.Results {
+		if x.Status == report.Fail && !ofPath[x.Name] {
 			t.Errorf("%s: %s (%s)", x.Name, x.Detail, x.Hint)
 		}
 	}

@@ -1,8 +1,13 @@
-package probe
+// Package stream is how an event stream (server-sent events) arrives: its events with the moment of each, whether it came
+// to its end, and whether its cadence shows that a hop collected it. What is wrong it returns as a check's outcome.
+//
+// It leaves out the request, and what else a check asks of a stream.
+package stream
 
 import (
 	"bytes"
 	"errors"
+	"io"
 	"strings"
 )
 
@@ -99,4 +104,32 @@ func (p *parser) dispatch(events []Event) []Event {
 	}
 	e.Data = strings.Join(data, "\n")
 	return append(events, e)
+}
+
+// Find reads an event stream up to the event whose data is wanted, and returns the data of the last event where none
+// is.
+func Find(body io.Reader, wanted func(data []byte) bool) ([]byte, error) {
+	var p parser
+	var last []byte
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := body.Read(buf)
+		events, fault := p.feed(buf[:n])
+		for _, e := range events {
+			if e.Comment {
+				continue
+			}
+			if last = []byte(e.Data); wanted(last) {
+				return last, nil
+			}
+		}
+		switch {
+		case fault != nil:
+			return last, fault
+		case errors.Is(err, io.EOF):
+			return last, nil
+		case err != nil:
+			return last, err
+		}
+	}
 }

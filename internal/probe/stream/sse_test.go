@@ -1,9 +1,8 @@
-package probe
+package stream
 
 import (
 	"strings"
 	"testing"
-	"testing/quick"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -78,30 +77,4 @@ func FuzzParserIgnoresChunking(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestParseDescriptionNamesTheFault(t *testing.T) {
-	for text, want := range map[string]string{
-		`{"ap":{}}`:            `unknown field "ap"`,
-		`{"api":{"path":"x"}}`: `api: path "x"`,
-		`{"login":{"path":"/","method":"get it"}}`: `login: method "get it"`,
-		`{"site":{"hashed":"("}}`:                  "site.hashed",
-		`{"site":{"routes":["about"]}}`:            "site.routes",
-		`{} {}`:                                    "more than one",
-		`[`:                                        "probe description",
-		`{"late":{"path":"/","start":{"path":"b"}}}`: `late.start: path "b"`,
-	} {
-		if _, err := ParseDescription([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s gives %v, want %q in it", text, err, want)
-		}
-	}
-}
-
-func TestHas(t *testing.T) {
-	if !has("public, Max-Age=0 ,no-store", "no-store") || has("no-storefront", "no-store") || maxAge("a, max-age=60").Seconds() != 60 || maxAge("max-age=x") != 0 {
-		t.Error("Cache-Control is read wrongly")
-	}
-	if err := quick.Check(func(s string) bool { maxAge(s); return true }, nil); err != nil {
-		t.Error(err)
-	}
 }

@@ -1,8 +1,9 @@
-package probe
+// Package report is what a run of checks came to: the outcome that each check returns, and the report of all of them for
+// people (a table) and for machines (JSON). It leaves out the checks, and what the command line makes of a failure.
+package report
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -37,7 +38,7 @@ func (r Result) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		plain
 		DurationMs float64 `json:"durationMs"`
-	}{plain(r), ms(r.Duration)})
+	}{plain(r), Millis(r.Duration)})
 }
 
 // Report is the outcome of a run.
@@ -57,7 +58,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 		OK         bool           `json:"ok"`
 		Counts     map[Status]int `json:"counts"`
 		DurationMs float64        `json:"durationMs"`
-	}{plain(r), r.OK(), r.Counts(), ms(r.Duration)})
+	}{plain(r), r.OK(), r.Counts(), Millis(r.Duration)})
 }
 
 // OK reports whether no check failed.
@@ -80,77 +81,14 @@ func (r Report) WriteTable(w io.Writer) error {
 	}
 	var b strings.Builder
 	for _, x := range r.Results {
-		fmt.Fprintf(&b, "%-4s  %-*s  %7s  %s\n", x.Status, wide, x.Name, seconds(x.Duration), x.Detail)
+		fmt.Fprintf(&b, "%-4s  %-*s  %7s  %s\n", x.Status, wide, x.Name, Seconds(x.Duration), x.Detail)
 		if x.Hint != "" {
 			fmt.Fprintf(&b, "      %-*s           hint: %s\n", wide, "", x.Hint)
 		}
 	}
 	n := r.Counts()
 	fmt.Fprintf(&b, "\n%s (%s): %d passed, %d failed, %d skipped, in %s\n",
-		r.BaseURL, r.App, n[Pass], n[Fail], n[Skip], seconds(r.Duration))
+		r.BaseURL, r.App, n[Pass], n[Fail], n[Skip], Seconds(r.Duration))
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// finding is what a check saw when all was well.
-type finding struct {
-	detail  string
-	numbers map[string]float64
-}
-
-func found(format string, args ...any) finding { return finding{detail: fmt.Sprintf(format, args...)} }
-
-func (f finding) with(name string, v float64) finding {
-	if f.numbers == nil {
-		f.numbers = map[string]float64{}
-	}
-	f.numbers[name] = v
-	return f
-}
-
-// problem is a failed check: what was seen, and what most likely mends it.
-type problem struct{ what, hint string }
-
-func (p problem) Error() string { return p.what }
-
-func failed(hint, format string, args ...any) error {
-	return problem{fmt.Sprintf(format, args...), hint}
-}
-
-// skipped is a check that could not be made.
-type skipped string
-
-func (s skipped) Error() string { return string(s) }
-
-func resultOf(name string, f finding, err error, took time.Duration) Result {
-	r := Result{Name: name, Status: Pass, Detail: f.detail, Numbers: f.numbers, Duration: took}
-	if err == nil {
-		return r
-	}
-	var s skipped
-	if errors.As(err, &s) {
-		r.Status, r.Detail = Skip, string(s)
-		return r
-	}
-	r.Status, r.Detail = Fail, err.Error()
-	var p problem
-	if errors.As(err, &p) {
-		r.Hint = p.hint
-	}
-	if r.Hint == "" {
-		r.Hint = "see what the hop in front of the app logs for this request"
-	}
-	return r
-}
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// seconds writes a duration with three digits at most.
-func seconds(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%.0f ms", ms(d))
-	default:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	}
 }

@@ -1,13 +1,14 @@
-package probe_test
+package description_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aproorg/sluice/internal/app/demo"
-	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/description"
 )
 
 func FuzzDescription(f *testing.F) {
@@ -19,7 +20,7 @@ func FuzzDescription(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := probe.ParseDescription([]byte(text))
+		d, err := description.Parse([]byte(text))
 		if err != nil {
 			return
 		}
@@ -27,7 +28,7 @@ func FuzzDescription(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := probe.ParseDescription(data)
+		again, err := description.Parse(data)
 		if err != nil {
 			t.Fatalf("%s is refused when written again: %v", data, err)
 		}
@@ -42,11 +43,28 @@ func TestDescriptionSurvivesJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := probe.ParseDescription(data)
+	got, err := description.Parse(data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(demo.Description(), got); diff != "" {
 		t.Errorf("the demo's description changes in JSON (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseNamesTheFault(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"ap":{}}`:            `unknown field "ap"`,
+		`{"api":{"path":"x"}}`: `api: path "x"`,
+		`{"login":{"path":"/","method":"get it"}}`: `login: method "get it"`,
+		`{"site":{"hashed":"("}}`:                  "site.hashed",
+		`{"site":{"routes":["about"]}}`:            "site.routes",
+		`{} {}`:                                    "more than one",
+		`[`:                                        "probe description",
+		`{"late":{"path":"/","start":{"path":"b"}}}`: `late.start: path "b"`,
+	} {
+		if _, err := description.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s gives %v, want %q in it", text, err, want)
+		}
 	}
 }

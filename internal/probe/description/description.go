@@ -1,4 +1,8 @@
-package probe
+// Package description is what an app's checks are made of: the paths by which it can be checked, and what each of them
+// must answer. Presets write it in Go, users of other apps in JSON.
+//
+// It leaves out the checks themselves (package probe), and what fills a variable.
+package description
 
 import (
 	"bytes"
@@ -12,7 +16,7 @@ import (
 
 // Description says by which paths an app can be checked. All parts are optional: what is absent is not checked.
 //
-// In paths, headers and bodies, ${name} stands for a variable: one of Options.Vars, one captured by an earlier request,
+// In paths, headers and bodies, ${name} stands for a variable: one that the caller sets, one captured by an earlier request,
 // or one of the run: ${silence_ms}, ${late_ms}, ${events}, ${interval_ms}, and ${random}, 16 hex digits that are new in
 // each request.
 type Description struct {
@@ -105,8 +109,8 @@ type Stream struct {
 	Clock string `json:"clock,omitempty"`
 }
 
-// ParseDescription reads a description from JSON. Unknown fields are errors, for a typo would skip a check.
-func ParseDescription(data []byte) (Description, error) {
+// Parse reads a description from JSON. Unknown fields are errors, for a typo would skip a check.
+func Parse(data []byte) (Description, error) {
 	var d Description
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -116,14 +120,14 @@ func ParseDescription(data []byte) (Description, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Description{}, errors.New("probe description: more than one JSON value")
 	}
-	if err := d.check(); err != nil {
+	if err := d.Check(); err != nil {
 		return Description{}, fmt.Errorf("probe description: %w", err)
 	}
 	return d, nil
 }
 
-// check returns all faults of a description.
-func (d Description) check() error {
+// Check returns all faults of a description.
+func (d Description) Check() error {
 	var faults []error
 	for name, r := range d.requests() {
 		if err := r.check(); err != nil {

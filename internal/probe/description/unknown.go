@@ -1,4 +1,4 @@
-package probe
+package description
 
 // Unknown describes a site of which nothing is known but whether / is a page. What
 // holds for any site is checked: the page and its headers, TLS, that a file which
