@@ -228,6 +228,9 @@ func TestDeadline(t *testing.T) {
 	if got := w.doFor(get("/hang"), limit); got.status != 504 {
 		t.Errorf("unanswered: status %d, want 504", got.status)
 	}
+	if got := w.doFor(request{method: "POST", path: "/hang", body: strings.Repeat("x", 3<<20)}.event(), limit); got.status != 504 {
+		t.Errorf("a body that the app does not read: status %d, want 504", got.status)
+	}
 	if got := w.doFor(get("/tick"), limit); got.broken() != "Sluice.Deadline" {
 		t.Errorf("other response: trailers %v", got.trailer)
 	}
