@@ -96,6 +96,7 @@ func TestFirstInvocationOfAnAppThatIsNotReady(t *testing.T) {
 	if got := w.doFor(get("/get"), 2*time.Second); got.status != 504 {
 		t.Errorf("status %d", got.status)
 	}
+	w.wantLogged("the app did not answer in time", 1)
 	for _, line := range []string{"its start goes on in the first invocation", "the app did not answer in time"} {
 		_, after, _ := strings.Cut(w.stderr.String(), line)
 		after, _, _ = strings.Cut(after, "\n")
@@ -224,6 +225,15 @@ func openFiles(t *testing.T, pid int) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+// wantLogged waits until text is in the log n times: a line comes through a pipe, an answer may be there before.
+func (w *world) wantLogged(text string, n int) {
+	w.t.Helper()
+	testkit.Wait(w.t, 5*time.Second, text, func() (string, bool) {
+		log := w.stderr.String()
+		return log, strings.Count(log, text) == n && strings.HasSuffix(log, "\n")
+	})
 }
 
 // wantEnd waits for the bootstrap's own end.

@@ -70,9 +70,7 @@ func TestOrphansAreReaped(t *testing.T) {
 		all, zombies := childrenOf(w.cmd.Process.Pid)
 		return fmt.Sprint(all, zombies), len(all) == 5 && len(zombies) == 0
 	})
-	if n := strings.Count(w.stderr.String(), "ended: exit status 7"); n != 3 {
-		t.Errorf("the app's end is in the log %d times, want 3", n)
-	}
+	w.wantLogged("ended: exit status 7", 3)
 	if !alive(daemon) {
 		t.Error("a daemon has ended with the app")
 	}
@@ -100,9 +98,10 @@ func TestPID1(t *testing.T) {
 	if got := w.do(get("/crash")); got.status != 502 {
 		t.Errorf("status %d", got.status)
 	}
-	if got := w.do(get("/get")); got.status != 200 || !strings.Contains(w.stderr.String(), "ended: exit status 7") {
+	if got := w.do(get("/get")); got.status != 200 {
 		t.Errorf("after the app's end: status %d", got.status)
 	}
+	w.wantLogged("ended: exit status 7", 1)
 	_ = syscall.Kill(all[0], syscall.SIGTERM)
 	w.wantEnd(5 * time.Second)
 }
