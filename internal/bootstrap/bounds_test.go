@@ -1,23 +1,35 @@
 package bootstrap_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // addressSpace is the limit under which the bootstrap runs here, in kB. Go reserves more than 1 GB of addresses at its start,
 // which no memory stands behind.
 const addressSpace = 2_500_000
 
+// limited starts a command under the limit.
+var limited = []string{"sh", "-c", "ulimit -v " + strconv.Itoa(addressSpace) + `; exec "$@"`, "sh"}
+
 // TestNoAnswerFillsTheMemory runs the bootstrap under a limit that its memory cannot pass, behind an app that never ends what it says.
 func TestNoAnswerFillsTheMemory(t *testing.T) {
 	if len(raceFlags) > 0 {
 		t.Skip("the race detector takes more addresses than the limit; run without -race: go test ./internal/bootstrap")
 	}
-	w := startBy(t, []string{"sh", "-c", "ulimit -v " + strconv.Itoa(addressSpace) + `; exec "$@"`, "sh"}, goApp("bin"))
+	w := startBy(t, limited, goApp("bin"))
 	first := w.do(get("/pid")).body
 	begin := "HTTP/1.1 200 OK\r\n"
 	for name, test := range map[string]struct{ head, piece, want string }{
@@ -44,5 +56,34 @@ func TestNoAnswerFillsTheMemory(t *testing.T) {
 	}
 	if got := w.doFor(get("/pid"), 10*time.Second); got.body != first {
 		t.Errorf("the app's process was %s and is %s", first, got.body)
+	}
+}
+
+// TestNoEventFillsTheMemory: the same before a Runtime API that never ends what it says. The environment ends, with the reason.
+func TestNoEventFillsTheMemory(t *testing.T) {
+	if len(raceFlags) > 0 {
+		t.Skip("the race detector takes more addresses than the limit; run without -race: go test ./internal/bootstrap")
+	}
+	for name, test := range map[string]struct{ head, piece, want string }{
+		"fields": {"HTTP/1.1 200 OK\r\n", "A: b\r\n", "passes 65536 bytes"},
+		"line":   {"HTTP/1.1 200 OK\r\nX: ", "x", "passes 65536 bytes"},
+		"event":  {"HTTP/1.1 200 OK\r\nLambda-Runtime-Deadline-Ms: 1\r\n\r\n", "x", "event of more than 16777216 bytes"},
+	} {
+		address := testkit.Accept(t, func(conn net.Conn) {
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+				return
+			}
+			_, err := io.WriteString(conn, test.head)
+			for piece := strings.Repeat(test.piece, 10_000); err == nil; {
+				_, err = io.WriteString(conn, piece)
+			}
+		})
+		args := slices.Concat(limited, []string{build(t), "--"}, goApp("bin"))
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		cmd.Env = append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+address.String(), "SLUICE_EXTENSION=false")
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), test.want) {
+			t.Errorf("%s: %v, want %s:\n%.2000s", name, err, test.want, out)
+		}
 	}
 }
