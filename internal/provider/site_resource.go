@@ -14,6 +14,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/site"
+	"github.com/aproorg/sluice/internal/site/frontend"
 )
 
 // siteResource is sluice_site: one front end in one bucket.
@@ -275,7 +276,7 @@ func (s *siteResource) options(ctx context.Context, plan *siteModel, diags *diag
 		}
 		options.Invalidator = config.Distribution(id)
 	}
-	source, err := site.Open(ctx, site.From{
+	source, err := frontend.Open(ctx, frontend.From{
 		Ref: plan.Source.ValueString(), Path: plan.Path.ValueString(), CacheDir: s.session.cacheDir, Registry: registry,
 		Warn: func(err error) { diags.AddWarning("The site is taken out of its image anew", hint.Text(err)) },
 	})

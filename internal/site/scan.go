@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/site/frontend"
 )
 
 // A File is one file of a release as the bucket holds it.
@@ -91,31 +92,13 @@ func walk(source fs.FS, patterns include) (paths []string, left []LeftOut, err e
 		if info.IsDir() {
 			return hint.With(fmt.Errorf("%s: is a link to a directory", path), "copy the directory to where the link is")
 		}
-		if err := regular(path, info); err != nil {
+		if err := frontend.Regular(path, info); err != nil {
 			return err
 		}
 		paths = append(paths, path)
 		return nil
 	})
 	return paths, left, err
-}
-
-// regular refuses what is no file: to read it could wait for ever, or never end.
-func regular(path string, info fs.FileInfo) error {
-	kind := "a special file"
-	switch mode := info.Mode(); {
-	case mode.IsRegular():
-		return nil
-	case mode&fs.ModeNamedPipe != 0:
-		kind = "a FIFO"
-	case mode&fs.ModeSocket != 0:
-		kind = "a socket"
-	case mode&fs.ModeDevice != 0:
-		kind = "a device"
-	case mode.IsDir():
-		kind = "a directory"
-	}
-	return hint.With(fmt.Errorf("%s: is %s, and only files can be published", path, kind), "remove it, or name another directory")
 }
 
 func digest(ctx context.Context, o Options, path string) (File, error) {
@@ -125,7 +108,7 @@ func digest(ctx context.Context, o Options, path string) (File, error) {
 	}
 	defer content.Close()
 	sha, md, head := sha256.New(), md5.New(), &prefix{left: 512}
-	size, err := io.Copy(io.MultiWriter(sha, md, head), &interruptible{ctx, content})
+	size, err := io.Copy(io.MultiWriter(sha, md, head), frontend.Interruptible(ctx, content))
 	if err != nil {
 		return File{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -133,19 +116,6 @@ func digest(ctx context.Context, o Options, path string) (File, error) {
 		SHA256: hex.EncodeToString(sha.Sum(nil)), MD5: hex.EncodeToString(md.Sum(nil)), Size: size,
 		Headers: Headers{ContentType: contentType(path, head.Bytes()), CacheControl: cacheControl(path, o.maxAge())},
 	}, nil
-}
-
-// interruptible ends with its context, however long the file is.
-type interruptible struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (i *interruptible) Read(b []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return i.Reader.Read(b)
 }
 
 // prefix keeps the first bytes and swallows the rest.

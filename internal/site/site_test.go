@@ -18,6 +18,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/site"
+	"github.com/aproorg/sluice/internal/site/frontend"
 )
 
 func TestFirstRelease(t *testing.T) {
@@ -356,7 +357,7 @@ func TestBadInput(t *testing.T) {
 		{"no such image", "oci:" + dir, "OCI layout"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			source, err := site.Open(t.Context(), site.From{Ref: test.ref, Path: "/app/client/dist"})
+			source, err := frontend.Open(t.Context(), frontend.From{Ref: test.ref, Path: "/app/client/dist"})
 			if err == nil {
 				defer source.Close()
 				w.o.Source = source

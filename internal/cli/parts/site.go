@@ -14,6 +14,7 @@ import (
 	"github.com/aproorg/sluice/internal/awsx"
 	"github.com/aproorg/sluice/internal/cli/command"
 	"github.com/aproorg/sluice/internal/site"
+	"github.com/aproorg/sluice/internal/site/frontend"
 	"github.com/aproorg/sluice/internal/ui"
 )
 
@@ -160,7 +161,7 @@ func runSite(ctx context.Context, p *command.Program, o siteOptions) error {
 	return nil
 }
 
-func (o siteOptions) open(ctx context.Context, warn func(error)) (*site.Source, error) {
+func (o siteOptions) open(ctx context.Context, warn func(error)) (*frontend.Source, error) {
 	preset, ok := presets.Find(o.app)
 	if !ok {
 		return nil, command.UnknownApp(o.app)
@@ -172,7 +173,7 @@ func (o siteOptions) open(ctx context.Context, warn func(error)) (*site.Source, 
 	if err != nil {
 		return nil, err
 	}
-	return site.Open(ctx, site.From{Ref: o.from, Path: o.path, CacheDir: command.CacheDir(), Registry: registry, Warn: warn})
+	return frontend.Open(ctx, frontend.From{Ref: o.from, Path: o.path, CacheDir: command.CacheDir(), Registry: registry, Warn: warn})
 }
 
 func (o siteOptions) apply(ctx context.Context, options site.Options) (site.Result, error) {

@@ -23,7 +23,7 @@ import (
 	"github.com/aproorg/sluice/internal/cli/command"
 	"github.com/aproorg/sluice/internal/cli/up/view"
 	"github.com/aproorg/sluice/internal/rehearse"
-	"github.com/aproorg/sluice/internal/site"
+	"github.com/aproorg/sluice/internal/site/frontend"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -118,6 +118,13 @@ func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.Flag
 	if err != nil {
 		return err
 	}
+	var source *frontend.Source
+	if o.site != "" { // as it is deployed: nothing is read that a link leads out to
+		if source, err = frontend.Open(ctx, frontend.From{Ref: o.site}); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, source.Close()) }()
+	}
 	addresses, err := rehearse.Listen(o.listen, o.timeline)
 	if err != nil {
 		return listenAdvice(err)
@@ -134,13 +141,7 @@ func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.Flag
 	}
 	shown.Routine = prepared.Routine
 	config := o.config(prepared, topology)
-	if o.site != "" { // as it is deployed: nothing is read that a link leads out to
-		source, err := site.Open(ctx, site.From{Ref: o.site})
-		if err != nil {
-			shown.Stop()
-			return errors.Join(err, addresses.Close())
-		}
-		defer func() { err = errors.Join(err, source.Close()) }()
+	if o.site != "" {
 		config.Site = source
 	}
 	config.Addresses, config.Recorder, config.Log = addresses, recorder, slog.New(shown.Log())

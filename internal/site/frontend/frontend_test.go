@@ -1,4 +1,4 @@
-package site_test
+package frontend_test
 
 import (
 	"bytes"
@@ -20,6 +20,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/image/imagetest"
 	"github.com/aproorg/sluice/internal/site"
+	"github.com/aproorg/sluice/internal/site/frontend"
 )
 
 // clientImage is an OCI layout of an image with a built client.
@@ -42,7 +43,7 @@ func clientImage(t *testing.T, arch string) (ref string) {
 
 func TestOutOfAnImage(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64"} {
-		source, err := site.Open(t.Context(), site.From{Ref: clientImage(t, arch), Path: "/app/client/dist"})
+		source, err := frontend.Open(t.Context(), frontend.From{Ref: clientImage(t, arch), Path: "/app/client/dist"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,9 +62,9 @@ func TestOutOfAnImage(t *testing.T) {
 
 // The layers are read once: the second time they are not even there.
 func TestOutOfAnImageOnce(t *testing.T) {
-	from := site.From{Ref: clientImage(t, "amd64"), Path: "/app/client/dist", CacheDir: t.TempDir()}
+	from := frontend.From{Ref: clientImage(t, "amd64"), Path: "/app/client/dist", CacheDir: t.TempDir()}
 	for range 2 {
-		source, err := site.Open(t.Context(), from)
+		source, err := frontend.Open(t.Context(), from)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +77,7 @@ func TestOutOfAnImageOnce(t *testing.T) {
 		removeLayers(t, strings.TrimPrefix(from.Ref, "oci:"))
 	}
 	from.Path = "/app/other"
-	if _, err := site.Open(t.Context(), from); err == nil {
+	if _, err := frontend.Open(t.Context(), from); err == nil {
 		t.Error("took another directory's files for these")
 	}
 }
@@ -143,7 +144,7 @@ func TestAlteredCache(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var warned []error
-			from := site.From{Ref: clientImage(t, "amd64"), Path: "/app/client/dist", CacheDir: t.TempDir(),
+			from := frontend.From{Ref: clientImage(t, "amd64"), Path: "/app/client/dist", CacheDir: t.TempDir(),
 				Warn: func(err error) { warned = append(warned, err) }}
 			want := map[string]string{"index.html": "text", "assets/a.A1b2C3d4.js": "text"}
 			if diff := cmp.Diff(want, contents(t, from)); diff != "" || warned != nil {
@@ -173,7 +174,7 @@ func TestAlteredCache(t *testing.T) {
 
 // An altered cache is not published where the image is gone.
 func TestAlteredCacheWithoutItsImage(t *testing.T) {
-	from := site.From{Ref: clientImage(t, "amd64"), Path: "/app/client/dist", CacheDir: t.TempDir()}
+	from := frontend.From{Ref: clientImage(t, "amd64"), Path: "/app/client/dist", CacheDir: t.TempDir()}
 	contents(t, from)
 	pages, err := filepath.Glob(filepath.Join(from.CacheDir, "site", "*", "site", "index.html"))
 	if err != nil || len(pages) != 1 {
@@ -183,16 +184,16 @@ func TestAlteredCacheWithoutItsImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	removeLayers(t, strings.TrimPrefix(from.Ref, "oci:"))
-	if source, err := site.Open(t.Context(), from); err == nil {
+	if source, err := frontend.Open(t.Context(), from); err == nil {
 		source.Close()
 		t.Error("the altered page would be published")
 	}
 }
 
 // contents opens a site and reads all of it.
-func contents(t *testing.T, from site.From) map[string]string {
+func contents(t *testing.T, from frontend.From) map[string]string {
 	t.Helper()
-	source, err := site.Open(t.Context(), from)
+	source, err := frontend.Open(t.Context(), from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +255,7 @@ func TestSpecialFiles(t *testing.T) {
 			if err := errors.Join(os.WriteFile(filepath.Join(dir, site.Index), []byte("page"), 0o644), test.make(dir)); err != nil {
 				t.Fatal(err)
 			}
-			source, err := site.Open(t.Context(), site.From{Ref: dir})
+			source, err := frontend.Open(t.Context(), frontend.From{Ref: dir})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -276,7 +277,7 @@ func TestLinkWithin(t *testing.T) {
 	if err := errors.Join(os.WriteFile(filepath.Join(dir, site.Index), []byte("page"), 0o644), os.Symlink(site.Index, filepath.Join(dir, "404.html"))); err != nil {
 		t.Fatal(err)
 	}
-	source, err := site.Open(t.Context(), site.From{Ref: dir})
+	source, err := frontend.Open(t.Context(), frontend.From{Ref: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +294,7 @@ func TestFileBecomesAFIFO(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	source, err := site.Open(t.Context(), site.From{Ref: dir})
+	source, err := frontend.Open(t.Context(), frontend.From{Ref: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,16 +302,16 @@ func TestFileBecomesAFIFO(t *testing.T) {
 	if _, err := source.Open("late.js"); err == nil || !strings.Contains(err.Error(), "late.js: is a FIFO") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := site.Open(t.Context(), site.From{Ref: path}); err == nil || !strings.Contains(err.Error(), "is not a directory") {
+	if _, err := frontend.Open(t.Context(), frontend.From{Ref: path}); err == nil || !strings.Contains(err.Error(), "is not a directory") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := site.Open(t.Context(), site.From{Ref: "tar:" + path, Path: "/srv"}); err == nil || !strings.Contains(err.Error(), "late.js is not a file") {
+	if _, err := frontend.Open(t.Context(), frontend.From{Ref: "tar:" + path, Path: "/srv"}); err == nil || !strings.Contains(err.Error(), "late.js is not a file") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestImageWithoutASite(t *testing.T) {
-	_, err := site.Open(t.Context(), site.From{Ref: clientImage(t, "amd64"), Path: "/srv/www"})
+	_, err := frontend.Open(t.Context(), frontend.From{Ref: clientImage(t, "amd64"), Path: "/srv/www"})
 	if err == nil || !strings.Contains(err.Error(), "/srv/www") {
 		t.Errorf("got %v", err)
 	}

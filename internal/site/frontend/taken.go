@@ -1,4 +1,4 @@
-package site
+package frontend
 
 import (
 	"context"
@@ -202,8 +202,23 @@ func contentDigest(ctx context.Context, source fs.FS, path string) (string, erro
 	}
 	defer content.Close()
 	sum := sha256.New()
-	if _, err := io.Copy(sum, &interruptible{ctx, content}); err != nil {
+	if _, err := io.Copy(sum, Interruptible(ctx, content)); err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// Interruptible reads until its context ends, however long the file is.
+func Interruptible(ctx context.Context, from io.Reader) io.Reader { return &interruptible{ctx, from} }
+
+type interruptible struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (i *interruptible) Read(b []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.Reader.Read(b)
 }

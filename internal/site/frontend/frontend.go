@@ -1,4 +1,7 @@
-package site
+// Package frontend opens a built front end where it lies: in a directory, or in the
+// layers of an image, out of which it is taken once and verified each time that it is
+// used. It leaves out which of the files are published, and how (package site).
+package frontend
 
 import (
 	"context"
@@ -14,12 +17,13 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image/registry"
 	"github.com/aproorg/sluice/internal/image/source"
 	"github.com/aproorg/sluice/internal/tempdir"
 )
 
-// From says where a site comes from.
+// From says where a front end comes from.
 type From struct {
 	// Ref is a directory, or "image:REF", "oci:DIR" or "tar:FILE" for an image
 	// that holds the site (see image.Options.Base).
@@ -140,7 +144,7 @@ func (s *Source) Open(name string) (fs.File, error) {
 	}
 	info, err := file.Stat()
 	if err == nil && !info.IsDir() {
-		err = regular(name, info)
+		err = Regular(name, info)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -153,3 +157,21 @@ func (s *Source) Stat(name string) (fs.FileInfo, error) { return fs.Stat(s.root.
 
 // ReadDir lists a directory in the order of names.
 func (s *Source) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(s.root.FS(), name) }
+
+// Regular refuses what is no file: to read it could wait for ever, or never end.
+func Regular(path string, info fs.FileInfo) error {
+	kind := "a special file"
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode&fs.ModeNamedPipe != 0:
+		kind = "a FIFO"
+	case mode&fs.ModeSocket != 0:
+		kind = "a socket"
+	case mode&fs.ModeDevice != 0:
+		kind = "a device"
+	case mode.IsDir():
+		kind = "a directory"
+	}
+	return hint.With(fmt.Errorf("%s: is %s, and only files can be published", path, kind), "remove it, or name another directory")
+}
