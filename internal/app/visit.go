@@ -21,16 +21,20 @@ type Visit struct {
 	seen   map[string]Answer
 }
 
-// Answer is what a site said. The zero value is none: it could not be reached.
+// Answer is what a site said. Without a status there was none: it could not be reached.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte // its first megabyte
+	Late   bool   // there was none in time
 }
 
+// VisitLimit is how long one request of a Visit may take, which can be the first of a
+// cold environment.
+const VisitLimit = 30 * time.Second
+
 const (
-	visitLimit = 30 * time.Second // of one request, which can be the first of a cold environment
-	visitBody  = 1 << 20
+	visitBody = 1 << 20
 	// visitAgent passes for a browser, for some apps refuse what is none.
 	visitAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 sluice-verify"
 )
@@ -59,7 +63,7 @@ func (v *Visit) Ask(ctx context.Context, method, path, body string, header http.
 }
 
 func (v *Visit) ask(ctx context.Context, method, path, body string, header http.Header) Answer {
-	ctx, cancel := context.WithTimeout(ctx, visitLimit)
+	ctx, cancel := context.WithTimeout(ctx, VisitLimit)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, v.url+path, strings.NewReader(body))
 	if err != nil {
@@ -74,11 +78,11 @@ func (v *Visit) ask(ctx context.Context, method, path, body string, header http.
 	}
 	response, err := v.client.Do(request)
 	if err != nil {
-		return Answer{}
+		return Answer{Late: errors.Is(err, context.DeadlineExceeded)}
 	}
 	defer response.Body.Close()
 	data, _ := io.ReadAll(io.LimitReader(response.Body, visitBody)) // a part of an answer tells as much
-	return Answer{response.StatusCode, response.Header, data}
+	return Answer{Status: response.StatusCode, Header: response.Header, Body: data}
 }
 
 // IsHTML reports whether the answer is a page.

@@ -150,13 +150,21 @@ func verifyURL(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // serve-site FILE serves a page of nobody's app for the rest of the script, and
-// writes its URL into the file.
+// writes its URL into the file, with those of a site that never answers and one
+// that lets nobody in.
 func serveSite(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: serve-site FILE")
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/" {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/hangs/"):
+			<-r.Context().Done()
+			return
+		case strings.HasPrefix(r.URL.Path, "/closed/"):
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		case r.URL.Path != "/":
 			http.NotFound(w, r)
 			return
 		}
@@ -164,7 +172,7 @@ func serveSite(ts *testscript.TestScript, neg bool, args []string) {
 		_, _ = io.WriteString(w, "<!doctype html><title>A shop</title>")
 	}))
 	ts.Defer(server.Close)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("site "+server.URL+"\n"), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), fmt.Appendf(nil, "site %[1]s\nhangs %[1]s/hangs\nclosed %[1]s/closed\n", server.URL), 0o644))
 }
 
 // interrupt sends what Ctrl-C sends to the one program in the background.

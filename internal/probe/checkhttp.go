@@ -42,6 +42,10 @@ func checkHead(ctx context.Context, s *session) (report.Finding, error) {
 		return report.Finding{}, err
 	}
 	if a.StatusCode != http.StatusOK {
+		get, err := s.get(ctx, *s.d.Head)
+		if err == nil && get.StatusCode == a.StatusCode {
+			return report.Finding{}, report.Failed("what is checked answers 200 to anyone: give the URL at which the site does", "HEAD %s got %d, and so did GET", r.Path, a.StatusCode)
+		}
 		return report.Finding{}, report.Failed("the behavior must allow HEAD, and the API pass ANY", "HEAD %s got %d", r.Path, a.StatusCode)
 	}
 	return report.Found("200, no body, Content-Length %q", a.Header.Get("Content-Length")), nil

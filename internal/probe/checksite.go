@@ -58,11 +58,12 @@ func checkMissing(ctx context.Context, s *session) (report.Finding, error) {
 	if err != nil {
 		return report.Finding{}, err
 	}
+	path := a.Request.URL.Path // with its variables filled in
 	if a.StatusCode < 400 || a.StatusCode >= 500 {
 		return report.Finding{}, report.Failed("only paths without a file extension may become index.html: a page that gets HTML for a script of an old release breaks without a word",
-			"%s does not exist and got %d %s", s.d.Site.Missing, a.StatusCode, a.Header.Get("Content-Type"))
+			"%s does not exist and got %d %s", path, a.StatusCode, a.Header.Get("Content-Type"))
 	}
-	return report.Found("%s got %d", s.d.Site.Missing, a.StatusCode), nil
+	return report.Found("%s got %d", path, a.StatusCode), nil
 }
 
 func checkIndexCache(ctx context.Context, s *session) (report.Finding, error) {

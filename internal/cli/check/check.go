@@ -7,6 +7,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,10 +131,13 @@ func (o *Options) detect(ctx context.Context, p *command.Program, flags *pflag.F
 	if err := visit.Check(); err != nil {
 		return description.Description{}, err
 	}
-	if visit.Get(ctx, "/").Status == 0 {
-		return description.Unknown(false), ctx.Err() // the checks say why it cannot be reached
+	preset, found, err := o.find(ctx, p, visit)
+	if err != nil {
+		return description.Description{}, err
 	}
-	preset, found := presets.Detect(ctx, visit)
+	if visit.Get(ctx, "/").Status == 0 {
+		return description.Unknown(false), nil // the checks say why it cannot be reached
+	}
 	if err := o.own.Check(flags, preset.Name); err != nil {
 		return description.Description{}, err
 	}
@@ -144,6 +148,24 @@ func (o *Options) detect(ctx context.Context, p *command.Program, flags *pflag.F
 	p.Note(hint.With(fmt.Errorf("%s serves no app that Sluice knows, so only what holds for any site is checked", q.URL),
 		"--describe FILE names an app's own paths, see docs/apps.md; --app NAME takes it for one of %s", strings.Join(o.names(), ", ")))
 	return description.Unknown(visit.Get(ctx, "/").IsHTML()), nil
+}
+
+// find asks the site what it serves, within the time of one check.
+func (o *Options) find(ctx context.Context, p *command.Program, visit *apps.Visit) (apps.Preset, bool, error) {
+	limit := cmp.Or(o.timeout, time.Minute)
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	progress := p.Progress()
+	progress.Status("finding out which app it is …")
+	defer progress.Status("")
+	if first := visit.Get(limited, "/"); first.Late {
+		return apps.Preset{}, false, cmp.Or(ctx.Err(), hint.With(fmt.Errorf("GET / got no answer within %s", min(limit, apps.VisitLimit)),
+			"does the app answer at this address?"))
+	} else if first.Status == 0 {
+		return apps.Preset{}, false, ctx.Err()
+	}
+	preset, found := presets.Detect(limited, visit)
+	return preset, found, ctx.Err()
 }
 
 // run makes the checks of a site.
