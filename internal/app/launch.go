@@ -90,7 +90,7 @@ func (r Request) directory(name string) (string, error) {
 	}
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", hint.With(fmt.Errorf("find the app: there is no directory %s", name), "--app takes %s, or the app's working directory", strings.Join(r.Known, ", "))
+		return "", hint.With(fmt.Errorf("find the app: there is no directory %s", name), "%s", r.directoryAdvice(name))
 	}
 	if err != nil {
 		return "", fmt.Errorf("find the app: %w", err)
@@ -99,6 +99,14 @@ func (r Request) directory(name string) (string, error) {
 		return "", hint.With(fmt.Errorf("find the app: %s is a file", name), "--app takes the app's working directory")
 	}
 	return dir, nil
+}
+
+// directoryAdvice says what to give instead of a directory that does not exist.
+func (r Request) directoryAdvice(name string) string {
+	if name != r.Name {
+		return "name the app's working directory"
+	}
+	return "--app takes " + strings.Join(r.Known, ", ") + ", or the app's working directory"
 }
 
 // scratchDirs are the directories as absolute paths of what is there.

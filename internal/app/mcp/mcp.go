@@ -17,7 +17,7 @@ import (
 // Preset is what is known of an MCP server.
 func Preset() app.Preset {
 	return app.Preset{
-		Name: "mcp", Title: "an MCP server", Short: "a Model Context Protocol server over streamable HTTP; see --command",
+		Name: "mcp", Title: "an MCP server", Short: "a Model Context Protocol server over streamable HTTP",
 		Ready:     ready,
 		Rehearsal: func() app.Rehearsal { return &rehearsal{} },
 		Probe:     func() app.Probe { return &check{} },

@@ -77,10 +77,13 @@ func UnknownApp(name string) error {
 // AppList names the apps that have what a command needs.
 func AppList(title string, has func(apps.Preset) bool, more ...apps.Preset) string {
 	lines := []string{title}
-	for _, p := range append(presets.All(), more...) {
-		if has(p) {
-			lines = append(lines, fmt.Sprintf("  %-10s  %s", p.Name, p.Short))
-		}
+	listed := slices.DeleteFunc(append(presets.All(), more...), func(p apps.Preset) bool { return !has(p) })
+	width := 0
+	for _, p := range listed {
+		width = max(width, len(p.Name))
+	}
+	for _, p := range listed {
+		lines = append(lines, fmt.Sprintf("  %-*s  %s", width+1, p.Name, p.Short))
 	}
 	return strings.Join(lines, "\n")
 }
