@@ -23,7 +23,11 @@ func main() {
 	if plugin.Started(os.Args[0]) {
 		os.Exit(servePlugin())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup(1) wants the program to outlive the terminal
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, func() { // a second signal ends the program at once
 		time.Sleep(echo)
 		stop()
