@@ -31,7 +31,7 @@ bench: ## run the benchmarks: ratios against a baseline in the same run
 
 .PHONY: build
 build: ## build sluice for this machine into bin/
-	CGO_ENABLED=0 go build -trimpath -o bin/sluice ./cmd/sluice
+	CGO_ENABLED=0 go build -o bin/sluice ./cmd/sluice
 
 .PHONY: release
 release: ## build sluice into dist/ for each system, with both bootstraps inside: no Go is needed where it runs

@@ -21,7 +21,7 @@ import (
 // that every such app has.
 type Launch struct {
 	Command string   // --command, as a shell would read it
-	Port    int      // --app-port: where it listens whatever PORT says; 0 is told by PORT
+	Port    int      // --app-port: where it listens whatever PORT says; 0 means that it listens on PORT
 	Ready   Ready    // --ready-path, --ready-status
 	Scratch []string // --scratch: directories it writes to, below its own or absolute
 }

@@ -90,7 +90,7 @@ func (a Answer) IsHTML() bool {
 	return strings.HasPrefix(strings.ToLower(a.Header.Get("Content-Type")), "text/html") || bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(a.Body)), []byte("<!doctype html"))
 }
 
-// Check is an error where the URL is none of a site.
+// Check returns an error for a URL that cannot be a site's.
 func (v *Visit) Check() error {
 	u, err := url.Parse(v.url)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {

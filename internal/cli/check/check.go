@@ -129,7 +129,7 @@ func readDescription(file string) (description.Description, error) {
 func (o *Options) detect(ctx context.Context, p *command.Program, flags *pflag.FlagSet, q apps.Question) (description.Description, error) {
 	visit := apps.NewVisit(q.URL)
 	if err := visit.Check(); err != nil {
-		return description.Description{}, err
+		return description.Description{}, command.Usage(err)
 	}
 	preset, found, err := o.find(ctx, p, visit)
 	if err != nil {

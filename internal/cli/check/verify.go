@@ -22,7 +22,7 @@ streams that are collected, errors that become pages, lost cookies, cut bodies,
 cache and security headers. The checks are the same for a rehearsal and for AWS.
 
 Which paths are checked depends on the app. Verify finds out by itself which app the
-site serves; of one that it does not know it checks what holds for any.`,
+site serves. For an app that it does not know, it checks what holds for any site.`,
 		Example: command.AppExamples("verify") + `
   sluice verify https://example.com --describe checks.json
   sluice verify http://127.0.0.1:8080 --quick --json`,
