@@ -15,25 +15,29 @@ import (
 // failing is a test that keeps what it failed with.
 type failing struct {
 	testing.TB
-	said string
+	message string
 }
 
 func (f *failing) Helper() {}
 func (f *failing) Fatalf(format string, args ...any) {
-	f.said = fmt.Sprintf(format, args...)
+	f.message = fmt.Sprintf(format, args...)
 	runtime.Goexit()
 }
 
 func TestWaitSaysWhatItSawLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, begun, looks := &failing{TB: t}, time.Now(), 0
-		go testkit.Wait(f, 3*time.Second, "a third process", func() (string, bool) {
-			looks++
-			return fmt.Sprintf("two processes at %v", time.Since(begun)), false
-		})
-		time.Sleep(time.Hour) // of the bubble's clock: the wait is long over
-		if want := "waited 3s for a third process; last saw: two processes at 3s"; f.said != want {
-			t.Errorf("it says %q, want %q", f.said, want)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			testkit.Wait(f, 3*time.Second, "a third process", func() (string, bool) {
+				looks++
+				return fmt.Sprintf("two processes at %v", time.Since(begun)), false
+			})
+		}()
+		<-ended
+		if want := "waited 3s for a third process; last saw: two processes at 3s"; f.message != want {
+			t.Errorf("it says %q, want %q", f.message, want)
 		}
 		if looks < 60 || looks > 150 {
 			t.Errorf("it looked %d times in 3 s", looks)
