@@ -126,7 +126,7 @@ func waitURL(ts *testscript.TestScript, neg bool, args []string) {
 func urlIn(ts *testscript.TestScript, file, word string) string {
 	var data []byte
 	url := ""
-	if !testkit.Until(15*time.Second, func() bool {
+	if !testkit.Until(time.Minute, func() bool {
 		data, _ = os.ReadFile(ts.MkAbs(file))
 		if _, rest, ok := strings.Cut(string(data), word); ok {
 			if start := strings.Index(rest, "http://"); start >= 0 && strings.Contains(rest, "\n") {

@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aproorg/sluice/internal/probe/description"
@@ -69,15 +70,36 @@ type timings struct {
 	dnsAt, connectAt, tlsAt time.Time
 }
 
-func (t *timings) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		DNSStart:          func(httptrace.DNSStartInfo) { t.dnsAt = time.Now() },
-		DNSDone:           func(httptrace.DNSDoneInfo) { t.dns = time.Since(t.dnsAt) },
-		ConnectStart:      func(string, string) { t.connectAt = time.Now() },
-		ConnectDone:       func(_, _ string, err error) { t.connect = time.Since(t.connectAt) },
-		TLSHandshakeStart: func() { t.tlsAt = time.Now() },
-		TLSHandshakeDone:  func(tls.ConnectionState, error) { t.tls = time.Since(t.tlsAt) },
+// tracer takes the timings of one request. A connection may still be dialed for it
+// when it has been served by another, so what is taken then comes too late.
+type tracer struct {
+	mu sync.Mutex
+	timings
+}
+
+func (t *tracer) trace() *httptrace.ClientTrace {
+	note := func(take func()) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		take()
 	}
+	return &httptrace.ClientTrace{
+		DNSStart:          func(httptrace.DNSStartInfo) { note(func() { t.dnsAt = time.Now() }) },
+		DNSDone:           func(httptrace.DNSDoneInfo) { note(func() { t.dns = time.Since(t.dnsAt) }) },
+		ConnectStart:      func(string, string) { note(func() { t.connectAt = time.Now() }) },
+		ConnectDone:       func(_, _ string, err error) { note(func() { t.connect = time.Since(t.connectAt) }) },
+		TLSHandshakeStart: func() { note(func() { t.tlsAt = time.Now() }) },
+		TLSHandshakeDone:  func(tls.ConnectionState, error) { note(func() { t.tls = time.Since(t.tlsAt) }) },
+	}
+}
+
+// end is what was taken of a request that began then and has its headers now.
+func (t *tracer) end(began time.Time) *timings {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	taken := t.timings
+	taken.began, taken.head = began, time.Since(began)
+	return &taken
 }
 
 // answer is a response that was read to its end.
@@ -128,7 +150,7 @@ func (s *session) send(ctx context.Context, r description.Request, body io.Reade
 	if method == "" && body != nil {
 		method = "POST"
 	}
-	t := &timings{}
+	t := &tracer{}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, t.trace()), method, s.url(path), body)
 	if err != nil {
 		return nil, nil, err
@@ -137,13 +159,13 @@ func (s *session) send(ctx context.Context, r description.Request, body io.Reade
 	if err := s.setHeader(req, r, body != nil); err != nil {
 		return nil, nil, err
 	}
-	t.began = time.Now()
+	began := time.Now()
 	res, err := s.client.Do(req)
-	t.head = time.Since(t.began)
+	taken := t.end(began)
 	if err != nil {
-		return nil, t, explain(ctx, req.Method, r.Path, err)
+		return nil, taken, explain(ctx, req.Method, r.Path, err)
 	}
-	return res, t, nil
+	return res, taken, nil
 }
 
 // explain names the request and the limit that ended it. The path is the description's: a variable may be a secret.
