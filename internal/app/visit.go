@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/probe"
 )
 
 // Visit is a site as it is seen from outside, by a client that follows no redirects.
@@ -35,8 +37,6 @@ const VisitLimit = 30 * time.Second
 
 const (
 	visitBody = 1 << 20
-	// visitAgent passes for a browser, for some apps refuse what is none.
-	visitAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 sluice-verify"
 )
 
 // NewVisit visits the site at a URL.
@@ -69,7 +69,7 @@ func (v *Visit) ask(ctx context.Context, method, path, body string, header http.
 	if err != nil {
 		return Answer{}
 	}
-	request.Header.Set("User-Agent", visitAgent)
+	request.Header.Set("User-Agent", probe.UserAgent)
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}

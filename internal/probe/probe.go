@@ -24,6 +24,9 @@ import (
 	"github.com/aproorg/sluice/internal/probe/report"
 )
 
+// UserAgent passes for a browser, for some apps refuse what is none.
+const UserAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 sluice-verify"
+
 // Options bound and shape a run. The zero value is the full run, of a little over a minute.
 type Options struct {
 	// Quick shortens the long silence to 2 s. What only a long one can show is skipped, with that reason.
@@ -40,7 +43,7 @@ type Options struct {
 	// Vars fill ${name} in the description's paths, headers and bodies, such as a login's password. Their values are
 	// in no report.
 	Vars map[string]string
-	// UserAgent is sent with each request; empty is a browser's, for some apps refuse what is none.
+	// UserAgent is sent with each request; empty is [UserAgent].
 	UserAgent string
 	// RootCAs, if set, replace the system's.
 	RootCAs *x509.CertPool
@@ -65,7 +68,7 @@ func (o Options) withDefaults() Options {
 		o.Events = 30
 	}
 	if o.UserAgent == "" {
-		o.UserAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 sluice-verify"
+		o.UserAgent = UserAgent
 	}
 	return o
 }
