@@ -64,6 +64,14 @@ func TestPageDrawsARehearsal(t *testing.T) {
 				t.Errorf("of its start it says %q", text)
 			}
 			chromiumtest.Picture(t, ctx, test.name+"-environment")
+			// What a person holds in the details stays while they are drawn anew.
+			chromiumtest.Do(t, ctx, chromedp.Evaluate[chromedp.Void](`
+				window.held = { button: document.querySelector("#details .actions button"), text: document.querySelector("#details .lede").firstChild };
+				held.button.focus();
+				getSelection().selectAllChildren(held.text.parentNode);`), chromedp.Sleep(1200*time.Millisecond))
+			if !chromiumtest.Evaluate[bool](t, ctx, `document.activeElement === held.button && held.text.isConnected && getSelection().toString() !== ""`) {
+				t.Error("details that are drawn anew drop the focus or the selection")
+			}
 			chromiumtest.Do(t, ctx, chromedp.Click(chromedp.CSS("#stores")))
 			if text := chromiumtest.Evaluate[string](t, ctx, `document.querySelector("#details pre").textContent`); !strings.Contains(text, "$lookup") {
 				t.Errorf("the stores' reports are %q", text)

@@ -12,12 +12,34 @@ export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false) continue;
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    if (name.startsWith("on")) node[name] = value;
     else if (name === "style") Object.assign(node.style, value);
     else node.setAttribute(name, value);
   }
   node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return node;
+}
+
+// settle makes parent's children equal to nodes and keeps every node that is there
+// and of the same kind: whoever holds one (the keyboard's focus, a selection of
+// text, a pointer on its way to a button) goes on holding it.
+export function settle(parent, nodes) {
+  const old = [...parent.childNodes];
+  nodes.forEach((node, i) => {
+    const was = old[i];
+    if (!was) parent.append(node);
+    else if (was.nodeName !== node.nodeName || node.nodeName === "CANVAS") was.replaceWith(node);
+    else if (node.nodeType === Node.TEXT_NODE) was.data !== node.data && (was.data = node.data);
+    else take(was, node);
+  });
+  old.slice(nodes.length).forEach((node) => node.remove());
+}
+
+function take(was, node) {
+  for (const { name } of [...was.attributes]) if (!node.hasAttribute(name)) was.removeAttribute(name);
+  for (const { name, value } of node.attributes) if (was.getAttribute(name) !== value) was.setAttribute(name, value);
+  was.onclick = node.onclick;
+  settle(was, [...node.childNodes]);
 }
 
 function head(title, close) {

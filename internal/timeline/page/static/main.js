@@ -2,7 +2,7 @@
 // hand's work (zoom, pan, pause, select).
 
 import { GUTTER, colours, fitGutter, prepare, scale } from "./canvas.js";
-import { environmentDetails, requestDetails, storeDetails } from "./details.js";
+import { environmentDetails, requestDetails, settle, storeDetails } from "./details.js";
 import { Model } from "./model.js";
 import { drawAxis, drawLanes, laneHeight, requestAt, visibleEnvironments } from "./lanes.js";
 import { ROW, drawRows, served, visibleRequests } from "./requests.js";
@@ -174,7 +174,7 @@ function renderDetails(force) {
   const build = selected === STORES ? storeDetails : selected.spans ? environmentDetails : requestDetails;
   const { nodes, draw } = build(selected, { model, now: now(), close: () => select(null), select, show, act, can: info });
   const pre = $("#details pre")?.scrollTop ?? 0;
-  $("#details").replaceChildren(...nodes);
+  settle($("#details"), nodes);
   if ($("#details pre")) $("#details pre").scrollTop = pre;
   draw();
 }
