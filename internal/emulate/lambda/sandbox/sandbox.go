@@ -126,6 +126,9 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 	cmd.Stdout, cmd.Stderr = w, w
 	err = g.host.spawner.do(cmd.Start)
 	w.Close()
+	for _, handed := range cmd.ExtraFiles {
+		handed.Close()
+	}
 	if err != nil {
 		r.Close()
 		return nil, fmt.Errorf("start %s: %w", spec.Command[0], err)

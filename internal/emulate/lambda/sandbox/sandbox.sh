@@ -5,6 +5,8 @@
 # SHOWN, KEPT and SCRATCH count the paths that follow them: those below /tmp that
 # stay visible in the new one, those that stay writable, and those that lead to a
 # directory of the same name below /tmp/scratch.
+# File 3 holds the command's environment, as a script: what this shell has of its own
+# can be read by the command, in /proc/1/environ.
 set -eu
 mount=$1 unshare=$2 pids=$3 tmp=$4 root=$5 dir=$6 files=$7 readonly=$8 shown=$9
 shift 9
@@ -75,10 +77,15 @@ if [ -n "$root" ]; then
 elif [ -n "$dir" ]; then
 	cd "$dir"
 fi
-[ -n "$pids" ] || exec "$@"
+# run becomes the command.
+run() {
+	. /proc/self/fd/3
+	exec "$@" 3<&- 4>&-
+}
+[ -n "$pids" ] || run "$@" 4>&-
 # Stay as the first process: when it ends, the kernel ends all the others. What
 # sh says of the command's end ("Killed") is no output of the command.
 set +e
-exec 3>&2 2>/dev/null
-"$@" 2>&3 3>&-
+exec 4>&2 2>/dev/null
+(run "$@" 2>&4)
 exit $?

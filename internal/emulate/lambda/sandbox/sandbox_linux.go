@@ -112,8 +112,10 @@ func (g *Group) command(s Spec) (*exec.Cmd, error) {
 	}
 	args = append(append(args, strconv.Itoa(len(s.Scratch))), s.Scratch...)
 	cmd := exec.Command(h.sh, append(args, s.Command...)...)
-	cmd.Env, cmd.SysProcAttr = s.Env, h.namespace(attr)
-	return cmd, nil
+	cmd.SysProcAttr = h.namespace(attr)
+	var handed string
+	cmd.Env, handed = divide(s.Env)
+	return cmd, handOver(cmd, handed)
 }
 
 // yes is how a switch reaches the script.

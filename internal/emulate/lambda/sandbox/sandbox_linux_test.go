@@ -76,6 +76,29 @@ func TestExit(t *testing.T) {
 	}
 }
 
+// TestEnvironment: the command gets its variables to the letter, and nothing else in the sandbox has them in its environment.
+func TestEnvironment(t *testing.T) {
+	g := newGroup(t)
+	if !g.host.pids {
+		t.Skip("no PID namespaces here; run as root, or allow user namespaces: go test ./internal/emulate/lambda/sandbox -run TestEnvironment")
+	}
+	want := []string{"A='quoted' \"$HOME\" `x` \\", "B=two\nlines\n", "C=", "UID=7", "_X9=" + strings.Repeat("long", 10_000), "SECRET=s3cr3t", "dotted.name=1"}
+	got, _ := run(t, g, Spec{Env: want, Command: []string{"/usr/bin/env", "-0"}})
+	all := strings.Split(strings.Join(got, "\n"), "\x00")
+	for _, entry := range want {
+		if !slices.Contains(all, entry) && entry != "UID=7" && entry != "dotted.name=1" { // which depend on the shell
+			t.Errorf("%.80q is not in the command's environment: %.2000q", entry, all)
+		}
+	}
+	got, _ = run(t, g, Spec{Env: want, Command: sh("SECRET= exec cat /proc/[0-9]*/environ")})
+	if len(got) == 0 || strings.Contains(strings.Join(got, "\n"), "s3cr3t") {
+		t.Errorf("the environments in the sandbox: %.2000q", got)
+	}
+	if got, _ = run(t, g, Spec{Env: want, Command: sh("for n in 3 4; do [ ! -e /proc/self/fd/$n ] || echo $n; done")}); len(got) > 0 {
+		t.Errorf("the command has the shell's files %q", got)
+	}
+}
+
 // TestHost: what unshare can do here, the sandbox must find out that it can.
 func TestHost(t *testing.T) {
 	g := newGroup(t)
