@@ -20,6 +20,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/bootstrap/supervise"
 	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/seal"
 )
 
 func main() {
@@ -48,6 +49,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	logger := logline.New(stderr, s.Debug)
 	if len(byRules) > 0 {
 		logger.Info("the app's files show its release, whose rules add to the environment", "variables", byRules)
+	}
+	if err := errors.Join(seal.EraseEnvironment(), seal.Process()); err != nil {
+		logger.Warn("the app can read the secrets of the bootstrap", "error", err)
 	}
 	preparer := coldstart.NewPreparer(coldstart.Config{ColdStart: s.ColdStart, AWS: s.AWS, Log: logger})
 	defer preparer.Close()

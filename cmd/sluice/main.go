@@ -13,6 +13,7 @@ import (
 	"github.com/aproorg/sluice/internal/cli"
 	"github.com/aproorg/sluice/internal/provider"
 	"github.com/aproorg/sluice/internal/provider/plugin"
+	"github.com/aproorg/sluice/internal/seal"
 )
 
 // echo is how long the same signal may come again without being a second wish: timeout(1) and some shells send it to
@@ -20,6 +21,7 @@ import (
 const echo = 300 * time.Millisecond
 
 func main() {
+	_ = seal.EraseEnvironment() // where it fails, an app in a rehearsal without a sandbox may read the variables, as any process of the user can
 	if plugin.Started(os.Args[0]) {
 		os.Exit(servePlugin())
 	}

@@ -98,6 +98,7 @@ func routes(mux *http.ServeMux) {
 		w.Header().Set("X-Big", string(make([]byte, 0))+fmt.Sprintf("%020000d", 1))
 	})
 	mux.HandleFunc("/environ", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Join(os.Environ(), "\n")) })
+	mux.HandleFunc("/spy", spy)
 	mux.HandleFunc("/pid", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid()) })
 }
 

@@ -94,12 +94,18 @@ func start(t *testing.T, command []string, env ...string) *world {
 // startBy starts the bootstrap by another command, to which its own command line is appended.
 func startBy(t *testing.T, by, command []string, env ...string) *world {
 	t.Helper()
+	return startProgram(t, by, build(t), command, env...)
+}
+
+// startProgram starts a copy of the bootstrap.
+func startProgram(t *testing.T, by []string, program string, command []string, env ...string) *world {
+	t.Helper()
 	server, err := runtimetest.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{Server: server, t: t, ended: make(chan struct{})}
-	args := slices.Concat(by, []string{build(t), "--"}, command)
+	args := slices.Concat(by, []string{program, "--"}, command)
 	w.cmd = exec.Command(args[0], args[1:]...)
 	w.cmd.Env = append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+server.Addr(), "SLUICE_READY_INTERVAL=50ms", "SLUICE_LOG_LEVEL=debug")
 	w.cmd.Env = append(w.cmd.Env, env...)
