@@ -73,6 +73,7 @@ func tableAddr(text string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(addr.Unmap(), uint16(n)), ok
 }
 
+// hasOpen sees no file of a process that is sealed, as the bootstrap is, where this one is neither root nor has made the process's user namespace.
 func hasOpen(pid int, link string) bool {
 	dir := "/proc/" + strconv.Itoa(pid) + "/fd"
 	files, _ := os.ReadDir(dir) // none of a process that has ended

@@ -1,0 +1,108 @@
+package sandbox
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aproorg/sluice/internal/seal"
+	"github.com/aproorg/sluice/internal/testkit"
+)
+
+// TestMain lets the test's binary be a process that is sealed, as the bootstrap is.
+func TestMain(m *testing.M) {
+	address := os.Getenv("TEST_SEALED")
+	if address == "" {
+		os.Exit(m.Run())
+	}
+	conn, err := net.Dial("tcp", address)
+	if err = seal.Process(); err != nil || conn == nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(conn.LocalAddr())
+	select {}
+}
+
+// TestSealedProcess: a group knows the processes, the memory and the sockets of a process that its own user cannot read.
+func TestSealedProcess(t *testing.T) {
+	g := newGroup(t)
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	var out output
+	p, err := g.Start(Spec{Output: out.add, Command: []string{os.Args[0]}, Visible: []string{os.Args[0]}, Env: []string{"TEST_SEALED=" + server.Addr().String(), "PATH=" + os.Getenv("PATH")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.Wait(t, 10*time.Second, "its connection", func() (string, bool) { return fmt.Sprint(out.get()), len(out.get()) > 0 })
+	processes := g.Processes()
+	if want := 1 + len(yes(g.host.pids))/3; len(processes) != want { // the shell in front of it
+		t.Errorf("its processes are %v, want %d", processes, want)
+	}
+	if used := g.Memory(); used < 1<<20 {
+		t.Errorf("it holds %d bytes of memory", used)
+	}
+	socket, err := SocketAt(netip.MustParseAddrPort(out.get()[0]))
+	if err != nil || !g.Holds(socket) {
+		if g.host.namespaces || os.Getuid() == 0 {
+			t.Errorf("its connection %s is not its own: %v", out.get()[0], err)
+		}
+	}
+	if err := g.Freeze(); err != nil {
+		t.Error(err)
+	}
+	if g.dirfd == nil {
+		settled(t, processes, true)
+	}
+	if err := g.Thaw(); err != nil {
+		t.Error(err)
+	}
+	if err := g.Kill(); err != nil {
+		t.Error(err)
+	}
+	if g.host.pids {
+		testkit.Wait(t, 5*time.Second, "its end", func() (string, bool) { return fmt.Sprint(g.Processes()), len(g.Processes()) == 0 })
+	}
+	<-p.Done()
+}
+
+// TestSealedProcessWithoutRoot is the same as a user who has no rights over others.
+func TestSealedProcessWithoutRoot(t *testing.T) {
+	nobody := []string{"--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"}
+	if out, err := exec.Command("setpriv", append(slices.Clone(nobody), "true")...).CombinedOutput(); err != nil {
+		t.Skipf("%v: %s; run as root, with setpriv of util-linux: go test ./internal/emulate/lambda/sandbox -run TestSealedProcess", err, out)
+	}
+	dir, err := os.MkdirTemp("/var/tmp", "sealed") // t.TempDir is its user's alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	program, err := os.ReadFile(os.Args[0])
+	if err == nil {
+		err = os.WriteFile(dir+"/sandbox.test", program, 0o755)
+	}
+	if err == nil {
+		err = os.Chmod(dir, 0o777)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{os.Getenv("PATH"), dir} { // in the second there is no mount command, thus no sandbox
+		cmd := exec.Command("setpriv", append(nobody, dir+"/sandbox.test", "-test.run=^TestSealedProcess$", "-test.v")...)
+		cmd.Dir, cmd.Env = "/", []string{"PATH=" + path, "TMPDIR=" + dir}
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "--- PASS: TestSealedProcess ") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		t.Logf("%s", out)
+	}
+}
