@@ -2,6 +2,7 @@ package bootstrap_test
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -85,5 +86,23 @@ func TestNoEventFillsTheMemory(t *testing.T) {
 		if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), test.want) {
 			t.Errorf("%s: %v, want %s:\n%.2000s", name, err, test.want, out)
 		}
+	}
+}
+
+// TestLargeEvent: an event that passes the limit fails alone; the environment and its app live on.
+func TestLargeEvent(t *testing.T) {
+	if len(raceFlags) > 0 {
+		t.Skip("the race detector takes more addresses than the limit; run without -race: go test ./internal/bootstrap")
+	}
+	w := startBy(t, limited, goApp("bin"))
+	first := w.do(get("/pid")).body
+	for range 3 {
+		inv := w.invoke(bytes.Repeat([]byte("x"), 17<<20), time.Minute)
+		if inv.Failure == nil || inv.Failure.Type != "Sluice.EventTooLarge" || !strings.Contains(inv.Failure.Message, "17825792 bytes, more than 16777216") {
+			t.Fatalf("it was answered with %+v", inv.Failure)
+		}
+	}
+	if got := w.do(get("/pid")); got.body != first {
+		t.Errorf("the app's process was %s and is %s", first, got.body)
 	}
 }

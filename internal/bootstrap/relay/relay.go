@@ -82,6 +82,10 @@ func (r *Relay) Serve(ctx context.Context, in *runtimeapi.Invocation) error {
 	inv := &invocation{Relay: r, Invocation: in, log: r.cfg.Logger.With("requestId", in.ID)}
 	inv.margin = min(r.cfg.DeadlineMargin, time.Until(in.Deadline)/4)
 	inv.cut = in.Deadline.Add(-inv.margin)
+	if in.TooLarge != nil {
+		inv.log.Error("the event is not read", "error", in.TooLarge)
+		return inv.sent(r.cfg.API.Fail(ctx, in.ID, runtimeapi.Failure{Type: "Sluice.EventTooLarge", Message: in.TooLarge.Error()}))
+	}
 
 	req, err := r.cfg.Events.Read(in.Payload)
 	inv.req = req

@@ -17,6 +17,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -77,6 +78,8 @@ type Invocation struct {
 	CognitoIdentity string
 	TenantID        string
 	Payload         []byte
+	// TooLarge says why there is no payload: the event passes the limit. Such an invocation is to be failed; others can follow.
+	TooLarge error
 }
 
 // StatusError is an answer of the Runtime API other than success. Status 500 means that the runtime must exit.
@@ -104,11 +107,22 @@ func (c *Client) Next(ctx context.Context) (*Invocation, error) {
 			return statusError(resp)
 		}
 		payload, err := readPayload(resp)
-		if err != nil {
+		if err != nil && !errors.Is(err, errTooLarge) {
 			return err
 		}
-		inv, err = newInvocation(resp.Header, payload)
-		return err
+		tooLarge := err
+		if inv, err = newInvocation(resp.Header, payload); err != nil {
+			return errors.Join(err, tooLarge)
+		}
+		if tooLarge == nil {
+			return nil
+		}
+		if inv.ID == "" {
+			return tooLarge
+		}
+		inv.TooLarge = tooLarge
+		resp.Close = true // the rest of the event would have to be read, and may have no end
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ask for the next invocation: %w", err)
@@ -133,9 +147,12 @@ func newInvocation(h http.Header, payload []byte) (*Invocation, error) {
 	}, nil
 }
 
+// errTooLarge is in the chain of the error about an event that passes maxPayload.
+var errTooLarge = errors.New("the event is too large")
+
 func readPayload(resp *http.Response) ([]byte, error) {
 	if resp.ContentLength > maxPayload {
-		return nil, fmt.Errorf("event of %d bytes", resp.ContentLength)
+		return nil, fmt.Errorf("%w: %d bytes, more than %d", errTooLarge, resp.ContentLength, maxPayload)
 	}
 	if resp.ContentLength >= 0 {
 		payload := make([]byte, resp.ContentLength)
@@ -144,7 +161,7 @@ func readPayload(resp *http.Response) ([]byte, error) {
 	}
 	payload, err := io.ReadAll(io.LimitReader(resp.Body, maxPayload+1))
 	if err == nil && len(payload) > maxPayload {
-		err = fmt.Errorf("event of more than %d bytes", maxPayload)
+		return nil, fmt.Errorf("%w: an event of more than %d bytes", errTooLarge, maxPayload)
 	}
 	return payload, err
 }

@@ -57,6 +57,43 @@ func answered(t *testing.T, inv *runtimetest.Invocation) {
 	}
 }
 
+// TestEventWithoutEnd: an event that passes the limit fails alone, whether its length is known or not, and the rest of it is not read.
+func TestEventWithoutEnd(t *testing.T) {
+	for name, length := range map[string]string{"chunked": "", "announced": "1099511627776"} {
+		failed := make(chan string, 1)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				failed <- r.URL.Path
+				w.WriteHeader(http.StatusAccepted)
+				return
+			}
+			w.Header().Set("Lambda-Runtime-Deadline-Ms", "1")
+			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "large")
+			if length != "" {
+				w.Header().Set("Content-Length", length)
+			}
+			for piece := make([]byte, 64<<10); ; {
+				if _, err := w.Write(piece); err != nil {
+					return
+				}
+			}
+		}))
+		client := New(server.Listener.Addr().String())
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		for range 2 {
+			inv, err := client.Next(ctx)
+			if err != nil || inv.TooLarge == nil || inv.Payload != nil || inv.ID != "large" {
+				t.Fatalf("%s: %+v, %v", name, inv, err)
+			}
+			if err := client.Fail(ctx, inv.ID, Failure{Type: "A.B"}); err != nil || <-failed != "/2018-06-01/runtime/invocation/large/error" {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		cancel()
+		server.Close()
+	}
+}
+
 func TestNextAndStream(t *testing.T) {
 	stub := startStub(t)
 	client := New(stub.Addr())

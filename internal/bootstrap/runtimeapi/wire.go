@@ -104,9 +104,13 @@ func (w *wire) exchange(request *http.Request, write func(*wire) error, read fun
 		}
 		return false, err
 	}
-	defer resp.Body.Close()
 	err = read(resp)
-	return err == nil && writeErr == nil && !resp.Close, err
+	keep = err == nil && writeErr == nil && !resp.Close
+	if !keep {
+		w.Close() // else the body would be read to its end, which it may not have
+	}
+	resp.Body.Close()
+	return keep, err
 }
 
 func (c *Client) begin(w *wire, method, path string) {

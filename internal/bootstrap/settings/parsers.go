@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -108,10 +109,66 @@ func not(to *bool, no string) parser {
 	return func(text string) error { *to = text != no; return nil }
 }
 
+// hostName takes a name in DNS, as far as one can be in a header: letters, digits, hyphens and underscores between dots.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
+
+// maxHostName is the length of a name in DNS.
+const maxHostName = 253
+
+func isHost(text string) bool {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		return ip.Zone() == ""
+	}
+	return len(text) <= maxHostName && hostName.MatchString(text)
+}
+
+// host takes a name or address without a port.
+func host(text string) (string, error) {
+	if !isHost(text) {
+		return "", errors.New("want a host name or an IP address, without a port")
+	}
+	return text, nil
+}
+
+// hostPort takes what a browser shows of a site's address: a name or an address, an IPv6 one in brackets, and a port where it is not the scheme's.
+func hostPort(text string) (string, error) {
+	if scheme, rest, ok := strings.Cut(text, "://"); ok {
+		rest, _, _ = strings.Cut(rest, "/")
+		return "", hint.With(errors.New("want host or host:port, without a scheme"), "without %s:// it is %s", scheme, rest)
+	}
+	name, port := text, ""
+	if h, p, err := net.SplitHostPort(text); err == nil {
+		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != p {
+			return "", errors.New("want host or host:port, with a port from 1 to 65535")
+		}
+		name, port = h, p
+	} else if inner, ok := strings.CutPrefix(text, "["); ok {
+		if name, ok = strings.CutSuffix(inner, "]"); !ok {
+			name = ""
+		}
+	}
+	whole := name
+	if strings.Contains(name, ":") {
+		whole = "[" + name + "]"
+	}
+	if port != "" {
+		whole += ":" + port
+	}
+	if !isHost(name) || whole != text { // it is not an IPv6 address without brackets, nor a name in them
+		return "", errors.New("want host or host:port, such as chat.example.com or 127.0.0.1:8080")
+	}
+	return text, nil
+}
+
+// isPath takes what can be sent as the target of a request.
+func isPath(text string) bool {
+	return strings.HasPrefix(text, "/") && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
+}
+
 func path(to *string) parser {
 	return func(text string) error {
-		if !strings.HasPrefix(text, "/") {
-			return errors.New("want a path that begins with /")
+		if !isPath(text) {
+			return errors.New("want a path that begins with / and has no spaces")
 		}
 		*to = text
 		return nil
@@ -126,10 +183,10 @@ func readyPath(to *string) parser {
 		switch {
 		case text == ReadyTCP:
 			*to = ""
-		case strings.HasPrefix(text, "/"):
+		case isPath(text):
 			*to = text
 		default:
-			return errors.New("want a path that begins with /, or tcp for the port alone")
+			return errors.New("want a path that begins with / and has no spaces, or tcp for the port alone")
 		}
 		return nil
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 func read(env map[string]string) (Settings, error) {
@@ -59,7 +61,9 @@ func TestBadValuesAreNamed(t *testing.T) {
 		"SLUICE_SECRETS": {"A", "A=", "1A=/x", "A=/x,A=/y"}, "SLUICE_ENV_S3": {"bucket/key", "s3://bucket", "s3:///key"},
 		"SLUICE_CONFIG_S3": {"https://x/y"}, "SLUICE_CONFIG_PATH": {"tmp/x"}, "SLUICE_CONFIG_VARIABLE": {"A B"},
 		"SLUICE_CONFIG_REPLACE": {"x", "=y"}, "SLUICE_WRITABLE": {"logs"}, "SLUICE_CREDENTIALS": {"yes"}, "SLUICE_COLDSTART_LIMIT": {"8", "-1s"},
-		"SLUICE_REACH": {"A B-C"},
+		"SLUICE_REACH": {"A B-C"}, "SLUICE_APP_HOST": {"127.0.0.1:80", "a b", "http://app", "[::1]"}, "SLUICE_READY_PATH": {"health", "/a b"}, "SLUICE_EVENTS_PATH": {"/a\r\nX: y"},
+		"SLUICE_PUBLIC_HOST": {"https://chat.example.com", "https://chat.example.com/x", "a b", "a,b", "a/", "a:", "a:0", "a:+1", "a:65536", "a:http", "::1", "[::1", "[a]", "[a]:80",
+			"a..b", "-a", "a\r\nX: y", "[fe80::1%eth0]", "user@a", "ü.example", strings.Repeat("a.", 127) + "a"},
 	} {
 		for _, value := range bad {
 			if _, err := read(map[string]string{name: value}); err == nil || !strings.Contains(err.Error(), name) {
@@ -69,6 +73,18 @@ func TestBadValuesAreNamed(t *testing.T) {
 	}
 	if _, err := Read(func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), "AWS_LAMBDA_RUNTIME_API") {
 		t.Errorf("no runtime API: %v", err)
+	}
+}
+
+func TestPublicHost(t *testing.T) {
+	for _, want := range []string{"chat.example.com", "chat.example.com:8443", "localhost:3080", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443", "d111111abcdef8.cloudfront.net", "a_b.example.", ""} {
+		if s, err := read(map[string]string{"SLUICE_PUBLIC_HOST": want}); err != nil || s.PublicHost != want {
+			t.Errorf("%q is read as %q, %v", want, s.PublicHost, err)
+		}
+	}
+	_, err := read(map[string]string{"SLUICE_PUBLIC_HOST": "https://chat.example.com/x"})
+	if text := hint.Text(err); !strings.Contains(text, "SLUICE_PUBLIC_HOST") || !strings.HasSuffix(strings.TrimRight(text, ")"), "it is chat.example.com") {
+		t.Error(text)
 	}
 }
 

@@ -49,7 +49,7 @@ func table(s *Settings) []variable {
 		row("AWS_LAMBDA_MAX_CONCURRENCY", "1", Serving, "invocations served at once; Lambda sets it where it sends more than one", number(&s.Concurrency, 1, 1000)),
 		row("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand", Serving, "Lambda sets it; provisioned-concurrency and snap-start have no 10 s limit of the init phase", not(&s.LongInit, "on-demand")),
 
-		row("SLUICE_APP_HOST", "127.0.0.1", Serving, "address at which the app is reached", text(&s.AppHost)),
+		row("SLUICE_APP_HOST", "127.0.0.1", Serving, "address at which the app is reached", by(&s.AppHost, host)),
 		row(AppPortVariable, "0", Serving, "port of the app, which gets it as PORT; 0 picks a free one", number(&s.AppPort, 0, 65535)),
 		row("SLUICE_APP_DIR", "", Serving, "working directory of the app; empty keeps the image's", text(&s.AppDir)),
 		row(ReadyPathVariable, "/health", Serving, "the app is ready when a GET of this path answers with a status of SLUICE_READY_STATUS; `tcp` is ready once the port is open", readyPath(&s.ReadyPath)),
@@ -64,7 +64,7 @@ func table(s *Settings) []variable {
 		row("SLUICE_RESPONSE_MODE", "stream", Serving, "stream or buffered; what the REST API's integration or the function URL is set to. HTTP APIs and load balancers are always answered buffered", oneOf(&s.Buffered, "stream", "buffered")),
 		row("SLUICE_BASE_PATH", "", Serving, "prefix such as a stage, taken off the request path once, at a segment boundary", prefix(&s.BasePath)),
 		row(OriginSecretVariable, "", Serving, "requests without this value in X-Origin-Verify get 403; the app sees neither the header nor this variable", secret(&s.OriginSecret)),
-		row("SLUICE_PUBLIC_HOST", "", Serving, "X-Forwarded-Host for the app; empty takes the request's Host", text(&s.PublicHost)),
+		row("SLUICE_PUBLIC_HOST", "", Serving, "X-Forwarded-Host for the app, host or host:port; empty takes the request's Host", optional(by(&s.PublicHost, hostPort))),
 		row("SLUICE_FORWARDED_HOPS", "-1", Serving, "proxies between the viewer and the gateway, whose addresses are cut from X-Forwarded-For; -1 is 1 (CloudFront) with an origin secret and 0 without", number(&s.ForwardedHops, -1, 16)),
 		row("SLUICE_EVENTS_PATH", "/events", Serving, "where events that are not HTTP are posted", path(&s.EventsPath)),
 

@@ -183,7 +183,12 @@ func (a *App) runOnce(ctx context.Context, env []string) (ready bool, err error)
 	probeCtx, cancel := context.WithCancel(ctx)
 	var probing sync.WaitGroup
 	probing.Go(func() { probed <- a.probe(probeCtx, p, steps) })
-	defer func() { cancel(); p.stop(a.cfg.StopGrace); probing.Wait() }()
+	defer func() {
+		cancel()
+		p.stop(a.cfg.StopGrace)
+		a.cfg.Orphans.endLeft()
+		probing.Wait()
+	}()
 
 	for {
 		select {

@@ -56,9 +56,20 @@ const (
 	orphanPause = 5 * time.Millisecond
 )
 
-// End ends the orphans that are left, and theirs, and stops waiting for any. The app must have ended. A process that the app put into a
-// session of its own does not outlive it thereby.
+// End ends the orphans that are left, and theirs, and stops waiting for any. The app must have ended.
 func (o *Orphans) End() {
+	if o == nil {
+		return
+	}
+	o.endLeft()
+	o.close()
+	close(o.quit)
+	o.gone.Wait()
+}
+
+// endLeft ends the orphans of an app that has ended, and theirs. So a process that the app put into a session of its own does not
+// outlive it: to the next one it would be a second instance, which holds the first one's ports and files.
+func (o *Orphans) endLeft() {
 	if o == nil {
 		return
 	}
@@ -71,7 +82,4 @@ func (o *Orphans) End() {
 		}
 		time.Sleep(orphanPause) // until some have ended, whose children are then ours
 	}
-	o.close()
-	close(o.quit)
-	o.gone.Wait()
 }
