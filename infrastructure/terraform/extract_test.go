@@ -152,7 +152,7 @@ func pair(have, want any, pairs *[]string) {
 // kept are the types that package stack reads, and those that the graph draws.
 var kept = []string{
 	"aws_api_gateway_", "aws_cloudfront_", "aws_lambda_function", "aws_lambda_alias", "aws_lambda_provisioned_concurrency_config",
-	"aws_s3_bucket", "aws_elasticache_replication_group",
+	"aws_s3_bucket", "aws_elasticache_replication_group", "sluice_image",
 }
 
 var dropped = []string{
@@ -216,6 +216,9 @@ func pruneValues(module map[string]any) map[string]any {
 		for _, name := range []string{"tags", "tags_all", "region", "description", "comment"} {
 			delete(values, name)
 		}
+		if r["type"] == "sluice_image" {
+			values = map[string]any{"uri": values["uri"], "added_environment": values["added_environment"]}
+		}
 		resources = append(resources, map[string]any{"address": r["address"], "mode": "managed", "type": r["type"], "name": r["name"], "index": r["index"], "values": values})
 	}
 	for _, child := range list(module, "child_modules") {
@@ -268,7 +271,7 @@ func links(expressions any) any {
 	out := map[string]any{}
 	all, _ := expressions.(map[string]any)
 	for name, e := range all {
-		if _, block := e.([]any); block || slices.Contains([]string{"uri", "bucket", "http_method", "function_name", "qualifier"}, name) || strings.HasSuffix(name, "_id") {
+		if _, block := e.([]any); block || slices.Contains([]string{"uri", "image_uri", "bucket", "http_method", "function_name", "qualifier"}, name) || strings.HasSuffix(name, "_id") {
 			out[name] = e
 		}
 	}

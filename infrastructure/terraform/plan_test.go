@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -299,6 +300,13 @@ func known(t *testing.T, resources []*tfjson.StateResource) {
 		if environment[name] != want {
 			t.Errorf("%s is %v, want %s", name, environment[name], want)
 		}
+	}
+	if _, ok := environment["REDIS_KEY_PREFIX"]; ok {
+		t.Error("the function's environment changes with its image: a release is two calls, and the old image runs with the new prefix in between")
+	}
+	added, _ := only(t, resources, "sluice_image")["added_environment"].(map[string]any)
+	if prefix := fmt.Sprint(added["REDIS_KEY_PREFIX"]); !regexp.MustCompile(`^[0-9a-f]{12}$`).MatchString(prefix) {
+		t.Errorf("the image sets REDIS_KEY_PREFIX to %q, no digest", prefix)
 	}
 	secrets := fmt.Sprint(environment["SLUICE_SECRETS"])
 	for _, line := range []string{"MONGO_URI=/librechat/dev/mongo-uri", "REDIS_URI=/librechat-dev/REDIS_URI", "SLUICE_ORIGIN_SECRET=/librechat-dev/SLUICE_ORIGIN_SECRET"} {

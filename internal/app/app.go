@@ -53,8 +53,11 @@ type Image struct {
 	Links  map[string]string // paths that the app writes to, each with its place below /tmp
 	Files  map[string][]byte // files to add, by absolute path
 	Env    map[string]string // environment to add
-	Site   string            // directory of the built front end
-	GB     float64           // what the registry keeps, compressed
+	// Release is a variable that differs between images and is part of each: what the app
+	// keeps outside under its value is of one release. Empty is none.
+	Release string
+	Site    string  // directory of the built front end
+	GB      float64 // what the registry keeps, compressed
 }
 
 // Ready says how an app shows that it can serve, in the terms of the bootstrap's

@@ -33,6 +33,8 @@ type Request struct {
 	Env map[string]string
 	// Function is the environment that the stack gives the function.
 	Function map[string]string
+	// Image is what the stack's image adds to its own environment.
+	Image    map[string]string
 	Recorder *timeline.Recorder
 
 	Getenv     func(string) string

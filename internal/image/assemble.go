@@ -25,7 +25,20 @@ func assemble(base *source.Base, o Options) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := configure(base, o)
+	environment := o.environment()
+	img, err := compose(base, added, o, environment)
+	if _, given := environment[o.ReleaseVariable]; err != nil || o.ReleaseVariable == "" || given {
+		return img, err
+	}
+	environment[o.ReleaseVariable] = img.digest.Hex[:releaseDigits]
+	return compose(base, added, o, environment)
+}
+
+// releaseDigits is how much of a digest names a release.
+const releaseDigits = 12
+
+func compose(base *source.Base, added []mutate.Addendum, o Options, environment map[string]string) (*Image, error) {
+	config, err := configure(base, o, environment)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +53,7 @@ func assemble(base *source.Base, o Options) (*Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("assemble the image: %w", err)
 	}
-	return &Image{Image: img, Base: base.Digest, Arch: o.arch(), digest: digest, added: len(added)}, nil
+	return &Image{Image: img, Base: base.Digest, Arch: o.arch(), digest: digest, added: len(added), environment: environment}, nil
 }
 
 func additions(base *source.Base, o Options) ([]mutate.Addendum, error) {
@@ -75,7 +88,7 @@ func additions(base *source.Base, o Options) ([]mutate.Addendum, error) {
 }
 
 // configure returns the base's configuration with the bootstrap in front.
-func configure(base *source.Base, o Options) (*v1.ConfigFile, error) {
+func configure(base *source.Base, o Options, environment map[string]string) (*v1.ConfigFile, error) {
 	config := base.Config.DeepCopy()
 	command := slices.Concat(config.Config.Entrypoint, config.Config.Cmd)
 	if len(command) == 0 {
@@ -86,7 +99,7 @@ func configure(base *source.Base, o Options) (*v1.ConfigFile, error) {
 	}
 	config.Config.Entrypoint = append([]string{BootstrapPath, "--"}, command...)
 	config.Config.Cmd = nil
-	config.Config.Env = mergeEnv(config.Config.Env, o.environment())
+	config.Config.Env = mergeEnv(config.Config.Env, environment)
 	labels := maps.Clone(o.Labels)
 	if labels == nil {
 		labels = map[string]string{}
@@ -113,12 +126,13 @@ func (o Options) environment() map[string]string {
 	}
 	var paths []string
 	if env[writable] != "" {
-		paths = append(paths, env[writable])
+		paths = strings.Split(env[writable], ",")
 	}
 	for _, link := range o.Links {
 		paths = append(paths, link.Path)
 	}
 	slices.Sort(paths)
+	paths = slices.Compact(paths)
 	if len(paths) > 0 {
 		env[writable] = strings.Join(paths, ",")
 	}

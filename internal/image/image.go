@@ -72,6 +72,10 @@ type Options struct {
 	CABundle []byte
 	// Env and Labels are added to the base's own, replacing equal names.
 	Env, Labels map[string]string
+	// ReleaseVariable names a variable that becomes a digest of all that the image is
+	// made of, the variable itself left out; Env goes over it. Empty is none. Two images
+	// differ in it, so that what an app keeps outside is each release's own.
+	ReleaseVariable string
 	// Expect lists files or directories that the base must hold.
 	Expect []string
 	// DryRun asks the destination what it lacks, and changes nothing.
@@ -107,6 +111,8 @@ type Result struct {
 	Present    int64   `json:"bytes_present"`
 	Missing    int64   `json:"bytes_missing,omitempty"` // DryRun: what a push would move
 	Layers     []Layer `json:"layers"`
+	// Environment is what was added to the base's.
+	Environment map[string]string `json:"environment"`
 }
 
 // A Layer is one layer of a Result, lowest first.
@@ -122,7 +128,9 @@ type Image struct {
 	Base   v1.Hash // digest of the base's manifest
 	Arch   string
 	digest v1.Hash
-	added  int
+	added  int // layers
+
+	environment map[string]string // added to the base's
 }
 
 // Digest returns the manifest's digest, which Compute has worked out.
@@ -183,7 +191,7 @@ func (i *Image) Describe() (Result, error) {
 	}
 	result := Result{
 		Digest: i.digest.String(), MediaType: string(manifest.MediaType),
-		Arch: i.Arch, BaseDigest: i.Base.String(), Size: manifest.Config.Size,
+		Arch: i.Arch, BaseDigest: i.Base.String(), Size: manifest.Config.Size, Environment: i.environment,
 	}
 	for n, layer := range manifest.Layers {
 		result.Size += layer.Size

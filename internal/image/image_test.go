@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,6 +75,53 @@ func TestConfiguration(t *testing.T) {
 	}
 	if len(config.History) != 4 {
 		t.Errorf("%d history entries for 4 layers", len(config.History))
+	}
+}
+
+// The release differs as soon as anything of the image does, and only then; what the
+// caller gives it stays.
+func TestReleaseVariable(t *testing.T) {
+	ref := stored(t, app(t, types.OCIManifestSchema1, "amd64"))
+	release := func(change func(*Options)) string {
+		o := options(ref)
+		o.ReleaseVariable = "RELEASE"
+		change(&o)
+		img, err := Compute(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := img.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := img.Describe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		value := result.Environment["RELEASE"]
+		if !slices.Contains(config.Config.Env, "RELEASE="+value) {
+			t.Errorf("the image has %q, not RELEASE=%s", config.Config.Env, value)
+		}
+		return value
+	}
+	first := release(func(*Options) {})
+	if again := release(func(*Options) {}); again != first || !regexp.MustCompile(`^[0-9a-f]{12}$`).MatchString(first) {
+		t.Errorf("the same image is %q and %q", first, again)
+	}
+	for part, change := range map[string]func(*Options){
+		"bootstrap": func(o *Options) { o.Bootstrap = append(o.Bootstrap, 0) },
+		"base":      func(o *Options) { o.Base = stored(t, app(t, types.DockerManifestSchema2, "amd64")) },
+		"a link":    func(o *Options) { o.Links = o.Links[1:] },
+		"a file":    func(o *Options) { o.Files["/opt/sluice/rules.json"] = []byte("[ ]") },
+		"variables": func(o *Options) { o.Env["NODE_ENV"] = "test" },
+		"a label":   func(o *Options) { o.Labels["app"] = "other" },
+	} {
+		if got := release(change); got == first {
+			t.Errorf("with another %s it is still %s", part, got)
+		}
+	}
+	if got := release(func(o *Options) { o.Env["RELEASE"] = "mine" }); got != "mine" {
+		t.Errorf("the caller's own became %s", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -28,6 +29,7 @@ type imageModel struct {
 	BaseDigest types.String `tfsdk:"base_digest"`
 	MediaType  types.String `tfsdk:"media_type"`
 	Size       types.Int64  `tfsdk:"size"`
+	Added      types.Map    `tfsdk:"added_environment"`
 	URI        types.String `tfsdk:"uri"`
 	PushedTag  types.String `tfsdk:"pushed_tag"`
 }
@@ -66,6 +68,7 @@ func (m *imageModel) computed(img *image.Image) (diags diag.Diagnostics) {
 	}
 	m.Digest, m.BaseDigest = types.StringValue(result.Digest), types.StringValue(result.BaseDigest)
 	m.MediaType, m.Size = types.StringValue(result.MediaType), types.Int64Value(result.Size)
+	m.Added = added(result)
 	m.URI, m.PushedTag = types.StringUnknown(), types.StringUnknown()
 	if m.Repository.IsUnknown() || m.Tag.IsUnknown() {
 		return diags
@@ -82,6 +85,14 @@ func (m *imageModel) computed(img *image.Image) (diags diag.Diagnostics) {
 	m.URI = types.StringValue(repository.Digest(result.Digest).Name())
 	m.PushedTag = types.StringValue(repository.Tag(tag).Name())
 	return diags
+}
+
+func added(result image.Result) types.Map {
+	variables := map[string]attr.Value{}
+	for name, value := range result.Environment {
+		variables[name] = types.StringValue(value)
+	}
+	return types.MapValueMust(types.StringType, variables)
 }
 
 // goArch takes Lambda's word for an architecture or Go's.

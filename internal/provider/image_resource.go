@@ -113,6 +113,7 @@ func (i *imageResource) push(ctx context.Context, plan *imageModel, diags *diag.
 	}
 	plan.Digest, plan.BaseDigest = types.StringValue(result.Digest), types.StringValue(result.BaseDigest)
 	plan.MediaType, plan.Size = types.StringValue(result.MediaType), types.Int64Value(result.Size)
+	plan.Added = added(result)
 	plan.URI, plan.PushedTag = types.StringValue(result.Reference), types.StringValue(result.Tag)
 }
 
@@ -213,7 +214,7 @@ func (i *imageResource) options(ctx context.Context, plan *imageModel) (image.Op
 		Labels: texts(plan.Labels), Expect: list(plan.Expect), Links: image.Links(texts(plan.Links)),
 	}
 	preset, _ := presets.Find(plan.App.ValueString()) // validated; none after an import
-	options.Files, options.Env = preset.Image.Files, map[string]string{}
+	options.Files, options.Env, options.ReleaseVariable = preset.Image.Files, map[string]string{}, preset.Image.Release
 	maps.Copy(options.Env, preset.Image.Env)
 	maps.Copy(options.Env, texts(plan.Environment))
 	if !plan.Repository.IsUnknown() {

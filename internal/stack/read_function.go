@@ -34,6 +34,9 @@ func (r *reader) function(res *tfplan.Resource) Function {
 	if archs := a.Strings("architectures"); len(archs) > 0 {
 		f.Architecture = archs[0]
 	}
+	if made := r.Find(res, f.ImageURI, "image_uri", "sluice_image"); made != nil {
+		f.ImageEnvironment = r.Attributes(made).StringMap("added_environment")
+	}
 	for _, p := range r.All("aws_lambda_provisioned_concurrency_config") {
 		f.ProvisionedConcurrency += r.Attributes(p).Number("provisioned_concurrent_executions", 0)
 	}

@@ -58,6 +58,8 @@ type Function struct {
 	EphemeralStorage int           // MB of /tmp, 512 to 10,240
 	Architecture     string        // x86_64 or arm64
 	Environment      map[string]string
+	// ImageEnvironment is what Sluice added to the image's; Environment goes over it.
+	ImageEnvironment map[string]string
 
 	// ReservedConcurrency is the most environments at a time; negative is unreserved.
 	ReservedConcurrency int

@@ -22,7 +22,7 @@ func Preset() app.Preset {
 		Image: app.Image{
 			Base:   "ghcr.io/danny-avila/librechat-api:v0.8.2-rc1",
 			Expect: facts.ImageFiles(), Links: facts.ImageLinks(), Files: files, Env: environment,
-			Site: facts.ImageSite, GB: 0.6,
+			Release: facts.ReleaseVariable, Site: facts.ImageSite, GB: 0.6,
 		},
 		Routes:    facts.Routes(),
 		Ready:     app.Ready{Path: facts.ReadyPath},

@@ -113,7 +113,7 @@ func (p *prepare) Start(ctx context.Context, siteURL string) (app.Prepared, erro
 	}
 	chat, err := rehearsal.Start(ctx, rehearsal.Config{
 		Release: p.release, SiteURL: siteURL, YAML: p.yaml, YAMLFile: p.config,
-		Env: p.request.Env, Function: p.request.Function, Path: p.request.Getenv("PATH"),
+		Env: p.request.Env, Function: p.request.Function, Image: p.request.Image, Path: p.request.Getenv("PATH"),
 		Stores: stores.Config{
 			Dir: state, Mongo: p.mongo, Redis: p.redis, Strict: p.strict,
 			Model:  llm.Config{Tokens: p.tokens, Rate: p.rate, First: p.first},

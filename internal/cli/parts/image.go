@@ -97,7 +97,7 @@ func (o imageOptions) options(ctx context.Context, progress func(image.Event)) (
 	if err != nil {
 		return options, err
 	}
-	options.Files, options.Env = preset.Image.Files, map[string]string{}
+	options.Files, options.Env, options.ReleaseVariable = preset.Image.Files, map[string]string{}, preset.Image.Release
 	maps.Copy(options.Env, preset.Image.Env)
 	maps.Copy(options.Env, own)
 	if options.Links, err = o.imageLinks(preset.Image.Links); err != nil {

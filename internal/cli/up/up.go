@@ -176,7 +176,7 @@ func (o *options) topology() (*stack.Stack, error) {
 		return nil, err
 	}
 	if o.stack.Embedded() && o.image.ref == "" && o.app.name != presets.Shipped().Name {
-		topology.Function.Environment = nil
+		topology.Function.Environment, topology.Function.ImageEnvironment = nil, nil
 	}
 	return topology, nil
 }
@@ -187,7 +187,7 @@ func (o *options) rehearsal(ctx context.Context, p *command.Program, flags *pfla
 	if err != nil {
 		return nil, err
 	}
-	request.Function, request.Recorder = topology.Function.Environment, recorder
+	request.Function, request.Image, request.Recorder = topology.Function.Environment, topology.Function.ImageEnvironment, recorder
 	chosen := o.app.rehearsal()
 	if o.image.ref != "" {
 		chosen = &o.image

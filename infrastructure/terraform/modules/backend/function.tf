@@ -6,12 +6,13 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 locals {
+  # Nothing here may follow from the image: a release would be two calls of the provider, and between them the old image
+  # would run with what is the new one's. What is a release's own, such as Redis's key prefix, the image sets.
   # One value that is unknown at plan makes the provider call all of them unknown: with a custom domain none is.
   environment = merge(var.environment_defaults, {
-    DOMAIN_CLIENT    = var.url
-    DOMAIN_SERVER    = var.url
-    REDIS_KEY_PREFIX = substr(sha256(var.image_uri), 0, 12) # cached settings never expire: a release starts with its own
-    AWS_BUCKET_NAME  = local.files
+    DOMAIN_CLIENT   = var.url
+    DOMAIN_SERVER   = var.url
+    AWS_BUCKET_NAME = local.files
     # Names alone stand in the configuration; the bootstrap reads the values at a cold start.
     SLUICE_SECRETS        = join("\n", [for name, parameter in var.secrets : "${name}=${parameter}"])
     SLUICE_CONFIG_S3      = "s3://${var.config.bucket}/${var.config.key}"

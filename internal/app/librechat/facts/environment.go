@@ -30,6 +30,10 @@ type Stores struct {
 	FirstBoot bool
 }
 
+// ReleaseVariable differs between releases: the image sets it to a digest of what it is
+// made of, and a rehearsal from a directory to what stands there.
+const ReleaseVariable = "REDIS_KEY_PREFIX"
+
 // Env returns LibreChat's environment, less its secrets.
 func (r Release) Env(s Stores) map[string]string {
 	env := map[string]string{}
@@ -47,7 +51,7 @@ func (r Release) Env(s Stores) map[string]string {
 			env[name] = value
 		}
 	}
-	env["REDIS_KEY_PREFIX"] = r.keyPrefix(s.Config)
+	env[ReleaseVariable] = r.keyPrefix(s.Config)
 	env["NODE_PATH"] = r.nodePath()
 	if options := r.nodeOptions(); options != "" {
 		env["NODE_OPTIONS"] = options

@@ -14,11 +14,12 @@ import (
 // of AWS and of its image.
 var ofPlace = []string{"DOMAIN_CLIENT", "DOMAIN_SERVER", "NODE_PATH", "NODE_OPTIONS", "AWS_ENDPOINT_URL"}
 
-// planned is what the plan gives LibreChat itself, with Cloud Map's names as
-// addresses of this machine. The bootstrap's settings are not LibreChat's.
-func (l *LibreChat) planned() map[string]string {
+// ofLibreChat is what is for LibreChat itself of what the plan gives the function or its
+// image, with Cloud Map's names as addresses of this machine. The bootstrap's settings
+// are not LibreChat's.
+func ofLibreChat(planned map[string]string) map[string]string {
 	env := map[string]string{}
-	for name, value := range l.cfg.Function {
+	for name, value := range planned {
 		if !strings.HasPrefix(name, settings.Prefix) && !slices.Contains(ofPlace, name) {
 			env[name] = atLoopback(value)
 		}

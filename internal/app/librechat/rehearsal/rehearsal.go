@@ -36,6 +36,8 @@ type Config struct {
 	// Function is the environment that the plan gives the function. Its names of
 	// parameters and of the configuration's object are kept.
 	Function map[string]string
+	// Image is what the plan's image adds to its own environment.
+	Image map[string]string
 	// Env is added to LibreChat's environment: keys of providers, settings.
 	Env map[string]string
 	// Path is the search path of programs, for node.
@@ -149,7 +151,8 @@ func (l *LibreChat) environment() map[string]string {
 		PublicURL: l.cfg.SiteURL, Bucket: l.filesBucket(), Region: l.cfg.Stores.Region,
 		S3Endpoint: l.Stores.S3URL, Config: l.yaml,
 	})
-	maps.Copy(env, l.planned())
+	maps.Copy(env, ofLibreChat(l.cfg.Image))
+	maps.Copy(env, ofLibreChat(l.cfg.Function))
 	maps.Copy(env, facts.Rehearsal())
 	maps.Copy(env, l.secrets)
 	maps.Copy(env, l.cfg.Env)
