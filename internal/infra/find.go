@@ -41,29 +41,29 @@ func Find(name string) (string, error) {
 	return "", &NotFoundError{names}
 }
 
-// Fetch downloads a version of OpenTofu into dir, unless it is there. The checksums'
+// Fetch downloads a version of OpenTofu into dir, unless it is there, and says whether it did. The checksums'
 // signature is verified against OpenTofu's key, and the archive against the
 // checksums, before anything is written. Options point it at a mirror.
-func Fetch(ctx context.Context, dir, version string, opts ...tofudl.ConfigOpt) (string, error) {
-	path := filepath.Join(dir, "tofu-"+version)
+func Fetch(ctx context.Context, dir, version string, opts ...tofudl.ConfigOpt) (path string, fetched bool, err error) {
+	path = filepath.Join(dir, "tofu-"+version)
 	if runtime.GOOS == "windows" {
 		path += ".exe"
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
-		return path, nil
+		return path, false, nil
 	}
 	downloader, err := tofudl.New(opts...)
 	if err != nil {
-		return "", fmt.Errorf("fetch OpenTofu %s: %w", version, err)
+		return "", false, fmt.Errorf("fetch OpenTofu %s: %w", version, err)
 	}
 	binary, err := downloader.Download(ctx, tofudl.DownloadOptVersion(tofudl.Version(version)))
 	if err != nil {
-		return "", fmt.Errorf("fetch OpenTofu %s: %w", version, err)
+		return "", false, fmt.Errorf("fetch OpenTofu %s: %w", version, err)
 	}
 	if err := writeExecutable(path, binary); err != nil {
-		return "", fmt.Errorf("keep OpenTofu %s: %w", version, err)
+		return "", false, fmt.Errorf("keep OpenTofu %s: %w", version, err)
 	}
-	return path, nil
+	return path, true, nil
 }
 
 // writeExecutable puts the whole file in place, or none of it.

@@ -28,11 +28,19 @@ type NoModuleError struct{ Dir string }
 
 func (e *NoModuleError) Error() string { return e.Dir + " holds no *.tf file" }
 
+// CheckModule says with a NoModuleError that dir is no root module.
+func CheckModule(dir string) error {
+	if found, err := filepath.Glob(filepath.Join(dir, "*.tf")); err != nil || len(found) == 0 {
+		return &NoModuleError{dir}
+	}
+	return nil
+}
+
 // Open checks that dir is a root module and returns it with the program at
 // executable. The program inherits the environment (AWS_PROFILE, TF_VAR_…).
 func Open(dir, executable string) (*Workspace, error) {
-	if found, err := filepath.Glob(filepath.Join(dir, "*.tf")); err != nil || len(found) == 0 {
-		return nil, &NoModuleError{dir}
+	if err := CheckModule(dir); err != nil {
+		return nil, err
 	}
 	tf, err := tfexec.NewTerraform(dir, executable)
 	if err != nil {

@@ -146,21 +146,24 @@ func TestFetchVerifiesTheSignature(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	if _, err := Fetch(t.Context(), dir, "1.0.0", at(other.GPGKey())...); err == nil {
+	if _, _, err := Fetch(t.Context(), dir, "1.0.0", at(other.GPGKey())...); err == nil {
 		t.Error("an archive signed with another key was taken")
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	path, err := Fetch(t.Context(), dir, "1.0.0", at(mirror.GPGKey())...)
+	path, fetched, err := Fetch(t.Context(), dir, "1.0.0", at(mirror.GPGKey())...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := exec.Command(path).Run(); err != nil {
 		t.Errorf("run %s: %v", path, err)
 	}
-	if again, err := Fetch(t.Context(), dir, "1.0.0"); err != nil || again != path {
-		t.Errorf("a second fetch went out again: %s, %v", again, err)
+	if !fetched {
+		t.Error("it does not say that it fetched")
+	}
+	if again, fetched, err := Fetch(t.Context(), dir, "1.0.0"); err != nil || again != path || fetched {
+		t.Errorf("a second fetch went out again: %s, %v, %v", again, fetched, err)
 	}
 }
 

@@ -62,6 +62,9 @@ func runDeploy(ctx context.Context, p *command.Program, o *deployOptions, flags 
 	if err != nil {
 		return err
 	}
+	if err := o.checkVariables(); err != nil {
+		return err
+	}
 	if !o.yes {
 		d.Confirm = asker{p}.confirm
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/aproorg/sluice/internal/deploy"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/infra"
+	"github.com/aproorg/sluice/internal/infra/variables"
 	"github.com/aproorg/sluice/internal/provider"
 	"github.com/aproorg/sluice/internal/provider/plugin"
 )
@@ -35,38 +37,43 @@ type environment struct {
 func (o *environment) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.dir, "dir", shippedEnvironment, "`DIR` of the environment, a Terraform root module")
 	f.StringVar(&o.tool, "tool", "", "`PROGRAM` to drive (default: tofu, else terraform)")
-	f.BoolVar(&o.fetch, "fetch", false, "download OpenTofu "+infra.Version+", its signature verified, where there is neither program")
+	f.BoolVar(&o.fetch, "fetch", true, "download OpenTofu "+infra.Version+", its signature verified, where there is neither program; --fetch=false does not")
 	f.StringArrayVar(&o.vars, "var", nil, "`NAME=VALUE` of a Terraform variable; may be repeated")
 }
 
 // workspace opens the environment with the program that runs it.
-func (o environment) workspace(ctx context.Context) (*infra.Workspace, error) {
+func (o environment) workspace(ctx context.Context, p *command.Program) (*infra.Workspace, error) {
+	if err := infra.CheckModule(o.dir); err != nil {
+		return nil, hint.With(err, "--dir names the environment's folder, such as %s", shippedEnvironment)
+	}
 	tool, err := infra.Find(o.tool)
 	var missing *infra.NotFoundError
 	if errors.As(err, &missing) {
-		tool, err = o.download(ctx, err)
+		tool, err = o.download(ctx, p, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	workspace, err := infra.Open(o.dir, tool)
-	var empty *infra.NoModuleError
-	if errors.As(err, &empty) {
-		err = hint.With(err, "--dir names the environment's folder, such as %s", shippedEnvironment)
-	}
-	return workspace, err
+	return infra.Open(o.dir, tool)
 }
 
-// download fetches OpenTofu where --fetch allows it; none is why it is needed.
-func (o environment) download(ctx context.Context, none error) (string, error) {
+// download fetches OpenTofu unless --fetch=false forbids it; none is why it is needed.
+func (o environment) download(ctx context.Context, p *command.Program, none error) (string, error) {
 	if !o.fetch {
-		return "", hint.With(none, "--fetch downloads OpenTofu %s, its signature verified; or install one", infra.Version)
+		return "", hint.With(none, "install OpenTofu or Terraform, or let sluice download OpenTofu %s: leave --fetch=false out", infra.Version)
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("find a place for OpenTofu: %w", err)
 	}
-	return infra.Fetch(ctx, filepath.Join(cache, "sluice"), infra.Version)
+	file, fetched, err := infra.Fetch(ctx, filepath.Join(cache, "sluice"), infra.Version)
+	if err != nil {
+		return "", hint.With(fmt.Errorf("%w, and %w", none, err), "install OpenTofu or Terraform: https://opentofu.org/docs/intro/install/")
+	}
+	if fetched {
+		p.Progress().Line(fmt.Sprintf("%s: downloaded OpenTofu %s, its signature verified, to %s", none, infra.Version, file))
+	}
+	return file, nil
 }
 
 // deployment is the environment with Sluice's own provider put where init looks.
@@ -75,7 +82,7 @@ func (o environment) deployment(ctx context.Context, p *command.Program) (*deplo
 	if err != nil {
 		return nil, err
 	}
-	workspace, err := o.workspace(ctx)
+	workspace, err := o.workspace(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +95,23 @@ func (o environment) deployment(ctx context.Context, p *command.Program) (*deplo
 		Prepare:  func(context.Context) error { return o.prepare(p) },
 		Progress: newStepView(p).show,
 	}, nil
+}
+
+// checkVariables refuses names that the environment does not declare: the programs go on without them.
+func (o environment) checkVariables() error {
+	vars, err := command.Assignments("--var", o.vars)
+	if err != nil {
+		return err
+	}
+	unknown, err := variables.Check(o.dir, vars)
+	if err != nil || len(unknown) == 0 {
+		return err
+	}
+	lines := []string{"the variables of " + o.dir + " are not right"}
+	for _, u := range unknown {
+		lines = append(lines, "  "+u.String())
+	}
+	return hint.With(errors.New(strings.Join(lines, "\n")), "%s declares what there is", filepath.Join(o.dir, "variables.tf"))
 }
 
 // prepare lets init find this very executable as the provider, and take it.

@@ -27,6 +27,9 @@ func runPlan(ctx context.Context, p *command.Program, o environment) error {
 	if err != nil {
 		return err
 	}
+	if err := o.checkVariables(); err != nil {
+		return err
+	}
 	plan, err := d.Plan(ctx, false)
 	if err != nil {
 		return err

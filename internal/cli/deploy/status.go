@@ -34,10 +34,11 @@ func NewStatus(p *command.Program) *cobra.Command {
 type status struct {
 	Resources map[string]int    `json:"resources"` // by type
 	Outputs   map[string]string `json:"outputs"`
+	LogGroups map[string]string `json:"logGroups,omitempty"` // by what writes there
 }
 
 func runStatus(ctx context.Context, p *command.Program, o environment) error {
-	workspace, err := o.workspace(ctx)
+	workspace, err := o.workspace(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -55,6 +56,7 @@ func runStatus(ctx context.Context, p *command.Program, o environment) error {
 	if s.Outputs, err = workspace.Outputs(ctx); err != nil {
 		return err
 	}
+	s.LogGroups = logGroups(state)
 	if p.JSON {
 		return p.WriteJSON(s)
 	}
@@ -63,10 +65,29 @@ func runStatus(ctx context.Context, p *command.Program, o environment) error {
 
 func (s status) write(p *command.Program) error {
 	rows := [][]string{{"url", s.Outputs["url"]}}
+	for _, writer := range slices.Sorted(maps.Keys(s.LogGroups)) {
+		rows = append(rows, []string{"log of the " + writer, s.LogGroups[writer]})
+	}
 	for _, kind := range slices.Sorted(maps.Keys(s.Resources)) {
 		rows = append(rows, []string{kind, strconv.Itoa(s.Resources[kind])})
 	}
 	return ui.Table(p.Out, rows)
+}
+
+// logGroups are those that the environment's output log_groups names.
+func logGroups(state *tfjson.State) map[string]string {
+	output := state.Values.Outputs["log_groups"]
+	if output == nil {
+		return nil
+	}
+	named, _ := output.Value.(map[string]any)
+	groups := map[string]string{}
+	for writer, group := range named {
+		if name, ok := group.(string); ok {
+			groups[writer] = name
+		}
+	}
+	return groups
 }
 
 // count adds up the managed resources of a module and those below it, by type.

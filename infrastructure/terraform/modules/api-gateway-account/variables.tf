@@ -1,4 +1,0 @@
-variable "name" {
-  description = "Prefix of the role's name, e.g. librechat-dev."
-  type        = string
-}
