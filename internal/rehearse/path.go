@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
@@ -228,6 +229,7 @@ func (w *World) environment() map[string]string {
 	if w.cfg.App.ReadyStatus != "" {
 		env[settings.ReadyStatusVariable] = w.cfg.App.ReadyStatus
 	}
+	env[settings.PublicHostVariable] = strings.TrimPrefix(w.ViewerURL, "http://") // the stack's is that of AWS
 	dropColdStart(env, w.cfg.App)
 	maps.Copy(env, w.cfg.App.Env)
 	return env

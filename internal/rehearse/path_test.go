@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -251,6 +252,22 @@ func TestOriginSecretIsTheDistributions(t *testing.T) {
 	res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		t.Errorf("a viewer's own X-Origin-Verify was not replaced by the distribution's: %s", res.Status)
+	}
+}
+
+// The app learns the site's host and port, whatever the API's own host is and whatever the stack was planned for: of it an app
+// makes links, and Next.js refuses a form that was sent from another.
+func TestForwardedHostIsTheSites(t *testing.T) {
+	cfg := clockConfig(t)
+	topology, err := stack.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	topology.Function.Environment = map[string]string{"SLUICE_PUBLIC_HOST": "chat.example.com"}
+	cfg.Stack = topology
+	w := start(t, cfg)
+	if _, host := get(t, visitor(t), w.ViewerURL+"/forwarded-host"); "http://"+host != w.ViewerURL {
+		t.Errorf("the app of %s is told the host %q", w.ViewerURL, host)
 	}
 }
 

@@ -12,6 +12,7 @@ const (
 	ReadyStatusVariable   = Prefix + "READY_STATUS"
 	InitLimitVariable     = Prefix + "INIT_LIMIT"
 	OriginSecretVariable  = Prefix + "ORIGIN_SECRET"
+	PublicHostVariable    = Prefix + "PUBLIC_HOST"
 	RulesVariable         = Prefix + "RULES" // the file of rules, which `sluice image` puts into an image
 	SecretsVariable       = Prefix + "SECRETS"
 	EnvS3Variable         = Prefix + "ENV_S3"
@@ -64,7 +65,7 @@ func table(s *Settings) []variable {
 		row("SLUICE_RESPONSE_MODE", "stream", Serving, "stream or buffered; what the REST API's integration or the function URL is set to. HTTP APIs and load balancers are always answered buffered", oneOf(&s.Buffered, "stream", "buffered")),
 		row("SLUICE_BASE_PATH", "", Serving, "prefix such as a stage, taken off the request path once, at a segment boundary", prefix(&s.BasePath)),
 		row(OriginSecretVariable, "", Serving, "requests without this value in X-Origin-Verify get 403; the app sees neither the header nor this variable", secret(&s.OriginSecret)),
-		row("SLUICE_PUBLIC_HOST", "", Serving, "X-Forwarded-Host for the app, host or host:port; empty takes the request's Host", optional(by(&s.PublicHost, hostPort))),
+		row(PublicHostVariable, "", Serving, "X-Forwarded-Host for the app, host or host:port; empty takes the request's Host", optional(by(&s.PublicHost, hostPort))),
 		row("SLUICE_FORWARDED_HOPS", "-1", Serving, "proxies between the viewer and the gateway, whose addresses are cut from X-Forwarded-For; -1 is 1 (CloudFront) with an origin secret and 0 without", number(&s.ForwardedHops, -1, 16)),
 		row("SLUICE_EVENTS_PATH", "/events", Serving, "where events that are not HTTP are posted", path(&s.EventsPath)),
 
