@@ -64,6 +64,7 @@ type account struct {
 	registry string         // URL of what stands in for ECR
 	tfvars   map[string]any // of environments/dev
 	wrong    map[string]string
+	options  map[string]string // what a test may add to the variables
 	stop     func()
 }
 
@@ -217,7 +218,10 @@ func (a *account) furnish() error {
 	if err != nil {
 		return err
 	}
-	vars, err := json.Marshal(map[string]any{"certificate": selfSigned("*.sandbox.data.apro.is")})
+	vars, err := json.Marshal(map[string]any{
+		"certificate": selfSigned("*.sandbox.data.apro.is"),
+		"shared":      selfSigned("www.example.org", "lambda-test.sandbox.data.apro.is"),
+	})
 	if err != nil {
 		return err
 	}
@@ -231,7 +235,7 @@ func (a *account) furnish() error {
 			return fmt.Errorf("%s\n%w", out, err)
 		}
 	}
-	if err := errors.Join(a.output(dir, "tfvars", &a.tfvars), a.output(dir, "wrong", &a.wrong)); err != nil {
+	if err := errors.Join(a.output(dir, "tfvars", &a.tfvars), a.output(dir, "wrong", &a.wrong), a.output(dir, "options", &a.options)); err != nil {
 		return err
 	}
 	// A plan has subnets in the order of their ids: so that each always stands for the same of the example's.
@@ -376,10 +380,10 @@ func (a *account) variables(t *testing.T, dev string, change func(vars map[strin
 	}
 }
 
-// selfSigned makes a certificate to import, as the account's owner would have one issued.
-func selfSigned(name string) map[string]string {
+// selfSigned makes a certificate to import, as the account's owner would have one issued: its main name, and others.
+func selfSigned(name string, others ...string) map[string]string {
 	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: append([]string{name}, others...),
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(30 * 24 * time.Hour)}
 	der, _ := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	keyDER, _ := x509.MarshalPKCS8PrivateKey(key)
@@ -394,7 +398,7 @@ func (a *account) fill(t *testing.T) {
 	t.Helper()
 	config := aws.Config{Region: "eu-west-1", BaseEndpoint: &a.endpoint, Credentials: credentials.NewStaticCredentialsProvider("testing", "testing", "")}
 	buckets := s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true })
-	for _, bucket := range []string{"librechat-dev-site-123456789012", "librechat-dev-files-123456789012"} {
+	for _, bucket := range []string{"librechat-dev-site-123456789012-eu-west-1", "librechat-dev-files-123456789012-eu-west-1"} {
 		if _, err := buckets.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("dir/file"), Body: strings.NewReader("x")}); err != nil {
 			t.Fatal(err)
 		}

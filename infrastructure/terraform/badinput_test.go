@@ -19,6 +19,11 @@ func TestBadInput(t *testing.T) {
 		{"variables by themselves", func(v map[string]any) {
 			v["api_paths"] = []any{"/api/*/x"}
 			v["function"] = map[string]any{"memory_size": 512}
+			v["ca_bundle"] = "not-there.pem"
+			v["web_acl_id"] = "chat"
+			v["throttling"] = map[string]any{"rate_limit": 0, "burst_limit": 1}
+			v["egress"] = map[string]any{"smtp": map[string]any{"port": 587, "cidr": "everywhere"}}
+			in(v, "documentdb")["security_group_id"] = "documentdb"
 			in(v, "network")["subnet_ids"] = in(v, "network")["subnet_ids"].([]any)[:1]
 			in(v, "config")["bucket"] = "s3://apro-librechat-config"
 			in(v, "environment")["OPENAI_API_KEY"] = "sk-x"
@@ -26,12 +31,14 @@ func TestBadInput(t *testing.T) {
 			in(v, "domain")["name"] = "https://chat.example.com"
 		}, []string{
 			"one segment without wildcards", "1024 to 10240 MB", "two or more subnets", "no s3://", "give its name in secrets",
-			"LibreChat does not start without them", "must be a host name",
+			"LibreChat does not start without them", "must be a host name", "ca_bundle names a file that is not there",
+			"must be the ARN of a web ACL", "would refuse every request", "blocks of IPv4 addresses", "must be a security group's id",
 		}},
 		{"project with a capital, domain without a zone", func(v map[string]any) {
 			v["project"] = "LibreChat"
+			v["function"] = map[string]any{"start": "snapstart"}
 			delete(in(v, "domain"), "zone_id")
-		}, []string{"3 to 30 lower-case letters", "domain.name needs domain.zone_id"}},
+		}, []string{"snapstart is not ready", "3 to 28 lower-case letters", "domain.name needs domain.zone_id"}},
 		{"a secret in place of a parameter's name, certificate of another region", func(v map[string]any) {
 			in(v, "secrets")["MONGO_URI"] = "mongodb://u:p@host/db"
 			in(v, "domain")["certificate_arn"] = "arn:aws:acm:eu-west-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
@@ -39,7 +46,20 @@ func TestBadInput(t *testing.T) {
 		{"parameter's name with a space, certificate of another domain", func(v map[string]any) {
 			in(v, "secrets")["JWT_SECRET"] = "/librechat/jwt secret"
 			in(v, "domain")["certificate_domain"] = "*.example.org"
-		}, []string{"must be an SSM parameter's name", "does not cover domain.name"}},
+		}, []string{"must be an SSM parameter's name"}},
+		{"a certificate, subnet, security group and librechat.yaml that are not there", func(v map[string]any) {
+			in(v, "domain")["certificate_domain"] = "*.example.org"
+			in(v, "network")["subnet_ids"] = []any{"subnet-00000000", "subnet-00000001"}
+			in(v, "documentdb")["security_group_id"] = "sg-00000000"
+			in(v, "config")["key"] = "dev/librechat"
+		}, []string{
+			`domain = coalesce(var.domain.certificate_domain`, "no subnet subnet-00000000 in this region: set network.subnet_ids",
+			"no security group sg-00000000 in this region: set documentdb.security_group_id", "has no dev/librechat: upload librechat.yaml",
+		}},
+		{"a VPC and a bucket that are not there", func(v map[string]any) {
+			in(v, "network")["vpc_id"] = "vpc-00000000"
+			in(v, "config")["bucket"] = "apro-librechat-conifg"
+		}, []string{"no VPC vpc-00000000 in this region: set network.vpc_id", "apro-librechat-conifg", "bucket = var.config.bucket"}},
 		{"subnets of another VPC, and public ones", func(v map[string]any) {
 			in(v, "network")["subnet_ids"] = []any{a.wrong["other_vpc"], a.wrong["public"]}
 		}, []string{"Subnet " + a.wrong["other_vpc"] + " is private and in", "Subnet " + a.wrong["public"] + " is public and in"}},

@@ -23,6 +23,8 @@ import (
 //   - S3: a bucket's policy is kept here and not given to moto, which reads "deny what
 //     comes without TLS" as "deny all".
 //   - EC2: the description of a security group rule that refers to a group.
+//   - ACM: a list of certificates that names no key types holds RSA_1024 and RSA_2048 alone
+//     (https://docs.aws.amazon.com/acm/latest/APIReference/API_Filters.html); moto's holds all.
 //   - Lambda: an ImageConfig that nobody gave is returned empty; AWS returns none.
 type forgets struct {
 	next http.Handler
@@ -50,6 +52,10 @@ func (f *forgets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("policy") {
 		f.policy(w, r, request)
 		return
+	}
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ListCertificates") {
+		listed := withKeyTypes(request)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(listed)), int64(len(listed))
 	}
 	answer := httptest.NewRecorder()
 	f.next.ServeHTTP(answer, r)
@@ -94,6 +100,24 @@ func (f *forgets) mend(r *http.Request, request, answer []byte) []byte {
 		return f.securityGroup(request, answer)
 	}
 	return answer
+}
+
+// withKeyTypes adds to a ListCertificates the key types that ACM lists where none are named.
+func withKeyTypes(request []byte) []byte {
+	var input map[string]any
+	if json.Unmarshal(request, &input) != nil {
+		return request
+	}
+	includes, _ := input["Includes"].(map[string]any)
+	if includes == nil {
+		includes = map[string]any{}
+	}
+	if includes["keyTypes"] == nil {
+		includes["keyTypes"] = []string{"RSA_1024", "RSA_2048"}
+	}
+	input["Includes"] = includes
+	full, _ := json.Marshal(input)
+	return full
 }
 
 func withoutImageConfig(answer []byte) []byte {

@@ -37,8 +37,8 @@ func TestModulesDoc(t *testing.T) {
 
 // documented are the folders of HCL in the order of docs/modules.md.
 var documented = []string{
-	"environments/dev", "modules/frontend", "modules/domain", "modules/api-gateway", "modules/api-gateway-account",
-	"modules/backend", "modules/alias", "modules/redis", "modules/monitoring",
+	"environments/dev", "environments/account", "modules/frontend", "modules/domain", "modules/api-gateway", "modules/account",
+	"modules/backend", "modules/network", "modules/files", "modules/alias", "modules/redis", "modules/monitoring",
 }
 
 func modulesDoc(all map[string]*module) string {

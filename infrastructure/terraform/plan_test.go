@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,6 +34,17 @@ func TestPlan(t *testing.T) {
 	t.Run("Redis is encrypted", func(t *testing.T) { encrypted(t, only(t, resources, "aws_elasticache_replication_group")) })
 	t.Run("tags", func(t *testing.T) { tagged(t, resources) })
 	t.Run("known before apply", func(t *testing.T) { known(t, resources) })
+	t.Run("what the function reaches", func(t *testing.T) {
+		reaches(t, resources, "service-8000 8000 10.0.0.0/16", "service-8000-2 8000 10.2.0.0/16", "documentdb 27017 -")
+	})
+	t.Run("names of one region", func(t *testing.T) { regional(t, resources) })
+	t.Run("HSTS", func(t *testing.T) {
+		for _, hsts := range blocksOf(only(t, resources, "aws_cloudfront_response_headers_policy"), "security_headers_config", "strict_transport_security") {
+			if hsts["include_subdomains"] == true || fmt.Sprint(hsts["access_control_max_age_sec"]) != "31536000" {
+				t.Errorf("HSTS is %v: on an apex domain it would be every other host's too", hsts)
+			}
+		}
+	})
 	t.Run("an image of either design", func(t *testing.T) { eitherDesign(t, environmentOf(t, resources)) })
 }
 
@@ -44,16 +56,24 @@ func TestPlanOptions(t *testing.T) {
 		for _, name := range []string{"domain", "documentdb", "services", "monitoring"} {
 			vars[name] = nil
 		}
-		vars["account_log_role"] = false
+		vars["log_role"] = false
+		vars["parameters_kms_key"] = a.options["kms_key"]
+		vars["config"].(map[string]any)["kms_key"] = a.options["kms_key"]
+		vars["egress"] = map[string]any{"smtp": map[string]any{"port": 587}, "atlas": map[string]any{"port": 27017, "cidr": "192.0.2.0/24"}}
+		vars["throttling"] = map[string]any{"rate_limit": 50, "burst_limit": 100}
+		vars["web_acl_id"] = webACL
 		vars["function"] = map[string]any{"start": "provisioned", "provisioned_concurrency": 3}
 	}))
 	resources := flatten(plan.PlannedValues.RootModule)
 	for _, r := range resources {
-		for _, name := range []string{"module.domain", "module.account", "module.monitoring", "documentdb", "service-"} {
+		for _, name := range []string{"module.domain", "module.monitoring", "documentdb", "service-", "method_settings"} {
 			if strings.Contains(r.Address, name) {
 				t.Errorf("it plans %s", r.Address)
 			}
 		}
+	}
+	if log := list(only(t, resources, "aws_api_gateway_stage"), "access_log_settings"); len(log) > 0 {
+		t.Errorf("log_role is false, and the stage writes %v", log)
 	}
 	if p := only(t, resources, "aws_lambda_permission"); p["qualifier"] != "live" {
 		t.Errorf("the API may call %v, not the alias", p["qualifier"])
@@ -63,12 +83,65 @@ func TestPlanOptions(t *testing.T) {
 			t.Errorf("%s calls %s, not the alias", r.Address, uri)
 		}
 	}
+	t.Run("a key of one's own", func(t *testing.T) { ownKey(t, resources, a.options["kms_key"]) })
+	t.Run("what the function reaches", func(t *testing.T) {
+		reaches(t, resources, "smtp 587 0.0.0.0/0", "atlas 27017 192.0.2.0/24", "https 443 0.0.0.0/0", "redis 6379 -")
+	})
+	if acl := only(t, resources, "aws_cloudfront_distribution")["web_acl_id"]; acl != webACL {
+		t.Errorf("the distribution has the web ACL %v", acl)
+	}
 	s, err := stack.Parse(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.RestAPI.Throttling.RateLimit != 50 || s.RestAPI.Throttling.BurstLimit != 100 {
+		t.Errorf("the plan reads as one of a stage that takes %+v", s.RestAPI.Throttling)
+	}
 	if s.Function.ProvisionedConcurrency != 3 {
 		t.Errorf("the plan reads as one with %d environments kept ready", s.Function.ProvisionedConcurrency)
+	}
+}
+
+const webACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/11111111-2222-3333-4444-555555555555"
+
+// ownKey holds that a customer's key encrypts what the environment makes, and that the
+// role may decrypt by it, and by the account's own, through SSM alone and S3 alone.
+func ownKey(t *testing.T, resources []*tfjson.StateResource, key string) {
+	for _, p := range ofType(resources, "aws_ssm_parameter") {
+		if p.AttributeValues["key_id"] != key {
+			t.Errorf("%s is encrypted by %v", p.Address, p.AttributeValues["key_id"])
+		}
+	}
+	keys := map[string][]string{} // by the service that asks
+	for _, s := range statements(t, resources) {
+		if slices.Contains(each(s.Action), "kms:Decrypt") {
+			via, _, _ := strings.Cut(fmt.Sprint(s.Condition["StringEquals"]["kms:ViaService"]), ".")
+			keys[via] = append(keys[via], each(s.Resource)...)
+			if len(s.Condition["StringEquals"]) != 2 {
+				t.Errorf("%s decrypts more than it is for: %v", s.Sid, s.Condition)
+			}
+		}
+	}
+	if len(keys["ssm"]) != 2 || !slices.Contains(keys["ssm"], key) || !slices.Equal(keys["s3"], []string{key}) {
+		t.Errorf("the role may decrypt by %v", keys)
+	}
+}
+
+// reaches holds that the function's security group has these rules: name, port, addresses.
+func reaches(t *testing.T, resources []*tfjson.StateResource, want ...string) {
+	t.Helper()
+	got := map[string]bool{}
+	for _, r := range ofType(resources, "aws_vpc_security_group_egress_rule") {
+		to := r.AttributeValues["cidr_ipv4"]
+		if to == nil {
+			to = "-"
+		}
+		got[fmt.Sprint(r.Index, " ", r.AttributeValues["to_port"], " ", to)] = true
+	}
+	for _, rule := range want {
+		if !got[rule] {
+			t.Errorf("no rule %q among %v", rule, slices.Sorted(maps.Keys(got)))
+		}
 	}
 }
 
@@ -177,39 +250,82 @@ func private(t *testing.T, resources []*tfjson.StateResource) {
 // leastPrivilege: no action with a star, and no resource that is only a star but
 // that of the network interfaces, which the function's own code is denied.
 func leastPrivilege(t *testing.T, resources []*tfjson.StateResource) {
-	seen := 0
+	all := statements(t, resources)
+	for _, s := range all {
+		for _, action := range each(s.Action) {
+			if strings.Contains(action, "*") {
+				t.Errorf("%s allows %s", s.Sid, action)
+			}
+		}
+		if s.Effect == "Allow" && s.Sid != "Join" && slices.Contains(each(s.Resource), "*") {
+			t.Errorf("%s is for all resources", s.Sid)
+		}
+	}
+	if !slices.ContainsFunc(all, func(s statement) bool { return s.Sid == "JoinNotByCode" && s.Effect == "Deny" }) {
+		t.Error("the network interfaces are not denied to the code")
+	}
+	if len(all) < 7 {
+		t.Errorf("only %d statements of identity policies are known at plan", len(all))
+	}
+}
+
+// statement is one of an IAM policy.
+type statement struct {
+	Sid, Effect      string
+	Action, Resource any
+	Condition        map[string]map[string]any
+}
+
+// statements are those of all identity policies that are known at plan.
+func statements(t *testing.T, resources []*tfjson.StateResource) []statement {
+	t.Helper()
+	var all []statement
 	for _, r := range resources {
 		text, ok := r.AttributeValues["policy"].(string)
 		if !ok || !strings.HasPrefix(r.Type, "aws_iam_") {
 			continue
 		}
-		var policy struct {
-			Statement []struct {
-				Sid, Effect      string
-				Action, Resource any
-			}
-		}
+		var policy struct{ Statement []statement }
 		if err := json.Unmarshal([]byte(text), &policy); err != nil {
 			t.Fatalf("%s: %v", r.Address, err)
 		}
-		for _, s := range policy.Statement {
+		all = append(all, policy.Statement...)
+	}
+	return all
+}
+
+// regional: what has one namespace for all regions of an account carries the region.
+func regional(t *testing.T, resources []*tfjson.StateResource) {
+	seen := 0
+	for kind, attribute := range map[string]string{
+		"aws_iam_role": "name", "aws_s3_bucket": "bucket", "aws_cloudfront_function": "name", "aws_cloudfront_origin_access_control": "name",
+		"aws_cloudfront_response_headers_policy": "name", "aws_cloudwatch_dashboard": "dashboard_name",
+	} {
+		for _, r := range ofType(resources, kind) {
 			seen++
-			for _, action := range each(s.Action) {
-				if strings.Contains(action, "*") {
-					t.Errorf("%s: %s allows %s", r.Address, s.Sid, action)
-				}
-			}
-			if s.Effect == "Allow" && s.Sid != "Join" && slices.Contains(each(s.Resource), "*") {
-				t.Errorf("%s: %s is for all resources", r.Address, s.Sid)
+			if name := fmt.Sprint(r.AttributeValues[attribute]); !strings.Contains(name, "eu-west-1") {
+				t.Errorf("%s is called %s, as in every region", r.Address, name)
 			}
 		}
-		if !strings.Contains(text, `"Sid":"JoinNotByCode"`) || !strings.Contains(text, `"Effect":"Deny"`) {
-			t.Errorf("%s: the network interfaces are not denied to the code", r.Address)
+	}
+	if seen < 6 {
+		t.Errorf("only %d resources were looked at", seen)
+	}
+}
+
+// blocksOf follows nested blocks by their names.
+func blocksOf(values map[string]any, names ...string) []map[string]any {
+	all := []map[string]any{values}
+	for _, name := range names {
+		var below []map[string]any
+		for _, v := range all {
+			for _, b := range list(v, name) {
+				below = append(below, b.(map[string]any))
+			}
 		}
+		all = below
 	}
-	if seen < 7 {
-		t.Errorf("only %d statements of identity policies are known at plan", seen)
-	}
+	return all
 }
 
 // secretless: what is secret is unknown at plan, and the environment holds names.
@@ -292,10 +408,11 @@ func tagged(t *testing.T, resources []*tfjson.StateResource) {
 func known(t *testing.T, resources []*tfjson.StateResource) {
 	environment := environmentOf(t, resources)
 	for name, want := range map[string]string{
-		"SLUICE_CONFIG_S3": "s3://apro-librechat-config/dev/librechat.yaml",
-		"DOMAIN_CLIENT":    "https://lambda-test.sandbox.data.apro.is",
-		"AWS_BUCKET_NAME":  "librechat-dev-files-123456789012",
-		"USE_REDIS":        "true",
+		"SLUICE_CONFIG_S3":   "s3://apro-librechat-config/dev/librechat.yaml",
+		"DOMAIN_CLIENT":      "https://lambda-test.sandbox.data.apro.is",
+		"SLUICE_PUBLIC_HOST": "lambda-test.sandbox.data.apro.is",
+		"AWS_BUCKET_NAME":    "librechat-dev-files-123456789012-eu-west-1",
+		"USE_REDIS":          "true",
 	} {
 		if environment[name] != want {
 			t.Errorf("%s is %v, want %s", name, environment[name], want)

@@ -29,14 +29,15 @@ resource "terraform_data" "secret" {
 }
 
 resource "aws_ssm_parameter" "secret" {
-  #checkov:skip=CKV_AWS_337:the account's own aws/ssm key encrypts them; another key costs a dollar a month and adds no reader less
+  #checkov:skip=CKV_AWS_337:parameters_kms_key names a key of one's own, for a dollar a month; by default the account's aws/ssm does it
   for_each = {
     SLUICE_ORIGIN_SECRET = terraform_data.secret["origin"].triggers_replace
     REDIS_URI            = "rediss://:${terraform_data.secret["redis"].triggers_replace}@${module.redis.address}:6379"
   }
-  name  = "/${local.name}/${each.key}"
-  type  = "SecureString"
-  value = each.value
+  name   = "/${local.name}/${each.key}"
+  type   = "SecureString"
+  key_id = var.parameters_kms_key
+  value  = each.value
 }
 
 module "frontend" {
@@ -44,6 +45,7 @@ module "frontend" {
   name          = local.name
   api           = module.api_gateway.origin
   origin_secret = terraform_data.secret["origin"].triggers_replace
+  web_acl_id    = var.web_acl_id
   domain        = var.domain == null ? null : module.domain[0].alias # not [*]: that would wait for the records, a cycle
 }
 
@@ -55,26 +57,35 @@ module "domain" {
 }
 
 module "api_gateway" {
-  source           = "../../modules/api-gateway"
-  name             = local.name
-  paths            = var.api_paths
-  function         = module.backend.function
-  account_log_role = var.account_log_role
+  source     = "../../modules/api-gateway"
+  name       = local.name
+  paths      = var.api_paths
+  function   = module.backend.function
+  log_role   = var.log_role
+  throttling = var.throttling
+}
+
+module "network" {
+  source                  = "../../modules/network"
+  name                    = local.name
+  network                 = var.network
+  redis_security_group_id = module.redis.security_group_id
+  documentdb              = var.documentdb
+  services                = var.services
+  egress                  = var.egress
 }
 
 module "backend" {
-  source                  = "../../modules/backend"
-  name                    = local.name
-  image_uri               = sluice_image.app.uri
-  url                     = module.frontend.url
-  redis_security_group_id = module.redis.security_group_id
-  network                 = var.network
-  documentdb              = var.documentdb
-  services                = var.services
-  secrets                 = merge(var.secrets, { for name, parameter in aws_ssm_parameter.secret : name => parameter.name })
-  config                  = var.config
-  environment             = var.environment
-  function                = var.function
+  source             = "../../modules/backend"
+  name               = local.name
+  image_uri          = sluice_image.app.uri
+  url                = module.frontend.url
+  network            = module.network.function
+  secrets            = merge(var.secrets, { for name, parameter in aws_ssm_parameter.secret : name => parameter.name })
+  config             = var.config
+  parameters_kms_key = var.parameters_kms_key
+  environment        = var.environment
+  function           = var.function
 }
 
 # The app's image with the bootstrap in front, and the front end out of the same
@@ -83,7 +94,7 @@ resource "sluice_image" "app" {
   base         = var.image
   repository   = module.backend.repository_url
   architecture = var.function.architecture
-  ca_bundle    = var.ca_bundle
+  ca_bundle    = var.ca_bundle == null ? null : sensitive(file(pathexpand(var.ca_bundle))) # no secret: 3,000 lines for a plan
 }
 
 resource "sluice_site" "app" {
@@ -97,9 +108,10 @@ module "redis" {
   name                     = local.name
   auth_token               = terraform_data.secret["redis"].triggers_replace
   network                  = var.network
-  client_security_group_id = module.backend.security_group_id
+  client_security_group_id = module.network.security_group_id
   node_type                = var.redis.node_type
   nodes                    = var.redis.nodes
+  auth_token_update        = var.redis.password_update
 }
 
 module "monitoring" {

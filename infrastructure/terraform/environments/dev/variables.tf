@@ -47,9 +47,20 @@ variable "site" {
 }
 
 variable "ca_bundle" {
-  description = "Certificates in PEM for /opt/sluice/ca.pem in the image, such as DocumentDB's (tlsCAFile in MONGO_URI)."
+  description = <<-EOT
+    File of certificates in PEM for /opt/sluice/ca.pem in the image, such as DocumentDB's (tlsCAFile in MONGO_URI): a path,
+    relative to this folder. Null puts none there.
+  EOT
   type        = string
   default     = null
+
+  validation {
+    condition     = var.ca_bundle == null ? true : fileexists(pathexpand(var.ca_bundle))
+    error_message = <<-EOT
+      ca_bundle names a file that is not there. Amazon's certificates, which DocumentDB needs, are at
+      https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem: docs/quickstart.md has the command that brings them.
+    EOT
+  }
 }
 
 variable "network" {
@@ -73,11 +84,15 @@ variable "domain" {
 }
 
 variable "config" {
-  description = "librechat.yaml in an existing bucket, and what to replace in it; __SITE_URL__ is always replaced."
+  description = <<-EOT
+    librechat.yaml in an existing bucket, and what to replace in it; __SITE_URL__ is always replaced. kms_key is the key that
+    encrypts it, where the bucket has one of its own.
+  EOT
   type = object({
     bucket  = string
     key     = optional(string, "librechat.yaml")
     replace = optional(map(string), {})
+    kms_key = optional(string)
   })
 }
 
@@ -87,10 +102,14 @@ variable "secrets" {
 }
 
 variable "documentdb" {
-  description = "The existing DocumentDB cluster's security group and port; its address is part of the secret MONGO_URI."
+  description = <<-EOT
+    The existing DocumentDB cluster's security group and port; its address is part of the secret MONGO_URI. add_rule = false
+    leaves the rule that lets the function in to the group's owner (module network).
+  EOT
   type = object({
     security_group_id = string
     port              = optional(number, 27017)
+    add_rule          = optional(bool, true)
   })
   default = null
 }
@@ -102,6 +121,16 @@ variable "services" {
     ports     = list(number)
   })
   default = null
+}
+
+variable "egress" {
+  description = "What else the function may reach, such as { smtp = { port = 587 } } (module network); HTTPS is always open."
+  type = map(object({
+    port = number
+    cidr = optional(string, "0.0.0.0/0")
+  }))
+  default  = {}
+  nullable = false
 }
 
 variable "environment" {
@@ -134,19 +163,50 @@ variable "function" {
 }
 
 variable "redis" {
-  description = "Size of Redis: one small node, or two for failover."
+  description = <<-EOT
+    Size of Redis: one small node, or two for failover. password_update is ROTATE or SET: how a new password takes the place of
+    the old one (docs/runbook.md).
+  EOT
   type = object({
-    node_type = optional(string, "cache.t4g.micro")
-    nodes     = optional(number, 1)
+    node_type       = optional(string, "cache.t4g.micro")
+    nodes           = optional(number, 1)
+    password_update = optional(string, "ROTATE")
   })
   default  = {}
   nullable = false
 }
 
-variable "account_log_role" {
-  description = "Set the account's and region's one role for API Gateway's logs; false where another stack has set it."
+variable "log_role" {
+  description = <<-EOT
+    Whether API Gateway has a role for logs in this region: null looks for that of environments/account, true says that another
+    stack has set one, false writes no access log.
+  EOT
   type        = bool
-  default     = true
+  default     = null
+}
+
+variable "throttling" {
+  description = "The most requests a second that the API takes, and in a burst (module api-gateway); null leaves the account's limits."
+  type = object({
+    rate_limit  = number
+    burst_limit = number
+  })
+  default = null
+}
+
+variable "web_acl_id" {
+  description = "ARN of a web ACL of AWS WAF (scope CLOUDFRONT, us-east-1) for the distribution; null for none."
+  type        = string
+  default     = null
+}
+
+variable "parameters_kms_key" {
+  description = <<-EOT
+    Id, ARN or alias of the KMS key that encrypts the parameters: those of secrets, and those that this environment makes.
+    Parameters under the account's own key alias/aws/ssm can be read with any value.
+  EOT
+  type        = string
+  default     = "alias/aws/ssm"
   nullable    = false
 }
 

@@ -1,11 +1,14 @@
-# The role by which API Gateway writes logs: one setting for all APIs of an
-# account and region, without which no stage may write a log.
+# What an account has once in a region, for all environments: the role by which API
+# Gateway writes logs, without which no stage may write one.
 terraform { required_version = ">= 1.5.7" }
 
 data "aws_partition" "this" {}
+data "aws_region" "this" {}
 
+# Module api-gateway finds the role by its path. Roles have one namespace for all regions of an account.
 resource "aws_iam_role" "log" {
-  name = "${var.name}-api-log"
+  name = "sluice-api-log-${data.aws_region.this.region}"
+  path = "/sluice/api-log/${data.aws_region.this.region}/"
   assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [
     { Effect = "Allow", Principal = { Service = "apigateway.amazonaws.com" }, Action = "sts:AssumeRole" },
   ] })

@@ -17,25 +17,48 @@ resource "aws_cloudwatch_log_group" "this" {
   retention_in_days = var.log_retention_days
 }
 
-module "account" {
-  source = "../api-gateway-account"
-  count  = var.account_log_role ? 1 : 0
-  name   = var.name
+# The role of module account, once a region: a stage that logs without it fails the apply.
+data "aws_iam_roles" "log" { path_prefix = "/sluice/api-log/${data.aws_region.this.region}/" }
+
+locals { log = coalesce(var.log_role, length(data.aws_iam_roles.log.arns) > 0) }
+
+check "log_role" {
+  assert {
+    condition     = local.log || var.log_role == false
+    error_message = <<-EOT
+      The stage writes no access log: ${data.aws_region.this.region} has no role of module account. Apply environments/account
+      once in this region, then this again; or set log_role: true where another stack gives API Gateway a role, false for no log.
+    EOT
+  }
 }
 
 resource "aws_api_gateway_stage" "this" {
   #checkov:skip=CKV_AWS_73:X-Ray is off by default; the access log has the timings of each hop
   #checkov:skip=CKV_AWS_120:an endpoint cache and streaming exclude each other
   #checkov:skip=CKV2_AWS_4:execution logs hold request bodies; the access log is on
-  #checkov:skip=CKV2_AWS_29:a WAF costs more a month than the rest; attach one to the distribution where it is wanted
+  #checkov:skip=CKV2_AWS_29:a web ACL costs 5 dollars a month and 1 a rule; web_acl_id attaches one to the distribution
   #checkov:skip=CKV2_AWS_51:the caller is CloudFront, which holds the secret header and no client certificate
   rest_api_id   = aws_api_gateway_rest_api.this.id
   deployment_id = aws_api_gateway_deployment.this.id
   stage_name    = var.stage
-  depends_on    = [module.account] # without its role no stage may write a log
-  access_log_settings {
-    destination_arn = aws_cloudwatch_log_group.this.arn
-    format          = jsonencode({ for field in var.access_log : field => "$context.${field}" })
+  dynamic "access_log_settings" {
+    for_each = local.log ? [aws_cloudwatch_log_group.this.arn] : []
+    content {
+      destination_arn = access_log_settings.value
+      format          = jsonencode({ for field in var.access_log : field => "$context.${field}" })
+    }
+  }
+}
+
+# Without it the account's 10,000 requests a second, with bursts of 5,000, are the only limit.
+resource "aws_api_gateway_method_settings" "this" {
+  count       = var.throttling == null ? 0 : 1
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  method_path = "*/*"
+  settings {
+    throttling_rate_limit  = var.throttling.rate_limit
+    throttling_burst_limit = var.throttling.burst_limit
   }
 }
 

@@ -68,11 +68,27 @@ variable "log_retention_days" {
   nullable    = false
 }
 
-variable "account_log_role" {
-  description = "Set the account's and region's one role for API Gateway's logs. False where another stack of this region has set it."
+variable "log_role" {
+  description = <<-EOT
+    Whether API Gateway has a role for logs in this region, without which no stage may write one. Null looks for the role of
+    module account, and warns where it is missing; true says that another stack has set one; false writes no access log.
+  EOT
   type        = bool
-  default     = true
-  nullable    = false
+  default     = null
+}
+
+variable "throttling" {
+  description = "The most requests a second that the stage takes, and in a burst, of all viewers together; null is the account's."
+  type = object({
+    rate_limit  = number
+    burst_limit = number
+  })
+  default = null
+
+  validation {
+    condition     = var.throttling == null ? true : var.throttling.rate_limit > 0 && var.throttling.burst_limit > 0
+    error_message = "throttling.rate_limit and burst_limit must be above 0: with 0 the stage would refuse every request."
+  }
 }
 
 variable "access_log" {

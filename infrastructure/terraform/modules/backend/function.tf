@@ -13,11 +13,20 @@ locals {
     DOMAIN_CLIENT   = var.url
     DOMAIN_SERVER   = var.url
     AWS_BUCKET_NAME = local.files
+    # The API sees its own host; links and forms need the site's.
+    SLUICE_PUBLIC_HOST = trimprefix(var.url, "https://")
     # Names alone stand in the configuration; the bootstrap reads the values at a cold start.
     SLUICE_SECRETS        = join("\n", [for name, parameter in var.secrets : "${name}=${parameter}"])
     SLUICE_CONFIG_S3      = "s3://${var.config.bucket}/${var.config.key}"
     SLUICE_CONFIG_REPLACE = join(",", [for from, to in merge({ "__SITE_URL__" = var.url }, var.config.replace) : "${from}=${to}"])
   }, var.environment)
+}
+
+module "files" {
+  source      = "../files"
+  bucket      = local.files
+  url         = var.url
+  expire_days = var.files_expire_days
 }
 
 resource "aws_lambda_function" "this" {
@@ -37,25 +46,15 @@ resource "aws_lambda_function" "this" {
   publish                        = var.function.start != "on-demand"
   vpc_config {
     subnet_ids         = var.network.subnet_ids
-    security_group_ids = concat([aws_security_group.this.id], var.network.security_group_ids)
+    security_group_ids = var.network.security_group_ids
   }
   environment { variables = local.environment }
   ephemeral_storage { size = var.function.ephemeral_storage }
-  dynamic "snap_start" {
-    for_each = var.function.start == "snapstart" ? ["PublishedVersions"] : []
-    content { apply_on = snap_start.value }
-  }
-  # A function that starts before its role and its network are whole fails its first calls.
-  depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this, aws_vpc_security_group_egress_rule.this]
-  lifecycle {
-    precondition {
-      condition     = length(distinct([for s in data.aws_subnet.this : s.availability_zone])) > 1
-      error_message = "All of network.subnet_ids are in one availability zone: add a private subnet of a second zone to survive an outage."
-    }
-  }
+  # A function that starts before its role is whole fails its first calls; var.network waits for its rules by itself.
+  depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this]
 }
 
-# Provisioned concurrency and SnapStart work on published versions: the API then calls this alias.
+# Provisioned concurrency works on published versions: the API then calls this alias.
 module "live" {
   source                  = "../alias"
   count                   = var.function.start == "on-demand" ? 0 : 1

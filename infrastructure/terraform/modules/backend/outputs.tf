@@ -14,11 +14,8 @@ output "repository_url" {
   value = "${local.account}.dkr.ecr.${local.region}.${data.aws_partition.this.dns_suffix}/${aws_ecr_repository.this.name}"
 }
 
-# The function's security group, for rules of what it may reach.
-output "security_group_id" { value = aws_security_group.this.id }
-
 # Name of the bucket for uploads.
-output "files_bucket" { value = module.files.s3_bucket_id }
+output "files_bucket" { value = module.files.bucket }
 
 # Name of the function's log group.
 output "log_group" { value = aws_cloudwatch_log_group.this.name }

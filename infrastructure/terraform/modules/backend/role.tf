@@ -1,8 +1,30 @@
-data "aws_kms_key" "parameters" { key_id = var.parameters_kms_key }
+data "aws_kms_key" "parameters" {
+  for_each = toset(["alias/aws/ssm", var.parameters_kms_key])
+  key_id   = each.key
+}
+
+data "aws_kms_key" "config" {
+  count  = var.config.kms_key == null ? 0 : 1
+  key_id = var.config.kms_key
+}
+
+data "aws_s3_objects" "config" {
+  bucket   = var.config.bucket
+  prefix   = var.config.key
+  max_keys = 1 # the key itself comes first among those that begin with it
+  lifecycle {
+    postcondition {
+      condition     = contains(self.keys, var.config.key)
+      error_message = "Bucket ${self.bucket} has no ${var.config.key}: upload librechat.yaml there, or set config.bucket and config.key."
+    }
+  }
+}
 
 locals {
-  log_arn        = "${local.arn.logs}:log-group:${aws_cloudwatch_log_group.this.name}"
-  config_arn     = "arn:${local.partition}:s3:::${var.config.bucket}/${var.config.key}"
+  log_arn = "${local.arn.logs}:log-group:${aws_cloudwatch_log_group.this.name}"
+  # S3 encrypts by the object's ARN, or by the bucket's where that has a bucket key.
+  config_arns    = [for part in ["/${var.config.key}", ""] : "arn:${local.partition}:s3:::${var.config.bucket}${part}"]
+  key_arns       = distinct(values(data.aws_kms_key.parameters)[*].arn)
   files_arn      = "arn:${local.partition}:s3:::${local.files}"
   parameter_arns = [for p in sort(values(var.secrets)) : startswith(p, "arn:") ? p : "${local.arn.ssm}:parameter/${trimprefix(p, "/")}"]
   join_actions = [
@@ -11,8 +33,9 @@ locals {
   ]
 }
 
+# Roles have one namespace for all regions of an account.
 resource "aws_iam_role" "this" {
-  name = var.name
+  name = "${var.name}-${local.region}"
   assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [
     { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" },
   ] })
@@ -23,19 +46,24 @@ resource "aws_iam_role_policy" "this" {
   #checkov:skip=CKV_AWS_355:the one star is Resource of the network interfaces, and the function's own code is denied it
   name = "own"
   role = aws_iam_role.this.name
-  policy = jsonencode({ Version = "2012-10-17", Statement = [
+  policy = jsonencode({ Version = "2012-10-17", Statement = flatten([
     { Sid = "Log", Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = "${local.log_arn}:log-stream:*" },
     { Sid = "Secrets", Effect = "Allow", Action = "ssm:GetParameters", Resource = local.parameter_arns },
-    { Sid = "Decrypt", Effect = "Allow", Action = "kms:Decrypt", Resource = data.aws_kms_key.parameters.arn, Condition = { StringEquals = {
+    { Sid = "Decrypt", Effect = "Allow", Action = "kms:Decrypt", Resource = local.key_arns, Condition = { StringEquals = {
       "kms:ViaService"                      = "ssm.${local.region}.${data.aws_partition.this.dns_suffix}"
       "kms:EncryptionContext:PARAMETER_ARN" = local.parameter_arns
     } } },
-    { Sid = "Config", Effect = "Allow", Action = "s3:GetObject", Resource = local.config_arn },
+    { Sid = "Config", Effect = "Allow", Action = "s3:GetObject", Resource = local.config_arns[0] },
+    [for key in data.aws_kms_key.config : { Sid = "ConfigDecrypt", Effect = "Allow", Action = "kms:Decrypt", Resource = key.arn
+      Condition = { StringEquals = {
+        "kms:ViaService"                   = "s3.${local.region}.${data.aws_partition.this.dns_suffix}"
+        "kms:EncryptionContext:aws:s3:arn" = local.config_arns
+    } } }],
     { Sid = "Files", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = "${local.files_arn}/*" },
     { Sid = "FilesList", Effect = "Allow", Action = "s3:ListBucket", Resource = local.files_arn },
     # The Lambda service joins the VPC with this role; the same calls from the function's code are denied.
     { Sid = "Join", Effect = "Allow", Action = local.join_actions, Resource = "*" },
     { Sid = "JoinNotByCode", Effect = "Deny", Action = local.join_actions, Resource = "*",
     Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.function } } },
-  ] })
+  ]) })
 }

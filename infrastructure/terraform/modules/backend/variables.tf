@@ -3,10 +3,10 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,28}[a-z0-9]$", var.name))
+    condition     = can(regex("^[a-z][a-z0-9-]{1,26}[a-z0-9]$", var.name))
     error_message = <<-EOT
-      name must be 3 to 30 lower-case letters, digits and hyphens, a letter first and no hyphen last:
-      it becomes part of bucket and role names.
+      name must be 3 to 28 lower-case letters, digits and hyphens, a letter first and no hyphen last:
+      with the account and the region it becomes a bucket's name, of at most 63.
     EOT
   }
 }
@@ -30,57 +30,11 @@ variable "url" {
 }
 
 variable "network" {
-  description = <<-EOT
-    The existing VPC, two or more private subnets in different zones with a way out to the internet,
-    and further security groups that the function joins.
-  EOT
+  description = "The private subnets and security groups that the function joins (module network's output function)."
   type = object({
-    vpc_id             = string
     subnet_ids         = list(string)
-    security_group_ids = optional(list(string), [])
+    security_group_ids = list(string)
   })
-
-  validation {
-    condition     = can(regex("^vpc-[0-9a-f]+$", var.network.vpc_id))
-    error_message = "network.vpc_id must be a VPC's id, vpc-…."
-  }
-  validation {
-    condition = length(var.network.subnet_ids) >= 2 && alltrue([
-      for id in var.network.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))
-    ])
-    error_message = "network.subnet_ids must be two or more subnets' ids, subnet-…, of different availability zones."
-  }
-}
-
-variable "documentdb" {
-  description = <<-EOT
-    The existing DocumentDB cluster's security group, which gets a rule that lets the function in.
-    The cluster's address is part of the secret MONGO_URI.
-  EOT
-  type = object({
-    security_group_id = string
-    port              = optional(number, 27017)
-  })
-  default = null
-}
-
-variable "services" {
-  description = "An existing Cloud Map namespace and the TCP ports of its services that the function calls."
-  type = object({
-    namespace = string
-    ports     = list(number)
-  })
-  default = null
-
-  validation {
-    condition     = var.services == null ? true : alltrue([for port in var.services.ports : port >= 1 && port <= 65535])
-    error_message = "services.ports must be TCP ports, 1 to 65535."
-  }
-}
-
-variable "redis_security_group_id" {
-  description = "Security group of Redis, which the function may reach (module redis's output)."
-  type        = string
 }
 
 variable "secrets" {
@@ -117,18 +71,25 @@ variable "secrets" {
 }
 
 variable "parameters_kms_key" {
-  description = "Id, ARN or alias of the KMS key that encrypts the parameters."
+  description = <<-EOT
+    Id, ARN or alias of the KMS key that encrypts the parameters. Those under the account's own key alias/aws/ssm can be read
+    whatever it is, so that a key of one's own may come later.
+  EOT
   type        = string
   default     = "alias/aws/ssm"
   nullable    = false
 }
 
 variable "config" {
-  description = "librechat.yaml in S3, and what to replace in it at a cold start. __SITE_URL__ is always replaced by the site's URL."
+  description = <<-EOT
+    librechat.yaml in S3, and what to replace in it at a cold start; __SITE_URL__ is always replaced by the site's URL. kms_key is
+    the id, ARN or alias of the KMS key that encrypts the object, where that is not S3's own.
+  EOT
   type = object({
     bucket  = string
     key     = optional(string, "librechat.yaml")
     replace = optional(map(string), {})
+    kms_key = optional(string)
   })
 
   validation {
@@ -196,8 +157,8 @@ variable "environment" {
 
 variable "function" {
   description = <<-EOT
-    Size of the function in MB and seconds, and how it starts: on-demand, provisioned (Lambda keeps provisioned_concurrency
-    environments ready) or snapstart. reserved_concurrency -1 takes from the account's pool.
+    Size of the function in MB and seconds, and how it starts: on-demand, or provisioned (Lambda keeps provisioned_concurrency
+    environments ready). reserved_concurrency -1 takes from the account's pool.
   EOT
   type = object({
     architecture            = optional(string, "x86_64")
@@ -228,12 +189,11 @@ variable "function" {
     error_message = "function.ephemeral_storage must be 512 to 10240 MB of /tmp."
   }
   validation {
-    condition     = contains(["on-demand", "provisioned", "snapstart"], var.function.start)
-    error_message = "function.start must be on-demand, provisioned or snapstart."
-  }
-  validation {
-    condition     = var.function.start != "snapstart" || var.function.ephemeral_storage == 512
-    error_message = "function.start snapstart works with 512 MB of ephemeral_storage alone: set that, or start on-demand."
+    condition     = contains(["on-demand", "provisioned"], var.function.start)
+    error_message = <<-EOT
+      function.start must be on-demand or provisioned. snapstart is not ready: Lambda publishes a version of an image only if that
+      says how it takes a snapshot (restore/next, or the label com.amazonaws.lambda.feature.snapstart), which Sluice's does not yet.
+    EOT
   }
   validation {
     condition = var.function.start != "provisioned" || var.function.provisioned_concurrency >= 1 && (

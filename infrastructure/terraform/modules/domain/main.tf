@@ -25,10 +25,12 @@ data "aws_route53_zone" "this" {
   }
 }
 
-# CloudFront reads certificates in us-east-1, wherever the rest stands.
+# CloudFront reads certificates in us-east-1, wherever the rest stands. ACM lists RSA up to 2048 alone unless it is asked for more,
+# and by the main name alone. These are the key types that CloudFront takes.
 data "aws_acm_certificate" "this" {
   region      = "us-east-1"
   domain      = coalesce(var.domain.certificate_domain, var.domain.name)
+  key_types   = ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1"]
   most_recent = true
   lifecycle {
     postcondition {

@@ -1,7 +1,7 @@
 variable "domain" {
   description = <<-EOT
-    The name, the public Route 53 zone that holds it, and an issued certificate of us-east-1.
-    certificate_domain is the certificate's main name where that is a wildcard.
+    The name, the public Route 53 zone that holds it, and an issued certificate of us-east-1. certificate_domain is the
+    certificate's main name where that is another than name: a wildcard, or a name beside which it lists this one.
   EOT
   type = object({
     name               = string
@@ -27,15 +27,6 @@ variable "domain" {
     error_message = <<-EOT
       domain.certificate_arn must be a certificate of us-east-1, the one region where CloudFront reads them:
       request or import it there and give that ARN.
-    EOT
-  }
-  validation {
-    condition = var.domain.certificate_domain == null ? true : contains(
-      [var.domain.name, replace(var.domain.name, "/^[^.]+/", "*")], var.domain.certificate_domain
-    )
-    error_message = <<-EOT
-      domain.certificate_domain does not cover domain.name: use a certificate of that name,
-      or of a wildcard one level above it.
     EOT
   }
 }

@@ -6,11 +6,12 @@ module "distribution" {
   source  = "terraform-aws-modules/cloudfront/aws"
   version = "6.6.0"
 
-  comment             = var.name
+  comment             = local.name
   aliases             = var.domain[*].name
   default_root_object = "index.html"
   http_version        = "http2and3"
   price_class         = var.price_class
+  web_acl_id          = var.web_acl_id
   viewer_certificate = {
     acm_certificate_arn            = one(var.domain[*].certificate_arn)
     cloudfront_default_certificate = var.domain == null
@@ -21,7 +22,7 @@ module "distribution" {
 
   # The module calls its default access control "s3": two stacks of one account would collide.
   origin_access_control = {
-    site = { name = "${var.name}-site", origin_type = "s3", signing_behavior = "always", signing_protocol = "sigv4" }
+    site = { name = "${local.name}-site", origin_type = "s3", signing_behavior = "always", signing_protocol = "sigv4" }
   }
   origin = {
     site = { domain_name = module.site.s3_bucket_bucket_regional_domain_name, origin_access_control_key = "site" }
@@ -43,7 +44,7 @@ module "distribution" {
 
   # SPA routes are rewritten here and not by a custom error response: that has no
   # path condition and would turn the API's 403 and 404 into a page.
-  cloudfront_functions = { spa = { name = "${var.name}-spa", code = file("${path.module}/functions/spa.js") } }
+  cloudfront_functions = { spa = { name = "${local.name}-spa", code = file("${path.module}/functions/spa.js") } }
   default_cache_behavior = merge(local.behavior, {
     target_origin_id     = "site"
     cache_policy_id      = "658327ea-f89d-4fab-a63d-7e88639e58f6" # Managed-CachingOptimized
@@ -57,5 +58,5 @@ module "distribution" {
     origin_request_policy_id = "b689b0a8-53d0-40ab-baf2-68738e2966ac" # Managed-AllViewerExceptHostHeader: the API's Host is its own
     compress                 = false                                  # the edge would gather a stream to compress it
   })]
-  response_headers_policies = { security = merge({ name = "${var.name}-security" }, var.response_headers) }
+  response_headers_policies = { security = merge({ name = "${local.name}-security" }, var.response_headers) }
 }

@@ -4,8 +4,13 @@ terraform { required_version = ">= 1.5.7" }
 
 data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
+data "aws_region" "this" {}
 
-locals { bucket = "${var.name}-site-${data.aws_caller_identity.this.account_id}" }
+locals {
+  # CloudFront's names and S3's have one namespace for all regions of an account.
+  name   = "${var.name}-${data.aws_region.this.region}"
+  bucket = "${var.name}-site-${data.aws_caller_identity.this.account_id}-${data.aws_region.this.region}"
+}
 
 module "site" {
   #checkov:skip=CKV_TF_1:a registry module is named by its exact version; a commit hash would take it from git, past the registry

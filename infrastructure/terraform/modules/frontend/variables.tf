@@ -3,10 +3,10 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,28}[a-z0-9]$", var.name))
+    condition     = can(regex("^[a-z][a-z0-9-]{1,26}[a-z0-9]$", var.name))
     error_message = <<-EOT
-      name must be 3 to 30 lower-case letters, digits and hyphens, a letter first and no hyphen last:
-      it becomes part of bucket and role names.
+      name must be 3 to 28 lower-case letters, digits and hyphens, a letter first and no hyphen last:
+      with the account and the region it becomes a bucket's name, of at most 63.
     EOT
   }
 }
@@ -49,8 +49,22 @@ variable "price_class" {
   }
 }
 
+variable "web_acl_id" {
+  description = "ARN of a web ACL of AWS WAF, of scope CLOUDFRONT in us-east-1, that every request passes first; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.web_acl_id == null ? true : can(regex("^arn:aws[a-z-]*:wafv2:us-east-1:[0-9]{12}:global/webacl/", var.web_acl_id))
+    error_message = "web_acl_id must be the ARN of a web ACL of scope CLOUDFRONT: arn:aws:wafv2:us-east-1:ACCOUNT:global/webacl/NAME/ID."
+  }
+}
+
 variable "response_headers" {
-  description = "Headers that every response gets: the response headers policy of the cloudfront module, without its name."
+  description = <<-EOT
+    Headers that every response gets: the response headers policy of the cloudfront module, without its name. HSTS is for this
+    host alone: with include_subdomains a site on an apex domain would forbid plain HTTP to every other host below it.
+  EOT
   type = object({
     custom_headers_config = optional(object({
       items = list(object({ header = string, value = string, override = bool }))
@@ -74,7 +88,7 @@ variable "response_headers" {
       content_type_options      = { override = true }
       frame_options             = { frame_option = "SAMEORIGIN", override = true }
       referrer_policy           = { referrer_policy = "strict-origin-when-cross-origin", override = true }
-      strict_transport_security = { access_control_max_age_sec = 31536000, include_subdomains = true, override = true }
+      strict_transport_security = { access_control_max_age_sec = 31536000, override = true }
     }
   }
   nullable = false

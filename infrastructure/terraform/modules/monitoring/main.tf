@@ -116,7 +116,7 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = var.name
+  dashboard_name = "${var.name}-${local.region}" # dashboards have one namespace for all regions
   dashboard_body = jsonencode({ widgets = [for i, w in local.widgets : {
     type = "metric", x = i % 2 * 12, y = floor(i / 2) * 6, width = 12, height = 6
     properties = {

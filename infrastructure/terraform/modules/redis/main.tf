@@ -18,6 +18,7 @@ module "redis" {
   apply_immediately          = true
   # TLS, which a token needs, and encryption at rest are the module's defaults.
   auth_token                 = var.auth_token
+  auth_token_update_strategy = var.auth_token_update
   log_delivery_configuration = {} # or the module makes a log group that nobody asked for
   vpc_id                     = var.network.vpc_id
   subnet_ids                 = var.network.subnet_ids

@@ -17,6 +17,21 @@ variable "auth_token" {
   sensitive   = true
 }
 
+variable "auth_token_update" {
+  description = <<-EOT
+    How a new auth_token takes the place of the old one: with ROTATE Redis takes both, with SET the new one alone. A change from
+    ROTATE to SET ends the old one (docs/runbook.md has the steps).
+  EOT
+  type        = string
+  default     = "ROTATE"
+  nullable    = false
+
+  validation {
+    condition     = contains(["ROTATE", "SET"], var.auth_token_update)
+    error_message = "auth_token_update must be ROTATE or SET."
+  }
+}
+
 variable "network" {
   description = "The VPC and its private subnets."
   type = object({

@@ -15,7 +15,14 @@ variable "domain" {
 
 variable "certificate" { type = object({ key = string, body = string }) }
 
+variable "shared" { type = object({ key = string, body = string }) }
+
 resource "aws_vpc" "this" { cidr_block = "10.0.0.0/16" }
+
+resource "aws_vpc_ipv4_cidr_block_association" "second" {
+  vpc_id     = aws_vpc.this.id
+  cidr_block = "10.2.0.0/16"
+}
 
 resource "aws_vpc" "other" { cidr_block = "10.1.0.0/16" }
 
@@ -65,12 +72,34 @@ resource "aws_acm_certificate" "this" {
   certificate_body = var.certificate.body
 }
 
+# One of another site, with this one's name beside its own.
+resource "aws_acm_certificate" "shared" {
+  region           = "us-east-1"
+  private_key      = var.shared.key
+  certificate_body = var.shared.body
+}
+
 resource "aws_service_discovery_private_dns_namespace" "this" {
   name = "services.sandbox.internal"
   vpc  = aws_vpc.this.id
 }
 
 resource "aws_s3_bucket" "config" { bucket = "apro-librechat-config" }
+
+resource "aws_s3_object" "config" {
+  bucket  = aws_s3_bucket.config.id
+  key     = "dev/librechat.yaml"
+  content = "version: 1.2.1\n"
+}
+
+resource "aws_kms_key" "own" {}
+
+# What environments/account makes once a region.
+resource "aws_iam_role" "log" {
+  name               = "sluice-api-log-eu-west-1"
+  path               = "/sluice/api-log/eu-west-1/"
+  assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [] })
+}
 
 output "tfvars" {
   value = {
@@ -81,13 +110,20 @@ output "tfvars" {
     }
     documentdb = { security_group_id = aws_security_group.documentdb.id }
     services   = { namespace = aws_service_discovery_private_dns_namespace.this.name, ports = [8000] }
-    config     = { bucket = aws_s3_bucket.config.id, key = "dev/librechat.yaml" }
+    config     = { bucket = aws_s3_bucket.config.id, key = aws_s3_object.config.key }
     domain = {
       name               = var.domain
       zone_id            = aws_route53_zone.this.zone_id
       certificate_arn    = aws_acm_certificate.this.arn
       certificate_domain = "*.${aws_route53_zone.this.name}"
     }
+  }
+}
+
+output "options" {
+  value = {
+    kms_key            = aws_kms_key.own.arn
+    shared_certificate = aws_acm_certificate.shared.arn
   }
 }
 

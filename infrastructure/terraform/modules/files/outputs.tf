@@ -1,0 +1,2 @@
+# Name of the bucket, once it is there.
+output "bucket" { value = module.bucket.s3_bucket_id }

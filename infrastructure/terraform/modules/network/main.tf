@@ -1,0 +1,124 @@
+# The network that the function joins: the account's VPC and private subnets, looked
+# up and checked, the function's security group, and what it may reach.
+terraform { required_version = ">= 1.5.7" }
+
+locals {
+  group_ids = toset(compact(concat(var.network.security_group_ids, var.documentdb[*].security_group_id)))
+}
+
+# Lists first: a lookup of one that does not exist fails without saying what to change.
+data "aws_vpcs" "this" {
+  filter {
+    name   = "vpc-id"
+    values = [var.network.vpc_id]
+  }
+}
+
+data "aws_subnets" "this" {
+  filter {
+    name   = "subnet-id"
+    values = var.network.subnet_ids
+  }
+}
+
+data "aws_security_groups" "this" {
+  count = length(local.group_ids) > 0 ? 1 : 0
+  filter {
+    name   = "group-id"
+    values = local.group_ids
+  }
+}
+
+data "aws_vpc" "this" {
+  id = var.network.vpc_id
+  lifecycle {
+    precondition {
+      condition     = contains(data.aws_vpcs.this.ids, var.network.vpc_id)
+      error_message = <<-EOT
+        This account has no VPC ${var.network.vpc_id} in this region: set network.vpc_id to one that `aws ec2 describe-vpcs` shows.
+      EOT
+    }
+  }
+}
+
+data "aws_subnet" "this" {
+  for_each = toset(var.network.subnet_ids)
+  id       = each.key
+  lifecycle {
+    precondition {
+      condition     = contains(data.aws_subnets.this.ids, each.key)
+      error_message = <<-EOT
+        This account has no subnet ${each.key} in this region: set network.subnet_ids to those that `aws ec2 describe-subnets` shows.
+      EOT
+    }
+    postcondition {
+      condition     = self.vpc_id == var.network.vpc_id && !self.map_public_ip_on_launch
+      error_message = <<-EOT
+        Subnet ${self.id} is ${self.map_public_ip_on_launch ? "public" : "private"} and in ${self.vpc_id}: network.subnet_ids must be
+        private subnets (a function in a public one has no way out) of network.vpc_id ${var.network.vpc_id}.
+      EOT
+    }
+  }
+}
+
+data "aws_service_discovery_dns_namespace" "this" {
+  count = var.services == null ? 0 : 1
+  name  = var.services.namespace
+  type  = "DNS_PRIVATE"
+}
+
+# Rules are resources of their own, made after both groups and gone before either:
+# inline rules of two groups that name each other could not be destroyed.
+resource "aws_security_group" "this" {
+  #checkov:skip=CKV2_AWS_5:the function joins it
+  name        = var.name
+  description = "The function ${var.name}"
+  vpc_id      = data.aws_vpc.this.id
+  timeouts { delete = "60m" } # Lambda keeps its network interfaces for up to 40 minutes
+  lifecycle {
+    precondition {
+      condition     = length(setsubtract(local.group_ids, flatten(data.aws_security_groups.this[*].ids))) == 0
+      error_message = <<-EOT
+        This account has no security group ${join(", ", setsubtract(local.group_ids, flatten(data.aws_security_groups.this[*].ids)))}
+        in this region: set documentdb.security_group_id and network.security_group_ids to those that
+        `aws ec2 describe-security-groups` shows.
+      EOT
+    }
+  }
+}
+
+locals {
+  service_rules = flatten([for port in try(var.services.ports, []) : [
+    for i, block in data.aws_vpc.this.cidr_block_associations : { # the primary block, then the secondary ones
+      name = i == 0 ? "service-${port}" : "service-${port}-${i + 1}", port = port, cidr = block.cidr_block
+    }
+  ]])
+  rules = merge(
+    { https = { port = 443, cidr = "0.0.0.0/0", group = null } },
+    { redis = { port = 6379, cidr = null, group = var.redis_security_group_id } },
+    { for d in var.documentdb[*] : "documentdb" => { port = d.port, cidr = null, group = d.security_group_id } },
+    { for rule in local.service_rules : rule.name => { port = rule.port, cidr = rule.cidr, group = null } },
+    { for name, rule in var.egress : name => { port = rule.port, cidr = rule.cidr, group = null } },
+  )
+}
+
+resource "aws_vpc_security_group_egress_rule" "this" {
+  for_each                     = local.rules
+  security_group_id            = aws_security_group.this.id
+  description                  = "${var.name} to ${each.key}"
+  ip_protocol                  = "tcp"
+  from_port                    = each.value.port
+  to_port                      = each.value.port
+  cidr_ipv4                    = each.value.cidr
+  referenced_security_group_id = each.value.group
+}
+
+resource "aws_vpc_security_group_ingress_rule" "documentdb" {
+  count                        = try(var.documentdb.add_rule, false) ? 1 : 0
+  security_group_id            = var.documentdb.security_group_id
+  description                  = "DocumentDB from ${var.name}"
+  ip_protocol                  = "tcp"
+  from_port                    = var.documentdb.port
+  to_port                      = var.documentdb.port
+  referenced_security_group_id = aws_security_group.this.id
+}
