@@ -30,7 +30,7 @@ type Config struct {
 	App *supervise.App
 
 	Events proxyevent.Reader
-	// EventsPath is where events that are not HTTP are posted.
+	// EventsPath is where events that are not HTTP are posted. A request from the web that could pass for one is refused there.
 	EventsPath string
 	// OriginSecret, if set, must be in X-Origin-Verify.
 	OriginSecret string
@@ -97,6 +97,9 @@ func (r *Relay) Serve(ctx context.Context, in *runtimeapi.Invocation) error {
 		return inv.sent(r.cfg.API.Fail(ctx, in.ID, runtimeapi.Failure{Type: "Sluice.BadEvent", Message: err.Error()}))
 	case req.Kind == proxyevent.Other:
 		return inv.serveEvent(ctx)
+	case inv.forEvents():
+		inv.log.Warn("a request from the web to the path of events is refused; SLUICE_EVENTS_PATH moves that path", "method", req.Method, "path", req.Path)
+		return inv.answer(ctx, http.StatusForbidden, "This path takes events that are not HTTP, and nothing from the web.")
 	case r.cfg.LateSecret != nil:
 		return inv.serveLate(ctx)
 	case r.cfg.OriginSecret != "":

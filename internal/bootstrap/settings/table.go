@@ -67,7 +67,7 @@ func table(s *Settings) []variable {
 		row(OriginSecretVariable, "", Serving, "requests without this value in X-Origin-Verify get 403; the app sees neither the header nor this variable", secret(&s.OriginSecret)),
 		row(PublicHostVariable, "", Serving, "X-Forwarded-Host for the app, host or host:port; empty takes the request's Host", optional(by(&s.PublicHost, hostPort))),
 		row("SLUICE_FORWARDED_HOPS", "-1", Serving, "proxies between the viewer and the gateway, whose addresses are cut from X-Forwarded-For; -1 is 1 (CloudFront) with an origin secret and 0 without", number(&s.ForwardedHops, -1, 16)),
-		row("SLUICE_EVENTS_PATH", "/events", Serving, "where events that are not HTTP are posted", path(&s.EventsPath)),
+		row("SLUICE_EVENTS_PATH", "/events", Serving, "where events that are not HTTP are posted; a request from the web to this path is refused, in whatever spelling, unless it is a GET, HEAD or OPTIONS without a body", path(&s.EventsPath)),
 
 		row("SLUICE_HEARTBEAT", "15s", Serving, "an event stream silent for so long gets an event `ping`; 0 is off", duration(&s.Heartbeat, 0)),
 		row("SLUICE_SILENCE_LIMIT", "0", Serving, "an event stream on which the app has sent nothing for so long is broken off, for clients that then resume; heartbeats do not count; 0 is off", duration(&s.SilenceLimit, 0)),
