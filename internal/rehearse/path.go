@@ -17,6 +17,8 @@ import (
 	"github.com/aproorg/sluice/internal/emulate/cloudfront"
 	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/emulate/s3"
+	"github.com/aproorg/sluice/internal/emulate/sigv4"
+	"github.com/aproorg/sluice/internal/loopback"
 	"github.com/aproorg/sluice/internal/site"
 	"github.com/aproorg/sluice/internal/stack"
 )
@@ -43,6 +45,7 @@ func (w *World) path(ctx context.Context) (http.Handler, error) {
 		Distribution: w.Stack.Distribution,
 		Origins:      origins,
 		AssumeHTTPS:  true, // on loopback there is no certificate to redirect to
+		SignBucket:   func(r *http.Request) { sigv4.Sign(r, w.distribution, "s3", w.cfg.Region, nil) },
 		Record:       w.Recorder.Record,
 		Log:          w.cfg.Log,
 	})
@@ -55,7 +58,7 @@ func (w *World) path(ctx context.Context) (http.Handler, error) {
 
 // serve gives a hop an address of its own and returns its URL.
 func (w *World) serve(handler http.Handler) (string, error) {
-	listener, err := loopback()
+	listener, err := onLoopback()
 	if err != nil {
 		return "", err
 	}
@@ -89,7 +92,7 @@ func (w *World) startS3(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("put the site into its bucket: %w", err)
 		}
 	}
-	return w.serve(store.Origin())
+	return w.serve(sigv4.Guard(store.Origin(), "s3", []sigv4.Key{w.distribution}, 0))
 }
 
 // emptyBucket is a bucket as the first upload of a site finds it.
@@ -119,11 +122,12 @@ func (w *World) startGateway() (string, error) {
 	if err := w.startLambda(); err != nil {
 		return "", err
 	}
-	endpoint, err := w.serve(w.Lambda)
+	gatewayKey := sigv4.NewTemporaryKey()
+	endpoint, err := w.serve(loopback.Program(sigv4.Guard(w.Lambda, "lambda", append(w.keys(), gatewayKey), maxInvoke)))
 	if err != nil {
 		return "", err
 	}
-	listener, err := loopback()
+	listener, err := onLoopback()
 	if err != nil {
 		return "", err
 	}
@@ -139,6 +143,7 @@ func (w *World) startGateway() (string, error) {
 		Functions:      map[string]string{w.Stack.Function.Address: w.Lambda.ARN()},
 		Region:         w.cfg.Region,
 		Hosts:          hosts,
+		Sign:           func(r *http.Request, payload []byte) { sigv4.Sign(r, gatewayKey, "lambda", w.cfg.Region, payload) },
 		Record:         w.Recorder.Record,
 		Log:            w.cfg.Log,
 	})
@@ -184,6 +189,7 @@ func (w *World) startLambda() error {
 		Function:    function,
 		Process:     process,
 		Region:      w.cfg.Region,
+		Credentials: w.credentials(),
 		Concurrency: w.cfg.Concurrency,
 		Queue:       app.Port != 0,
 		NoFreeze:    w.cfg.NoFreeze,
@@ -198,6 +204,25 @@ func (w *World) startLambda() error {
 	w.Lambda = emulator
 	w.onClose(emulator.Close)
 	return nil
+}
+
+// maxInvoke bounds what is read of an event before its signature is known: a little
+// more than Lambda's own limit, which answers with its own error.
+const maxInvoke = 6<<20 + 4096
+
+// keys are those by which the app, and a person with an AWS client, may use the
+// emulated services.
+func (w *World) keys() []sigv4.Key {
+	if w.cfg.Stores != nil {
+		return []sigv4.Key{w.cfg.Stores.Role, w.cfg.Stores.User}
+	}
+	return []sigv4.Key{w.role}
+}
+
+// credentials are the role's, as its environments get them.
+func (w *World) credentials() lambda.Credentials {
+	role := w.keys()[0]
+	return lambda.Credentials{AccessKeyID: role.ID, SecretAccessKey: role.Secret, SessionToken: role.Token}
 }
 
 // Lambda's limit of the init phase, and when the bootstrap gives up waiting in it.

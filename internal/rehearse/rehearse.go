@@ -14,12 +14,15 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrapbin"
 	"github.com/aproorg/sluice/internal/emulate/lambda"
+	"github.com/aproorg/sluice/internal/emulate/sigv4"
+	"github.com/aproorg/sluice/internal/loopback"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/tempdir"
@@ -116,16 +119,18 @@ type World struct {
 	Lambda      *lambda.Emulator
 	Stack       *stack.Stack // as it is run
 
-	cfg       Config
-	dir       string // all files of the rehearsal
-	servers   servers
-	teardowns []func(context.Context) error
+	cfg          Config
+	role         sigv4.Key // the function's, without Stores
+	distribution sigv4.Key // CloudFront's origin access control
+	dir          string    // all files of the rehearsal
+	servers      servers
+	teardowns    []func(context.Context) error
 }
 
 // Start brings a rehearsal up. Its environments start with the first requests,
 // as on Lambda. ctx bounds the start only. The caller closes the World.
 func Start(ctx context.Context, cfg Config) (*World, error) {
-	w := &World{cfg: cfg.withDefaults()}
+	w := &World{cfg: cfg.withDefaults(), role: sigv4.NewTemporaryKey(), distribution: sigv4.NewTemporaryKey()}
 	w.Recorder = w.cfg.Recorder
 	if err := w.start(ctx); err != nil {
 		return nil, errors.Join(err, w.Close(context.WithoutCancel(ctx)))
@@ -187,9 +192,20 @@ func (w *World) start(ctx context.Context) (err error) {
 	if w.cfg.App.Observe != nil {
 		distribution = w.cfg.App.Observe(distribution)
 	}
-	w.servers.start(at.viewer, distribution, w.cfg.Log)
+	w.servers.start(at.viewer, w.named(distribution, at.viewer.Addr()), w.cfg.Log)
 	w.servers.start(at.timeline, w.page(), w.cfg.Log)
 	return nil
+}
+
+// named keeps names that are not the site's from an address that only this machine
+// has, as CloudFront answers for its distribution's names alone: a page of another
+// site must not read the app under a name that resolves to this machine. Whoever
+// listens on another address has opened it to a network, and to its names.
+func (w *World) named(distribution http.Handler, address net.Addr) http.Handler {
+	if tcp, ok := address.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		return distribution
+	}
+	return loopback.Named(distribution, append([]string{"*.cloudfront.net"}, w.Stack.Distribution.Aliases...))
 }
 
 // page is the timeline's.

@@ -60,8 +60,8 @@ func (s *servers) cut() {
 // wait returns once no request is at work any more.
 func (s *servers) wait() { s.running.Wait() }
 
-// loopback listens where the hops talk to one another.
-func loopback() (net.Listener, error) {
+// onLoopback listens where the hops talk to one another.
+func onLoopback() (net.Listener, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("find a free port on 127.0.0.1: %w", err)

@@ -34,6 +34,8 @@ type Config struct {
 	// CloudFront forwards the viewer's Host. Empty accepts every host.
 	Hosts []string
 
+	// Sign signs a call to Lambda with its payload; nil leaves calls unsigned.
+	Sign func(r *http.Request, payload []byte)
 	// Transport carries the calls to Lambda; nil is one of the gateway's own.
 	Transport http.RoundTripper
 	Record    timeline.Record

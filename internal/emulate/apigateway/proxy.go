@@ -95,6 +95,9 @@ func (g *Gateway) invoke(ctx context.Context, x *exchange, m *method, event []by
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("X-Amzn-Trace-Id", x.trace)
 	r.Header.Set("X-Sluice-Request", x.id)
+	if g.cfg.Sign != nil {
+		g.cfg.Sign(r, event)
+	}
 	res, err := g.transport.RoundTrip(r)
 	if err != nil {
 		return nil, fmt.Errorf("invoke %s: %w", m.function, err)

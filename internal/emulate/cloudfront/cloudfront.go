@@ -28,7 +28,10 @@ type Config struct {
 	// loopback address must.
 	AssumeHTTPS bool
 
-	DomainName string            // d111111abcdef8.cloudfront.net if empty
+	DomainName string // d111111abcdef8.cloudfront.net if empty
+	// SignBucket signs a request to a bucket, as origin access control does; nil puts a
+	// signature there that nobody can check.
+	SignBucket func(*http.Request)
 	CacheBytes int64             // bound of the cache's memory; 64 MiB if 0
 	Transport  http.RoundTripper // towards origins; nil is one of the distribution's own, per origin
 	Record     timeline.Record

@@ -53,6 +53,9 @@ func (d *Distribution) originRequest(ctx context.Context, x *exchange, condition
 	if x.r.ContentLength != 0 {
 		r.ContentLength, r.Body = x.r.ContentLength, x.r.Body
 	}
+	if b.origin.Bucket && d.cfg.SignBucket != nil {
+		d.cfg.SignBucket(r)
+	}
 	return r
 }
 

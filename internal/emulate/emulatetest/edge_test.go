@@ -19,12 +19,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/mccutchen/go-httpbin/v2/httpbin"
 
 	"github.com/aproorg/sluice/internal/emulate/apigateway"
 	"github.com/aproorg/sluice/internal/emulate/cloudfront"
 	"github.com/aproorg/sluice/internal/emulate/s3"
+	"github.com/aproorg/sluice/internal/emulate/sigv4"
 	"github.com/aproorg/sluice/internal/stack"
 )
 
@@ -150,10 +152,11 @@ func newEdge(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bucket := httptest.NewServer(store.Origin())
+	key := sigv4.NewKey()
+	bucket := httptest.NewServer(sigv4.Guard(store.Origin(), "s3", []sigv4.Key{key}, 0))
 	t.Cleanup(bucket.Close)
 	none, all := stack.Selection{Behavior: "none"}, stack.Selection{Behavior: "all"}
-	d, err := cloudfront.New(cloudfront.Config{AssumeHTTPS: true, Origins: map[string]string{"site": bucket.URL + "/site", "api": newStage(t)},
+	d, err := cloudfront.New(cloudfront.Config{AssumeHTTPS: true, SignBucket: func(r *http.Request) { sigv4.Sign(r, key, "s3", "eu-west-1", nil) }, Origins: map[string]string{"site": bucket.URL + "/site", "api": newStage(t)},
 		Distribution: stack.Distribution{
 			Origins: []stack.Origin{{OriginID: "site", Bucket: true}, {OriginID: "api", OriginPath: "/live"}},
 			DefaultCacheBehavior: stack.CacheBehavior{TargetOriginID: "site", Compress: true, AllowedMethods: []string{"GET", "HEAD", "OPTIONS"},
@@ -187,12 +190,15 @@ func TestS3Emulator(t *testing.T) {
 		t.Fatal(err)
 	}
 	store.Bucket("contract")
-	server := httptest.NewServer(store.API())
+	key := sigv4.NewTemporaryKey()
+	server := httptest.NewServer(sigv4.Guard(store.API(), "s3", []sigv4.Key{key}, 0))
 	t.Cleanup(server.Close)
-	S3(t, Bucket{Name: "contract", Client: awss3.New(awss3.Options{Region: "eu-west-1", BaseEndpoint: &server.URL, UsePathStyle: true,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
-		})})})
+	S3(t, Bucket{Name: "contract", Client: awss3.New(awss3.Options{Region: "eu-west-1", BaseEndpoint: &server.URL, UsePathStyle: true, Credentials: provider(key)})})
+}
+
+// provider gives a key to an SDK.
+func provider(k sigv4.Key) aws.CredentialsProvider {
+	return credentials.NewStaticCredentialsProvider(k.ID, k.Secret, k.Token)
 }
 
 func TestS3AWS(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda"
+	"github.com/aproorg/sluice/internal/emulate/sigv4"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/testkit"
 )
@@ -34,7 +35,8 @@ func TestLambdaEmulator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(em)
+	key := sigv4.NewTemporaryKey()
+	server := httptest.NewServer(sigv4.Guard(em, "lambda", []sigv4.Key{key}, 8<<20))
 	t.Cleanup(func() {
 		server.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -44,10 +46,7 @@ func TestLambdaEmulator(t *testing.T) {
 		}
 	})
 	Lambda(t, Function{Name: "contract", Client: awslambda.New(awslambda.Options{
-		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1, HTTPClient: testkit.OwnBodies{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
-		}),
+		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1, HTTPClient: testkit.OwnBodies{}, Credentials: provider(key),
 	})})
 }
 

@@ -38,8 +38,8 @@
 //   - When Lambda recycles an environment. Here: MaxAge, MaxInvocations, or a hand.
 //   - ErrorCode and ErrorDetails of the InvokeComplete event are not specified;
 //     here they are the error type and the error document.
-//   - The rate of scale-out (1,000 environments per 10 s), the size of /tmp, signatures
-//     and permissions are not rehearsed. A ReservedConcurrency of 0 means
+//   - The rate of scale-out (1,000 environments per 10 s), the size of /tmp and
+//     permissions are not rehearsed; signatures are package sigv4's. A ReservedConcurrency of 0 means
 //     unreserved here, not a function that is switched off.
 //
 // Pages are below https://docs.aws.amazon.com/lambda/latest/dg/.

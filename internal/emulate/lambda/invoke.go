@@ -38,8 +38,8 @@ func (e *apiError) write(w http.ResponseWriter) {
 	}{e.reason, who, e.message})
 }
 
-// ServeHTTP serves Invoke and InvokeWithResponseStream. Signatures are neither
-// asked for nor checked.
+// ServeHTTP serves Invoke and InvokeWithResponseStream. Signatures are
+// checked in front of it, by package sigv4, where they are.
 func (em *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := runtimeapi.NewID()
 	w.Header().Set("X-Amzn-Requestid", id)

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/aproorg/sluice/internal/loopback"
 )
 
 // Server is a [Model] on a port of its own.
@@ -27,7 +29,7 @@ func Start(addr string, cfg Config) (*Server, error) {
 	}
 	m := New(cfg)
 	s := &Server{Model: m, addr: l.Addr().String(), done: make(chan struct{}),
-		http: &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second}}
+		http: &http.Server{Handler: loopback.Program(m), ReadHeaderTimeout: 10 * time.Second}}
 	go func() {
 		defer close(s.done)
 		s.http.Serve(l) // ends with ErrServerClosed

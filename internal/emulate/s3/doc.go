@@ -14,8 +14,8 @@
 // It refuses several ranges in one request as S3 does: the whole object is sent.
 //
 // It leaves out: versions, ACLs, bucket policies (the grant is GetObject for the
-// distribution), encryption, replication, tagging, checksums of uploads and every
-// signature: who reaches a view may use it. The ETag of a multipart upload is the
+// distribution), encryption, replication, tagging, checksums of uploads, and
+// signatures, which package sigv4 checks in front of either view. The ETag of a multipart upload is the
 // MD5 of the whole object, without S3's "-N".
 //
 // It cannot know S3's latency and request rates.

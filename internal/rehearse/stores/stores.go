@@ -9,6 +9,7 @@ package stores
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,9 @@ import (
 	"github.com/aproorg/sluice/internal/emulate/mongo/guard"
 	"github.com/aproorg/sluice/internal/emulate/redis"
 	"github.com/aproorg/sluice/internal/emulate/s3"
+	"github.com/aproorg/sluice/internal/emulate/sigv4"
 	"github.com/aproorg/sluice/internal/emulate/ssm"
+	"github.com/aproorg/sluice/internal/loopback"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -62,6 +65,9 @@ type Stores struct {
 	Model *llm.Server
 
 	S3URL, SSMURL string // http://127.0.0.1:PORT
+	// Role is the key of the function's role, and User one without a session token,
+	// for a program that is not the function. S3 and SSM serve nobody else.
+	Role, User sigv4.Key
 
 	redisURI string
 	clients  clients
@@ -73,7 +79,7 @@ func Start(ctx context.Context, cfg Config) (*Stores, error) {
 	if err := cfg.reachable(ctx); err != nil {
 		return nil, err
 	}
-	s := &Stores{redisURI: cfg.Redis}
+	s := &Stores{redisURI: cfg.Redis, Role: sigv4.NewTemporaryKey(), User: sigv4.NewKey()}
 	s.closers = append(s.closers, &s.clients)
 	if err := errors.Join(s.startMongo(ctx, cfg), s.startRedis(ctx, cfg), s.startModel(cfg), s.startS3(cfg), s.startSSM(cfg)); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -119,7 +125,7 @@ func (s *Stores) startRedis(ctx context.Context, cfg Config) (err error) {
 	if cfg.Redis != "" {
 		return nil
 	}
-	if s.Redis, err = redis.Start(redis.Config{}); err != nil {
+	if s.Redis, err = redis.Start(redis.Config{Password: rand.Text()}); err != nil {
 		return fmt.Errorf("start Redis: %w", err)
 	}
 	s.redisURI = s.Redis.URI()
@@ -136,7 +142,7 @@ func (s *Stores) startS3(cfg Config) (err error) {
 		return fmt.Errorf("start S3: %w", err)
 	}
 	s.closers = append(s.closers, s.S3)
-	s.S3URL, err = s.serve(s.S3.API())
+	s.S3URL, err = s.serve(s.signed(s.S3.API(), "s3"))
 	return err
 }
 
@@ -144,8 +150,15 @@ func (s *Stores) startSSM(cfg Config) (err error) {
 	if s.SSM, err = ssm.New(ssm.Config{Region: cfg.Region}); err != nil {
 		return fmt.Errorf("start Parameter Store: %w", err)
 	}
-	s.SSMURL, err = s.serve(s.SSM)
+	s.SSMURL, err = s.serve(loopback.Program(s.signed(s.SSM, "ssm")))
 	return err
+}
+
+// maxParameter bounds a request to Parameter Store, of which a value has 8 KB at most.
+const maxParameter = 64 << 10
+
+func (s *Stores) signed(handler http.Handler, service string) http.Handler {
+	return sigv4.Guard(handler, service, []sigv4.Key{s.Role, s.User}, maxParameter)
 }
 
 // PutSecrets puts values into Parameter Store as SecureStrings: parameter -> value.

@@ -3,6 +3,7 @@ package stores
 import (
 	"net"
 	"net/http"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -26,8 +27,11 @@ func TestStoresStartAndLeaveNothing(t *testing.T) {
 			continue
 		}
 		response.Body.Close()
+		if response.StatusCode != http.StatusForbidden && response.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s without a signature: %s", url, response.Status)
+		}
 	}
-	if !strings.HasPrefix(s.RedisURI(), "redis://127.0.0.1:") || !strings.HasPrefix(s.Mongo.URI("db", "app"), "mongodb://127.0.0.1:") {
+	if !regexp.MustCompile(`^redis://:[A-Z2-7]{26}@127\.0\.0\.1:\d+$`).MatchString(s.RedisURI()) || !strings.HasPrefix(s.Mongo.URI("db", "app"), "mongodb://127.0.0.1:") {
 		t.Errorf("URIs are %s and %s", s.RedisURI(), s.Mongo.URI("db", "app"))
 	}
 	if err := s.Close(); err != nil {

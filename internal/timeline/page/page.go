@@ -12,11 +12,10 @@ import (
 	"encoding/json"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
-	"strings"
 	"time"
 
+	"github.com/aproorg/sluice/internal/loopback"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -67,32 +66,19 @@ func New(config Config) http.Handler {
 	mux.HandleFunc("GET /events", p.events)
 	mux.HandleFunc("POST /environments/{environment}/recycle", p.act(config.Recycle))
 	mux.HandleFunc("POST /environments/{environment}/kill", p.act(config.Kill))
-	return guard(http.NewCrossOriginProtection().Handler(mux))
+	return guard(mux)
 }
 
-// guard keeps other sites out: they may neither frame the page nor reach it by
-// a name of theirs that resolves to this machine.
+// guard keeps other sites out: besides what package loopback does, they may not
+// frame the page.
 func guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !local(r.Host) {
-			http.Error(w, "open the timeline by an IP address or localhost, not as "+r.Host, http.StatusForbidden)
-			return
-		}
+	return loopback.Page(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
-	})
-}
-
-// local tells an IP address or localhost from any other name.
-func local(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
-	}
-	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")) != nil
+	}))
 }
 
 // info answers with the constants of the page.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/emulate/sigv4"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/testkit"
 )
@@ -211,7 +212,12 @@ func dot(t *testing.T) []byte {
 func (w *world) stored(t *testing.T, endings ...string) {
 	t.Helper()
 	testkit.Wait(t, opening, fmt.Sprintf("one of %v in the bucket", endings), func() (string, bool) {
-		response, err := http.Get(w.chat.FilesURL() + "?list-type=2")
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.chat.FilesURL()+"?list-type=2", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sigv4.Sign(request, w.chat.Stores.User, "s3", rehearse.DefaultRegion, nil)
+		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}

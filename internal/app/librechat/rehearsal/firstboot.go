@@ -51,8 +51,8 @@ func (l *LibreChat) process(ctx context.Context, own map[string]string) (cmd *ex
 	env := maps.Clone(l.env)
 	maps.Copy(env, map[string]string{
 		"PORT": strconv.Itoa(port), "CONFIG_PATH": config, "PATH": l.cfg.Path, "LIBRECHAT_LOG_DIR": l.cfg.Stores.Dir,
-		// An AWS client without credentials only warns; with these it stays silent.
-		"AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "rehearsal",
+		// It is no Lambda environment, whose role would have a session token.
+		"AWS_ACCESS_KEY_ID": l.Stores.User.ID, "AWS_SECRET_ACCESS_KEY": l.Stores.User.Secret,
 	})
 	maps.Copy(env, own)
 	command := l.cfg.Release.Command()

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/aproorg/sluice/internal/loopback"
 )
 
 // Config says which function the APIs belong to.
@@ -65,7 +67,7 @@ func Listen(cfg Config) (*Server, error) {
 	mux.HandleFunc("GET /2020-01-01/extension/event/next", extensions.next)
 	mux.HandleFunc("POST /2020-01-01/extension/init/error", extensions.initError)
 	mux.HandleFunc("POST /2020-01-01/extension/exit/error", extensions.exitError)
-	a.server = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	a.server = &http.Server{Handler: loopback.Program(mux), ReadHeaderTimeout: time.Minute}
 	go func() {
 		defer close(a.done)
 		_ = a.server.Serve(listener)
