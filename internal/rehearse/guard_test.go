@@ -273,7 +273,8 @@ func TestForeignPageReachesNothing(t *testing.T) {
 	}
 	events, _ := w.Recorder.Since(0)
 	for _, e := range events {
-		if e.Kind == timeline.RequestEnd && e.Hop == timeline.APIGateway && e.Status < 400 && directly(events, e.Request) {
+		preflight := func(o timeline.Event) bool { return o.Request == e.Request && o.Method == http.MethodOptions } // the plan's own answer
+		if e.Kind == timeline.RequestEnd && e.Hop == timeline.APIGateway && e.Status < 400 && directly(events, e.Request) && !slices.ContainsFunc(events, preflight) {
 			t.Errorf("the gateway answered %+v", e)
 		}
 	}
