@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // read returns the settings, the variables that the app inherits, and the names of those that the image's rules have added.
 func read(env []string) (s settings.Settings, extended, byRules []string, err error) {
-	if extended, byRules, err = settings.Extend(env, os.ReadFile); err == nil {
+	if extended, byRules, err = settings.Extend(env, settings.ReadFile); err == nil {
 		s, err = settings.Read(settings.Lookup(extended))
 	}
 	return s, extended, byRules, err

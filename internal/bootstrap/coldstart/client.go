@@ -18,9 +18,34 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
+	"github.com/aproorg/sluice/internal/bootstrap/httphead"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/hint"
 )
+
+// The SDK reads answers whole, errors among them. These are the limits of what services can mean to send.
+const (
+	// maxParameters bounds an answer of SSM: ten parameters of at most 8 KB, whose every byte may be escaped in JSON.
+	maxParameters = 1 << 20
+	// maxObjects bounds an answer of S3, the largest object with it.
+	maxObjects = maxConfig + 64<<10
+	// maxCredentials bounds an answer of the endpoint for credentials.
+	maxCredentials = 64 << 10
+)
+
+// bounded is a client whose answers end in an error at a limit, in bytes, after any compression is undone.
+type bounded struct {
+	*http.Client
+	limit int64
+}
+
+func (b bounded) Do(req *http.Request) (*http.Response, error) {
+	resp, err := b.Client.Do(req)
+	if err == nil {
+		resp.Body = http.MaxBytesReader(nil, resp.Body, b.limit)
+	}
+	return resp, err
+}
 
 // clients talk to AWS. The SDK's config package is left out: Lambda's ways to give credentials are two, and the package
 // makes the binary 1.8 MB larger.
@@ -44,13 +69,15 @@ func (cfg Config) clients() (clients, error) {
 		ResponseHeaderTimeout: 3 * time.Second,
 		MaxIdleConnsPerHost:   4,
 		ForceAttemptHTTP2:     true,
+
+		MaxResponseHeaderBytes: httphead.Max,
 	}}}
 	provider, err := cfg.provider(c.http)
 	if err != nil {
 		return clients{}, err
 	}
-	c.ssm = ssm.New(ssm.Options{Region: cfg.Region, Credentials: provider, HTTPClient: c.http, Retryer: retryer(), BaseEndpoint: override(cfg.EndpointSSM)})
-	c.s3 = s3.New(s3.Options{Region: cfg.Region, Credentials: provider, HTTPClient: c.http, Retryer: retryer(), BaseEndpoint: override(cfg.EndpointS3),
+	c.ssm = ssm.New(ssm.Options{Region: cfg.Region, Credentials: provider, HTTPClient: bounded{c.http, maxParameters}, Retryer: retryer(), BaseEndpoint: override(cfg.EndpointSSM)})
+	c.s3 = s3.New(s3.Options{Region: cfg.Region, Credentials: provider, HTTPClient: bounded{c.http, maxObjects}, Retryer: retryer(), BaseEndpoint: override(cfg.EndpointS3),
 		UsePathStyle: cfg.EndpointS3 != "", DisableLogOutputChecksumValidationSkipped: true})
 	return c, nil
 }
@@ -82,7 +109,7 @@ func (cfg Config) provider(client *http.Client) (aws.CredentialsProvider, error)
 		return credentials.NewStaticCredentialsProvider(cfg.Keys.ID, cfg.Keys.Secret.Reveal(), cfg.Keys.Token.Reveal()), nil
 	case cfg.ContainerURI != "":
 		return aws.NewCredentialsCache(endpointcreds.New(cfg.ContainerURI, func(o *endpointcreds.Options) {
-			o.HTTPClient, o.AuthorizationToken = client, cfg.ContainerToken.Reveal()
+			o.HTTPClient, o.AuthorizationToken = bounded{client, maxCredentials}, cfg.ContainerToken.Reveal()
 		})), nil
 	}
 	return nil, hint.With(errors.New("there are no credentials: neither AWS_ACCESS_KEY_ID nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set"), "Lambda sets one of them for the function's role")
@@ -109,6 +136,10 @@ func reason(ctx context.Context, err error) error {
 			more = "; the credentials of the function's role have expired or were revoked: a new environment gets others"
 		}
 		return fmt.Errorf("%s: %s%s", api.ErrorCode(), api.ErrorMessage(), more)
+	}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return fmt.Errorf("the answer is larger than %d bytes", large.Limit)
 	}
 	return late(ctx, err)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -356,5 +357,27 @@ func TestPreparerFetchesOnceAndAgainAfterAFailure(t *testing.T) {
 				t.Errorf("the endpoint: %v %v", res, err)
 			}
 		}
+	}
+}
+
+// TestRequestForCredentialsWithoutEnd: the app's own requests are bounded too.
+func TestRequestForCredentialsWithoutEnd(t *testing.T) {
+	w := newWorld(t, nil, nil)
+	vars, err := w.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := strings.TrimSuffix(strings.TrimPrefix(vars["AWS_CONTAINER_CREDENTIALS_FULL_URI"], "http://"), "/credentials")
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	written, err := io.WriteString(conn, "GET /credentials HTTP/1.1\r\nHost: x\r\n")
+	for n := 0; err == nil && written < 64<<20; written += n {
+		n, err = io.WriteString(conn, strings.Repeat("A: b\r\n", 1000))
+	}
+	if written >= 64<<20 {
+		t.Errorf("%d bytes of a head were read", written)
 	}
 }

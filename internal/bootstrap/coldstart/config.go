@@ -23,6 +23,9 @@ func (st *start) fetchConfig(ctx context.Context) (int, error) {
 	}
 	for _, r := range st.ConfigReplace {
 		n := bytes.Count(data, []byte(r.From))
+		if len(data)+n*(len(r.To)-len(r.From)) > maxConfig {
+			return 0, fmt.Errorf("%s: %s, with %q replaced %d times, is larger than %d bytes", settings.ConfigReplaceVariable, st.ConfigS3, r.From, n, maxConfig)
+		}
 		data = bytes.ReplaceAll(data, []byte(r.From), []byte(r.To))
 		if n == 0 {
 			st.Log.Warn("the configuration does not hold what is to be replaced", "object", st.ConfigS3.String(), "from", r.From)

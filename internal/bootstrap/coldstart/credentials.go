@@ -16,6 +16,9 @@ import (
 // validity is how far ahead the Expiration of each answer lies. Some SDKs come back up to 15 minutes before it.
 const validity = time.Hour
 
+// maxRequest bounds the head of a request for credentials, which has no body. net/http reads 4 KiB more.
+const maxRequest = 16 << 10
+
 // endpoint serves the role's credentials to the app, as a container's agent does.
 type endpoint struct {
 	keys   settings.Keys
@@ -32,7 +35,7 @@ func (st *start) serveCredentials(context.Context) (int, error) {
 		return 0, fmt.Errorf("listen for the app's requests for credentials: %w", err)
 	}
 	e := &endpoint{keys: st.Keys, token: settings.NewSecret(rand.Text()), url: "http://" + ln.Addr().String() + "/credentials", done: make(chan struct{})}
-	e.server = &http.Server{Handler: e, ReadHeaderTimeout: 5 * time.Second}
+	e.server = &http.Server{Handler: e, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, MaxHeaderBytes: maxRequest}
 	// After a freeze, a kept connection may be dead on one side only.
 	e.server.SetKeepAlivesEnabled(false)
 	go func() {

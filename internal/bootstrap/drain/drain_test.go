@@ -284,3 +284,24 @@ func (l *lines) awaitCount(t *testing.T, what string, n int) {
 		return l.b.String(), strings.Count(l.b.String(), what) >= n
 	})
 }
+
+// TestLineWithoutEnd: a process of the app that never ends its line is not listened to, and holds nothing.
+func TestLineWithoutEnd(t *testing.T) {
+	d := New(Config{Preload: true, Logger: slog.New(slog.DiscardHandler)})
+	defer d.Close()
+	conn, err := net.Dial("unix", d.socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	written := 0
+	for n := 0; err == nil && written < 64<<20; written += n {
+		n, err = conn.Write(bytes.Repeat([]byte("busy"), 10_000))
+	}
+	if written >= 64<<20 {
+		t.Errorf("%d bytes of a line were read", written)
+	}
+	if work, err := d.Wait(t.Context()); work != "" || err != nil {
+		t.Errorf("it is waited for: %q, %v", work, err)
+	}
+}

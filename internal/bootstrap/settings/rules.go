@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 )
@@ -20,10 +22,34 @@ type Rule struct {
 	Environment map[string]string `json:"environment"`
 }
 
+// maxFile bounds what is read of a file of rules, and of a file that a rule names: the largest scripts that bundlers make.
+const maxFile = 32 << 20
+
+// ReadFile reads a regular file of at most 32 MiB. A FIFO would be waited for, and a device has no end.
+func ReadFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1)) // not by the size: files in /proc have none
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s is larger than %d bytes", name, maxFile)
+	}
+	return text, err
+}
+
 // Extend adds to env, as os.Environ gives it, what the rules say that hold.
 // Of two rules the later one wins. A variable that is set already stays as it is,
 // but for NODE_OPTIONS, which is a list: it gets the rules' options too.
-// read is os.ReadFile in main. added are the names, sorted.
+// read is ReadFile in main. added are the names, sorted.
 func Extend(env []string, read func(file string) ([]byte, error)) (extended, added []string, err error) {
 	file, _ := Lookup(env)(RulesVariable)
 	if file == "" {
