@@ -165,7 +165,7 @@ func (h *Host) tryCgroup() error {
 	if err != nil {
 		return err
 	}
-	_, err = g.Start(Spec{Command: []string{h.sh, "-c", "sleep 9"}})
+	_, err = g.Start(Spec{Command: []string{"sleep", "9"}, Env: []string{"PATH=" + os.Getenv("PATH")}})
 	return errors.Join(err, g.Freeze(), g.Close())
 }
 

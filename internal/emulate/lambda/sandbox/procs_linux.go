@@ -89,7 +89,8 @@ func parentOf(pid int) int {
 }
 
 // usage sums the anonymous and shared memory of all processes, or takes the
-// kernel's own count.
+// kernel's own count. The process that waits for the command is no part of the
+// function.
 func (g *Group) usage() int64 {
 	if g.limited() {
 		var total int64
@@ -100,7 +101,11 @@ func (g *Group) usage() int64 {
 		return total
 	}
 	var total int64
+	waiting := g.roots()
 	for _, pid := range g.pids() {
+		if g.wrapped() && slices.Contains(waiting, pid) {
+			continue
+		}
 		b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 		total += kilobytes(string(b), "RssAnon:") + kilobytes(string(b), "RssShmem:")
 	}

@@ -23,9 +23,14 @@ func signalGroup(t testing.TB, g *Group, count int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testkit.Wait(t, 10*time.Second, fmt.Sprintf("%d shells", count/2), func() (string, bool) {
-		up := len(out.get())
-		return fmt.Sprintf("%d are up", up), up >= count/2
+	testkit.Wait(t, 10*time.Second, fmt.Sprintf("%d sleeping children of shells", count/2), func() (string, bool) {
+		asleep := 0 // a shell that still waits for its child's program is in no state that a signal changes
+		for _, pid := range g.scan() {
+			if strings.Contains(stateForTest(pid), "(sleep) ") {
+				asleep++
+			}
+		}
+		return fmt.Sprintf("%d shells are up, %d children sleep", len(out.get()), asleep), asleep >= count/2
 	})
 }
 

@@ -213,7 +213,7 @@ func (g *Group) Close() error {
 type Process struct {
 	group   *Group
 	cmd     *exec.Cmd
-	wrapped bool // sh is the parent of the command and passes its exit code on
+	wrapped bool // another process is the parent of the command and passes its exit code on
 	done    chan struct{}
 	exit    Exit
 }

@@ -1,56 +1,51 @@
 package sandbox
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
-)
 
-//go:embed sandbox.sh
-var script string
+	"golang.org/x/sys/unix"
+)
 
 // platform is what probe found out about a Linux machine.
 type platform struct {
-	sh, mount, unshare string
-	namespaces         bool   // mount namespaces work
-	pids               bool   // PID namespaces work, with a /proc of their own
-	user               bool   // only inside a user namespace
-	cgroup             string // directory to make cgroups in; empty without
+	namespaces bool   // mount namespaces work
+	pids       bool   // PID namespaces work, with a /proc of their own
+	user       bool   // so do user namespaces, which root can do without
+	cgroup     string // directory to make cgroups in; empty without
 }
 
 // probe tries the best sandbox first and goes down from there.
 func (h *Host) probe() {
-	h.sh, _ = exec.LookPath("sh")
-	h.mount, _ = exec.LookPath("mount")
-	h.unshare, _ = exec.LookPath("unshare")
-	h.user = os.Geteuid() != 0
 	h.useCgroup()
-	if h.sh == "" || h.mount == "" {
-		h.missing("no sh or no mount command: no /tmp of its own (TMPDIR instead) and no read-only file system")
-		return
-	}
-	h.namespaces, h.pids = true, true
+	h.namespaces, h.pids, h.user = true, true, true
 	err := h.try()
 	if err == nil {
 		return
 	}
+	if os.Geteuid() == 0 {
+		h.user = false
+		if h.try() == nil {
+			h.missing("no user namespaces (%v): the app sees itself as root, without a root's capabilities", err)
+			return
+		}
+	}
 	h.pids = false
-	h.missing("no PID namespaces (%v): a process that leaves its process tree can outlive its environment", err)
+	h.missing("no PID namespaces (%v): a process that leaves its process tree can outlive its environment, and sees the others", err)
 	if err = h.try(); err != nil {
 		h.namespaces = false
-		h.missing("no mount namespaces (%v): no /tmp of its own (TMPDIR instead) and no read-only file system", err)
+		h.missing("no mount namespaces (%v): no /tmp of its own (TMPDIR instead) and no read-only file system: the app can write what you can write", err)
 	}
 }
 
-// try runs the script around a command that does nothing.
+// try runs a command that does next to nothing.
 func (h *Host) try() error {
 	tmp, err := os.MkdirTemp("", "sluice-probe-")
 	if err != nil {
@@ -60,7 +55,7 @@ func (h *Host) try() error {
 	g := &Group{host: h, tmp: tmp} // in no cgroup
 	var lines []string
 	p, err := g.Start(Spec{
-		Command: []string{h.sh, "-c", ": > /tmp/probe && kill -0 $$"}, ReadOnly: true,
+		Command: []string{"sh", "-c", ": > /tmp/probe && kill -0 $$"}, ReadOnly: true,
 		Env:    []string{"PATH=" + os.Getenv("PATH")},
 		Output: func(l string) { lines = append(lines, l) },
 	})
@@ -79,63 +74,55 @@ func (h *Host) try() error {
 	return nil
 }
 
-// wrapped is true when sh stays as the parent of the command.
+// wrapped is true when another process stays as the parent of the command.
 func (g *Group) wrapped() bool { return g.host.namespaces && g.host.pids }
 
 func (g *Group) command(s Spec) (*exec.Cmd, error) {
 	h := g.host
-	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	attr := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL} // a session of its own has no terminal
 	if g.dirfd != nil {
 		attr.UseCgroupFD, attr.CgroupFD = true, int(g.dirfd.Fd())
 	}
+	e := entry{Dir: s.Dir, Tmp: g.tmp, OpenFiles: s.OpenFiles, Command: s.Command, Env: s.Env}
 	if !h.namespaces {
-		return g.plain(s, attr)
-	}
-	if s.Root != "" && h.unshare == "" {
-		return nil, errors.New("run an image's root directory: the unshare command (util-linux 2.37 or newer) is needed; install util-linux")
+		if s.Root != "" {
+			return nil, errors.New("run an image's root directory: this machine allows no mount namespaces; run sluice as root, or allow user namespaces")
+		}
+		e.Env = append(slices.Clone(s.Env), "TMPDIR="+g.tmp)
+		return e.start(attr)
 	}
 	shown, err := g.shown(s)
 	if err != nil {
 		return nil, err
 	}
-	files := ""
-	if s.OpenFiles > 0 {
-		files = strconv.Itoa(s.OpenFiles)
-	}
-	args := []string{"-c", script, "sluice-sandbox", h.mount, h.unshare, yes(h.pids), g.tmp, s.Root, s.Dir, files, yes(s.ReadOnly)}
-	args = append(append(args, strconv.Itoa(len(shown))), shown...)
-	args = append(append(args, strconv.Itoa(len(s.Writable))), s.Writable...)
 	for _, p := range s.Scratch {
 		if err := os.MkdirAll(filepath.Join(g.tmp, "scratch", p), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	args = append(append(args, strconv.Itoa(len(s.Scratch))), s.Scratch...)
-	cmd := exec.Command(h.sh, append(args, s.Command...)...)
-	cmd.SysProcAttr = h.namespace(attr)
-	var handed string
-	cmd.Env, handed = divide(s.Env)
-	return cmd, handOver(cmd, handed)
+	e.Namespaces, e.PIDs, e.User, e.ReadOnly, e.Root = true, h.pids, h.user, s.ReadOnly, s.Root
+	e.Shown, e.Kept, e.Scratch, e.Hidden, e.Needed = shown, s.Writable, s.Scratch, private(), s.needed()
+	return e.start(h.namespace(attr))
 }
 
-// yes is how a switch reaches the script.
-func yes(on bool) string {
-	if on {
-		return "yes"
-	}
-	return ""
-}
+// Lambda runs a function as this user, which an image of its own need not name. To
+// the machine it is the user who runs sluice.
+const (
+	lambdaUser, lambdaGroup = 993, 990
+	lambdaPasswd            = "sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
+)
 
 // namespace adds the namespaces to what a process is started with.
 func (h *Host) namespace(attr *syscall.SysProcAttr) *syscall.SysProcAttr {
-	attr.Cloneflags = syscall.CLONE_NEWNS
+	attr.Cloneflags = syscall.CLONE_NEWNS | syscall.CLONE_NEWIPC
 	if h.pids {
 		attr.Cloneflags |= syscall.CLONE_NEWPID
 	}
 	if h.user {
 		attr.Cloneflags |= syscall.CLONE_NEWUSER
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: lambdaUser, HostID: os.Geteuid(), Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: lambdaGroup, HostID: os.Getegid(), Size: 1}}
+		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_CHROOT, unix.CAP_SETPCAP} // until the files are set up
 	}
 	return attr
 }
@@ -186,22 +173,6 @@ func placeholder(source, path string) error {
 	return f.Close()
 }
 
-// plain runs the command with no namespaces.
-func (g *Group) plain(s Spec, attr *syscall.SysProcAttr) (*exec.Cmd, error) {
-	if s.Root != "" {
-		return nil, errors.New("run an image's root directory: this machine allows no mount namespaces; run sluice as root, or allow user namespaces")
-	}
-	command := s.Command
-	if s.OpenFiles > 0 && g.host.sh != "" {
-		limit := fmt.Sprintf(`ulimit -n %d; exec "$@"`, s.OpenFiles)
-		command = append([]string{g.host.sh, "-c", limit, "sluice-sandbox"}, command...)
-	}
-	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Dir, cmd.SysProcAttr = s.Dir, attr
-	cmd.Env = append(append([]string(nil), s.Env...), "TMPDIR="+g.tmp)
-	return cmd, nil
-}
-
 // Terminate sends SIGTERM to the command and the process group it leads; the
-// shell in front of it ignores it.
+// process in front of it ignores it.
 func (p *Process) Terminate() error { return syscall.Kill(-p.PID(), syscall.SIGTERM) }
