@@ -23,6 +23,7 @@ import (
 	"sync"
 
 	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/tempdir"
 )
 
 // Architectures are the values that Binary takes, in Go's and OCI's words.
@@ -115,6 +116,7 @@ func store(dir string, content []byte) (string, error) {
 // writeExecutable renames a finished file into place: another process may be
 // starting the same path right now.
 func writeExecutable(dir, path string, content []byte) error {
+	tempdir.RemoveStale(filepath.Join(dir, "bootstrap-*"))
 	file, err := os.CreateTemp(dir, "bootstrap-*")
 	if err != nil {
 		return err

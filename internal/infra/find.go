@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/opentofu/tofudl"
+
+	"github.com/aproorg/sluice/internal/tempdir"
 )
 
 // Version of OpenTofu that Fetch takes when there is neither tofu nor terraform.
@@ -71,6 +73,7 @@ func writeExecutable(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
+	tempdir.RemoveStale(filepath.Join(filepath.Dir(path), ".part-*"))
 	part, err := os.CreateTemp(filepath.Dir(path), ".part-*")
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/aproorg/sluice/internal/image/registry"
+	"github.com/aproorg/sluice/internal/tempdir"
 )
 
 // Whiteouts, by which a layer removes what lies below it.
@@ -68,7 +69,7 @@ func unpack(ctx context.Context, img v1.Image, from, dir string) (_ Counts, err 
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return Counts{}, fmt.Errorf("unpack image: %w", err)
 	}
-	partial, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+".partial-")
+	partial, err := tempdir.Beside(dir)
 	if err != nil {
 		return Counts{}, fmt.Errorf("unpack image: %w", err)
 	}

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/tempdir"
 )
 
 const executable = "terraform-provider-sluice"
@@ -59,6 +61,7 @@ func install(from, to string) error {
 		return err
 	}
 	defer source.Close()
+	tempdir.RemoveStale(filepath.Join(filepath.Dir(to), ".partial-*"))
 	target, err := os.CreateTemp(filepath.Dir(to), ".partial-*")
 	if err != nil {
 		return err

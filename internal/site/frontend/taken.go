@@ -17,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/aproorg/sluice/internal/image/rootfs"
+	"github.com/aproorg/sluice/internal/tempdir"
 )
 
 // A taken site is one that was taken out of an image: a directory with the files in one subdirectory, and beside them
@@ -76,6 +77,7 @@ func (f From) take(ctx context.Context, img v1.Image, digest, entry string) (str
 // discard moves the entry away before it removes it: nobody finds it half there. What another process has put in its
 // place meanwhile goes back.
 func (f From) discard(ctx context.Context, digest, entry string) error {
+	tempdir.RemoveStale(entry + ".altered-*")
 	away, err := os.MkdirTemp(filepath.Dir(entry), filepath.Base(entry)+".altered-")
 	if err != nil {
 		return fmt.Errorf("discard %s: %w", entry, err)
@@ -98,7 +100,7 @@ func (f From) extract(ctx context.Context, img v1.Image, digest, entry string) (
 	if err := os.MkdirAll(filepath.Dir(entry), 0o755); err != nil {
 		return err
 	}
-	partial, err := os.MkdirTemp(filepath.Dir(entry), filepath.Base(entry)+".partial-")
+	partial, err := tempdir.Beside(entry)
 	if err != nil {
 		return err
 	}
