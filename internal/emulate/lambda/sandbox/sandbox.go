@@ -1,19 +1,22 @@
 // Package sandbox runs the processes of one execution environment apart from
 // the rest of the machine: their own process ids, a /tmp of their own, a
-// read-only file system, and a switch that stops and restarts all of them at
-// once. How much of this a machine allows differs; a Host finds out once, gives
-// what it can and says what it cannot (Host.Missing).
+// read-only file system, none of the privileges of the user who runs sluice, and
+// a switch that stops and restarts all of them at once. How much of this a machine
+// allows differs; a Host finds out once, gives what it can and says what it cannot
+// (Host.Missing).
 //
-//   - Linux as root, or with user namespaces: mount and PID namespaces, set up by
-//     a short shell script that needs sh and mount (util-linux or busybox).
+//   - Linux with user namespaces, or as root: user, mount, PID and IPC namespaces,
+//     no capabilities, a filter of system calls. This program enters them itself,
+//     started once more: what imports this package may not do anything of note
+//     before main.
 //   - Linux with cgroup v2 that this user may write to: cgroup.freeze
 //     and, where the memory controller is handed down, memory.max.
 //   - Elsewhere (macOS; containers that forbid the above): process groups,
 //     SIGSTOP and SIGCONT down the tree of processes, TMPDIR in place of /tmp.
 //
-// It leaves out: limits on CPU and on the size of /tmp, network namespaces (the
-// Runtime API is on loopback), seccomp and any other defence. It is a rehearsal
-// stage, not a jail for hostile code.
+// It leaves out: limits on CPU and on the size of /tmp, and network namespaces (the
+// Runtime API is on loopback). docs/sandbox.md says what it keeps an app from, and
+// what not.
 package sandbox
 
 import (
