@@ -30,9 +30,11 @@ func dropPrivileges() error {
 // parent has not got: https://man7.org/linux/man-pages/man7/capabilities.7.html
 func dropCapabilities() error {
 	for c := uintptr(0); ; c++ {
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); errors.Is(err, unix.EINVAL) {
-			break // there is no such capability
-		} else if err != nil && !errors.Is(err, unix.EPERM) {
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) {
+			break // there is no such capability, or the set may not be changed
+		}
+		if err != nil {
 			return fmt.Errorf("drop capability %d: %w", c, err)
 		}
 	}

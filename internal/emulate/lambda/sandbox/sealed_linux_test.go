@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -22,8 +23,13 @@ func beSealed(address string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
+	memory := make([]byte, 2<<20) // more than a small program would hold
+	for i := range memory {
+		memory[i] = 1
+	}
 	fmt.Println(conn.LocalAddr())
-	select {}
+	<-make(chan struct{})
+	runtime.KeepAlive(memory)
 }
 
 // TestSealedProcess: a group knows the processes, the memory and the sockets of a process that its own user cannot read.

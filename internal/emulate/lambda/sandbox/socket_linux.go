@@ -4,19 +4,22 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // holds looks for a socket among the open files of the group's processes.
 func (g *Group) holds(inode string) bool {
-	link := "socket:[" + inode + "]"
-	return slices.ContainsFunc(g.pids(), func(pid int) bool { return hasOpen(pid, link) })
+	return slices.ContainsFunc(g.pids(), func(pid int) bool { return hasOpen(pid, inode) })
 }
 
 // inodeOf names the socket with a local address in the kernel's tables, or is empty
@@ -73,12 +76,47 @@ func tableAddr(text string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(addr.Unmap(), uint16(n)), ok
 }
 
-// hasOpen sees no file of a process that is sealed, as the bootstrap is, where this one is neither root nor has made the process's user namespace.
-func hasOpen(pid int, link string) bool {
+// hasOpen looks through a process's list of open files, or, where only root may read
+// that of a process that is sealed, as the bootstrap is, through the files themselves.
+func hasOpen(pid int, inode string) bool {
 	dir := "/proc/" + strconv.Itoa(pid) + "/fd"
-	files, _ := os.ReadDir(dir) // none of a process that has ended
+	files, err := os.ReadDir(dir) // none of a process that has ended
+	if errors.Is(err, fs.ErrPermission) {
+		return sealedHasOpen(pid, inode)
+	}
 	for _, f := range files {
-		if to, err := os.Readlink(dir + "/" + f.Name()); err == nil && to == link {
+		if to, err := os.Readlink(dir + "/" + f.Name()); err == nil && to == "socket:["+inode+"]" {
+			return true
+		}
+	}
+	return false
+}
+
+// sealedFiles is how many files of a sealed process are looked at: Lambda allows no
+// more.
+const sealedFiles = 1024
+
+// sealedHasOpen takes over each file for a moment. The kernel lets the maker of the
+// process's user namespace do so, since Linux 5.6:
+// https://man7.org/linux/man-pages/man2/pidfd_getfd.2.html
+func sealedHasOpen(pid int, inode string) bool {
+	process, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(process)
+	for n := range sealedFiles {
+		fd, err := unix.PidfdGetfd(process, n, 0)
+		if errors.Is(err, unix.EBADF) {
+			continue // a number that is free
+		}
+		if err != nil {
+			return false
+		}
+		var st unix.Stat_t
+		err = unix.Fstat(fd, &st)
+		unix.Close(fd)
+		if err == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK && strconv.FormatUint(st.Ino, 10) == inode {
 			return true
 		}
 	}
