@@ -90,7 +90,11 @@ func (r Request) directory(name string) (string, error) {
 	}
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", hint.With(fmt.Errorf("find the app: there is no directory %s", name), "%s", r.directoryAdvice(name))
+		err := hint.With(fmt.Errorf("find the app: there is no directory %s", name), "%s", r.directoryAdvice(name))
+		if name == r.Name { // it came from the command line
+			return "", &UsageError{err}
+		}
+		return "", err
 	}
 	if err != nil {
 		return "", fmt.Errorf("find the app: %w", err)

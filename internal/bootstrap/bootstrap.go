@@ -137,7 +137,7 @@ func (e *environment) init(ctx context.Context) error {
 		wait = bounded
 	}
 	begun := time.Now()
-	err := e.app.Ready(wait)
+	err := e.awaitApp(wait)
 	switch {
 	case err == nil:
 		e.cfg.Logger.Info("the app is ready", "after", time.Since(begun).Round(time.Millisecond).String())
@@ -145,9 +145,27 @@ func (e *environment) init(ctx context.Context) error {
 	case errors.Is(err, supervise.ErrStart):
 		return err
 	case ctx.Err() == nil:
-		e.cfg.Logger.Info("the app is not ready yet; its start goes on in the first invocation", "after", time.Since(begun).Round(time.Millisecond).String(), "error", hint.Text(err))
+		e.cfg.Logger.Info(settings.NotReady+"; its start goes on in the first invocation", "after", time.Since(begun).Round(time.Millisecond).String(), "error", hint.Text(err))
 	}
 	return nil
+}
+
+// patience is how long an app may start in silence.
+const patience = 3 * time.Second
+
+// awaitApp waits until the app is ready, and says what it waits for where that takes
+// long.
+func (e *environment) awaitApp(ctx context.Context) error {
+	short, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := e.app.Ready(short)
+	if err == nil || short.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	if seen := e.app.Seen(); seen != nil {
+		e.cfg.Logger.Info(settings.NotReady, "after", patience.String(), "error", hint.Text(seen))
+	}
+	return e.app.Ready(ctx)
 }
 
 // failInit reports an error of the init phase and returns it.

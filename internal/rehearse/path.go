@@ -88,7 +88,7 @@ func (w *World) startS3(ctx context.Context) (string, error) {
 		if w.cfg.Site == nil {
 			continue
 		}
-		if _, err := site.Apply(ctx, site.Options{Source: w.cfg.Site, Store: emptyBucket{store, bucketName(o)}}); err != nil {
+		if _, err := site.Apply(ctx, site.Options{Source: w.cfg.Site, Include: w.cfg.Include, Store: emptyBucket{store, bucketName(o)}}); err != nil {
 			return "", fmt.Errorf("put the site into its bucket: %w", err)
 		}
 	}

@@ -48,6 +48,9 @@ type Config struct {
 	// Site is the built front end; nil is a stack without one, whose every path
 	// goes to the app unless Routes says otherwise.
 	Site fs.FS
+	// Include publishes files of the site that are otherwise left out; see
+	// site.Options.
+	Include []string
 	// Routes are the path patterns of the API (CloudFront's: * and ?), instead of
 	// those of the stack.
 	Routes []string

@@ -25,7 +25,7 @@ type URI struct {
 
 // Errors of Parse.
 var (
-	ErrNoURI  = errors.New("it is not a URI such as redis://HOST:PORT")
+	ErrNoURI  = errors.New("it is not a URI of the form SCHEME://HOST:PORT")
 	ErrNoHost = errors.New("it names no host and port")
 	errUser   = errors.New("its user name or password is not percent-encoded")
 )

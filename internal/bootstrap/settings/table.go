@@ -5,6 +5,10 @@ import "time"
 // Prefix begins every variable of the bootstrap's own.
 const Prefix = "SLUICE_"
 
+// NotReady is how the bootstrap's log lines begin that say what it waits for while the
+// app starts. A rehearsal shows them.
+const NotReady = "the app is not ready yet"
+
 // Variables that other packages name too.
 const (
 	AppPortVariable       = Prefix + "APP_PORT"

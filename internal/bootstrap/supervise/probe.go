@@ -60,11 +60,21 @@ func (a *App) see(err error) {
 
 // unready adds to err what the probes have seen last and for how long, if they have seen anything.
 func (a *App) unready(err error) error {
-	last := a.seen.Load()
-	if last == nil {
+	seen := a.Seen()
+	if seen == nil {
 		return err
 	}
-	return fmt.Errorf("%w: %w for %v", err, last.err, time.Since(last.since).Round(100*time.Millisecond))
+	return fmt.Errorf("%w: %w", err, seen)
+}
+
+// Seen is why the latest probe did not find the app ready, and for how long that has
+// been so. It is nil before the first probe has ended.
+func (a *App) Seen() error {
+	last := a.seen.Load()
+	if last == nil {
+		return nil
+	}
+	return fmt.Errorf("%w for %v", last.err, time.Since(last.since).Round(100*time.Millisecond))
 }
 
 // attempt is one probe, which ends at next.

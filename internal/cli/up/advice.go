@@ -29,6 +29,15 @@ func listenAdvice(err error) error {
 	return hint.With(err, "give HOST:PORT, such as %s 127.0.0.1:8080", flag)
 }
 
+// machineAdvice adds the way out of a limit that is too tight.
+func machineAdvice(err error) error {
+	var short *rehearse.ShortError
+	if !errors.As(err, &short) {
+		return err
+	}
+	return hint.With(err, "raise the hard limit (ulimit -Hn, LimitNOFILE of systemd, --ulimit nofile=%d of docker run), or start fewer environments with --concurrency", short.Need)
+}
+
 // anyPort is the same host with a port that the system picks.
 func anyPort(address string) string {
 	host, _, err := net.SplitHostPort(address)

@@ -23,6 +23,7 @@ import (
 	"github.com/aproorg/sluice/internal/cli/command"
 	"github.com/aproorg/sluice/internal/cli/up/view"
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/site"
 	"github.com/aproorg/sluice/internal/site/frontend"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
@@ -35,6 +36,7 @@ type options struct {
 	stack command.Stack
 
 	site     string
+	include  []string
 	routes   []string
 	listen   string
 	timeline string
@@ -67,6 +69,7 @@ front of the app. Everything streams, and a timeline page shows it live.`,
 	o.app.addFlags(f)
 	o.image.addFlags(f)
 	f.StringVar(&o.site, "site", "", "`DIR` with the built front end (default: the app's own; none for an app in a directory)")
+	f.StringArrayVar(&o.include, "include", nil, "`PATTERN` of the site's files to publish though they are hidden, backups or maps: a name,\nor a path from the site's root with a slash (repeatable)")
 	f.StringSliceVar(&o.routes, "routes", nil, "path `PATTERNS` of the API, such as /api/*,/health (default: the app's or the stack's; /* for an app without a site)")
 	f.StringVar(&o.listen, "listen", rehearse.DefaultListen, "`HOST:PORT` of the site; port 0 takes a free one")
 	f.StringVar(&o.timeline, "timeline", "", "`HOST:PORT` of the timeline page (default: the next free port)")
@@ -91,6 +94,9 @@ func (o *options) check() error {
 	case o.speed <= 0 || o.speed > 1000:
 		return command.Usagef("--speed %v: want a factor above 0, at most 1000", o.speed)
 	}
+	if err := site.CheckInclude(o.include); err != nil {
+		return command.Usagef("--include: %w", err)
+	}
 	if o.site == "" {
 		return nil
 	}
@@ -108,6 +114,13 @@ func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.Flag
 	begin := time.Now()
 	if err := o.check(); err != nil {
 		return err
+	}
+	notes, err := rehearse.CheckMachine(o.concurrency)
+	if err != nil {
+		return machineAdvice(err)
+	}
+	for _, note := range notes {
+		p.Warn(errors.New(note))
 	}
 	topology, err := o.topology()
 	if err != nil {
@@ -204,7 +217,7 @@ func (o *options) rehearsal(ctx context.Context, p *command.Program, flags *pfla
 // config turns an app and flags into a rehearsal.
 func (o *options) config(p apps.Prepared, topology *stack.Stack) rehearse.Config {
 	c := rehearse.Config{
-		Stack: topology, App: p.App, Stores: p.Stores, Site: p.Site, Routes: p.Routes,
+		Stack: topology, App: p.App, Stores: p.Stores, Site: p.Site, Include: o.include, Routes: p.Routes,
 		Concurrency: o.concurrency, MemorySize: o.memory, Timeout: o.timeout, NoFreeze: o.noFreeze, Speed: o.speed,
 	}
 	if len(o.routes) > 0 {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	apps "github.com/aproorg/sluice/internal/app"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/cli/command"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/timeline"
@@ -267,6 +268,11 @@ func because(note string) string {
 	return ": " + ui.Clean(note)
 }
 
+// byFlags names in the bootstrap's advice the flags of up instead of variables.
+var byFlags = strings.NewReplacer(
+	"set "+settings.ReadyStatusVariable+" to", "set --ready-status to", settings.ReadyPathVariable+"=tcp", "--ready-path tcp",
+)
+
 // outputLine is a line of an environment for people: the app's as it is, the
 // bootstrap's as a sentence, and none where that tells of no trouble.
 func outputLine(line string) string {
@@ -276,11 +282,11 @@ func outputLine(line string) string {
 	if !strings.HasPrefix(line, `{"timestamp"`) || json.Unmarshal([]byte(line), &own) != nil || own.Message == "" {
 		return line
 	}
-	if own.Level == "INFO" || own.Level == "DEBUG" {
+	if (own.Level == "INFO" || own.Level == "DEBUG") && !strings.HasPrefix(own.Message, settings.NotReady) {
 		return ""
 	}
 	if own.Error != "" {
-		own.Message += ": " + own.Error
+		own.Message += ": " + byFlags.Replace(own.Error)
 	}
 	return "bootstrap: " + own.Message
 }
