@@ -13,6 +13,7 @@ import (
 
 	"github.com/mattn/go-shellwords"
 
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
@@ -163,10 +164,13 @@ func checkProgram(dir, program string) error {
 	return nil
 }
 
+// maxPackageJSON bounds what is read of an app's package.json.
+const maxPackageJSON = 4 << 20
+
 // startScript is package.json's, if node is all that it needs: npm in between
 // would take signals and memory.
 func startScript(dir string) string {
-	data, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	data, err := bounded.ReadFile(filepath.Join(dir, "package.json"), maxPackageJSON)
 	if err != nil {
 		return ""
 	}

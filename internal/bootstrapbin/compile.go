@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/tempdir"
 )
@@ -108,9 +109,12 @@ func sourceRoot() (string, error) {
 	return "", hint.With(fmt.Errorf("no source of %s in %s or above", module, strings.Join(tried, " or ")), "run inside the source tree, or use a released sluice")
 }
 
+// maxGoMod bounds what is read of a go.mod on the way up.
+const maxGoMod = 1 << 20
+
 func moduleAbove(dir string) (string, bool) {
 	for {
-		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		text, err := bounded.ReadFile(filepath.Join(dir, "go.mod"), maxGoMod)
 		if err == nil && strings.HasPrefix(string(text), "module "+module+"\n") {
 			return dir, true
 		}

@@ -2,21 +2,42 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/notice"
 )
 
 func newVersion(p *Program) *cobra.Command {
-	return &cobra.Command{
+	var licenses bool
+	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Show which sluice this is",
-		Example: "  sluice version --json",
+		Example: "  sluice version --json\n  sluice version --licenses",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runVersion(cmd.Context(), p) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if licenses {
+				return runLicenses(p)
+			}
+			return runVersion(cmd.Context(), p)
+		},
 	}
+	cmd.Flags().BoolVar(&licenses, "licenses", false, "show what software of others is in a release, and its licenses")
+	return cmd
+}
+
+func runLicenses(p *Program) error {
+	if notice.Text == "" {
+		return hint.With(errors.New("this sluice was built from source, without the licenses of others"), "go run ./internal/notice/gen writes them to dist/THIRD-PARTY.txt")
+	}
+	_, err := io.WriteString(p.Out, notice.Text)
+	return err
 }
 
 // version is what the build knows of itself.

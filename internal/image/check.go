@@ -13,6 +13,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image/registry"
 	"github.com/aproorg/sluice/internal/image/rootfs"
@@ -73,6 +74,9 @@ func verdict(s *rootfs.Search, wanted []string, o Options) error {
 	return nil
 }
 
+// maxNote bounds what is read of a note about a base image.
+const maxNote = 1 << 20
+
 func (o Options) note(base v1.Hash) string {
 	return filepath.Join(o.CacheDir, "bases", base.Hex+".json")
 }
@@ -81,7 +85,7 @@ func (o Options) remembered(base v1.Hash, wanted []string) bool {
 	if o.CacheDir == "" {
 		return false
 	}
-	text, err := os.ReadFile(o.note(base))
+	text, err := bounded.ReadFile(o.note(base), maxNote)
 	if err != nil {
 		return false
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/aproorg/sluice/internal/app/presets"
 	"github.com/aproorg/sluice/internal/awsx"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
 	"github.com/aproorg/sluice/internal/image/registry"
@@ -235,7 +236,7 @@ func bootstrap(ctx context.Context, file, arch string) ([]byte, error) {
 	if file == "" {
 		return bootstrapbin.Binary(ctx, arch)
 	}
-	content, err := os.ReadFile(file)
+	content, err := bounded.ReadFile(file, image.MaxBootstrap)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, hint.With(fmt.Errorf("bootstrap: %w", err), "leave the attribute out to use sluice's own")
 	}

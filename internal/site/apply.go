@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/hint"
 )
 
@@ -192,7 +193,7 @@ func (r *run) put(ctx context.Context, path string) (etag string, err error) {
 	defer content.Close()
 	body, ok := content.(io.ReadSeeker)
 	if !ok {
-		text, err := io.ReadAll(content)
+		text, err := bounded.ReadAll(content, file.Size)
 		if err != nil {
 			return "", err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/aproorg/sluice/internal/app"
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
@@ -76,11 +77,14 @@ func (p *prepare) Check(_ context.Context, request app.Request) error {
 	if p.config == "" {
 		return nil
 	}
-	if p.yaml, err = os.ReadFile(p.config); err != nil {
+	if p.yaml, err = bounded.ReadFile(p.config, maxConfig); err != nil {
 		return hint.With(fmt.Errorf("read librechat.yaml: %w", err), "--config takes a file; without it a stub model answers")
 	}
 	return nil
 }
+
+// maxConfig is what the bootstrap takes of a configuration file.
+const maxConfig = 4 << 20
 
 func (p *prepare) checkFlags() error {
 	switch {

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 
 	apps "github.com/aproorg/sluice/internal/app"
 	"github.com/aproorg/sluice/internal/app/presets"
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/cli/command"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/probe"
@@ -113,8 +113,11 @@ func (o *Options) names() []string {
 	return names
 }
 
+// maxDescription bounds what is read of a description.
+const maxDescription = 1 << 20
+
 func readDescription(file string) (description.Description, error) {
-	data, err := os.ReadFile(file)
+	data, err := bounded.ReadFile(file, maxDescription)
 	if err != nil {
 		return description.Description{}, fmt.Errorf("read the probe description: %w", err)
 	}

@@ -2,9 +2,9 @@ package command
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/dotenv"
 )
 
@@ -21,9 +21,12 @@ func Assignments(flag string, values []string) (map[string]string, error) {
 	return out, nil
 }
 
+// maxEnvironmentFile bounds what is read of a dotenv file, as the bootstrap does.
+const maxEnvironmentFile = 1 << 20
+
 // EnvironmentFile reads a dotenv file.
 func EnvironmentFile(path string) (map[string]string, error) {
-	data, err := os.ReadFile(path)
+	data, err := bounded.ReadFile(path, maxEnvironmentFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the environment file: %w", err)
 	}

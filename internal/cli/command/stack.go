@@ -2,11 +2,11 @@ package command
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/stack"
 )
 
@@ -24,13 +24,17 @@ func (s *Stack) AddFlags(command *cobra.Command, f *pflag.FlagSet) {
 // Embedded reports whether nobody says which stack: it is the embedded one.
 func (s Stack) Embedded() bool { return s.file+s.plan+s.state == "" }
 
+// maxPlan bounds what is read of a plan or a state, which the shipped environment fills with less than 1 MB. Parsed it takes
+// about ten times its size of memory.
+const maxPlan = 64 << 20
+
 // Load reads the stack that the flags name, or else the embedded one.
 func (s Stack) Load() (*stack.Stack, error) {
 	path := s.file + s.plan + s.state // at most one is set
 	if path == "" {
 		return stack.Default()
 	}
-	data, err := os.ReadFile(path)
+	data, err := bounded.ReadFile(path, maxPlan)
 	if err != nil {
 		return nil, fmt.Errorf("read the stack: %w", err)
 	}

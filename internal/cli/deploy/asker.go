@@ -63,6 +63,9 @@ func (a asker) confirm(ctx context.Context, q deploy.Question) (bool, error) {
 	return answer == want, nil
 }
 
+// maxLine bounds an answer: of a longer one the rest is left.
+const maxLine = 4 << 10
+
 // readLine reads one line, or gives up when ctx ends: a read of a terminal cannot
 // be taken back, so its goroutine ends with the process.
 func readLine(ctx context.Context, in io.Reader) (string, error) {
@@ -72,7 +75,7 @@ func readLine(ctx context.Context, in io.Reader) (string, error) {
 	}
 	read := make(chan line, 1)
 	go func() {
-		text, err := bufio.NewReader(in).ReadString('\n')
+		text, err := bufio.NewReader(io.LimitReader(in, maxLine)).ReadString('\n')
 		read <- line{strings.TrimSpace(text), err}
 	}()
 	select {

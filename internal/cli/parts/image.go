@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/aproorg/sluice/internal/app/presets"
 	"github.com/aproorg/sluice/internal/bootstrapbin"
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/cli/command"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/image"
@@ -104,12 +104,12 @@ func (o imageOptions) options(ctx context.Context, progress func(image.Event)) (
 		return options, err
 	}
 	if o.caBundle != "" {
-		if options.CABundle, err = os.ReadFile(o.caBundle); err != nil {
+		if options.CABundle, err = bounded.ReadFile(o.caBundle, image.MaxCABundle); err != nil {
 			return options, fmt.Errorf("read the CA bundle: %w", err)
 		}
 	}
 	if o.bootstrap != "" {
-		options.Bootstrap, err = os.ReadFile(o.bootstrap)
+		options.Bootstrap, err = bounded.ReadFile(o.bootstrap, image.MaxBootstrap)
 	} else {
 		options.Bootstrap, err = bootstrapbin.Binary(ctx, o.arch)
 	}

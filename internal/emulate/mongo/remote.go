@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/serveruri"
 )
 
@@ -68,7 +68,7 @@ func (r *remote) secure() error {
 	if file == "" {
 		return nil
 	}
-	pem, err := os.ReadFile(file)
+	pem, err := bounded.ReadFile(file, maxCAFile)
 	if err != nil {
 		return fmt.Errorf("read tlsCAFile: %w", err)
 	}
@@ -78,6 +78,9 @@ func (r *remote) secure() error {
 	}
 	return nil
 }
+
+// maxCAFile bounds what is read of certificates.
+const maxCAFile = 4 << 20
 
 // options returns the URI options that clients of the proxy keep.
 func (r *remote) options(database string) url.Values {

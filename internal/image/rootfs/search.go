@@ -17,11 +17,12 @@ type Search struct {
 	wanted []string
 	found  map[string]byte // tar type
 	gone   map[string]bool // hidden from the layers below
+	left   int64           // of maxRead
 }
 
 // NewSearch looks for absolute paths.
 func NewSearch(wanted []string) *Search {
-	return &Search{wanted: wanted, found: map[string]byte{}, gone: map[string]bool{}}
+	return &Search{wanted: wanted, found: map[string]byte{}, gone: map[string]bool{}, left: maxRead}
 }
 
 // Kind is the tar type of a path that the layers have, tar.TypeDir for a directory
@@ -49,7 +50,7 @@ func (s *Search) Layer(ctx context.Context, layer v1.Layer) error {
 	}
 	defer content.Close()
 	hidden := map[string]bool{}
-	archive := tar.NewReader(content)
+	archive := tar.NewReader(bounded{content, &s.left})
 	for !s.Done() {
 		if err := ctx.Err(); err != nil {
 			return err

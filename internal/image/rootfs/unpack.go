@@ -39,6 +39,28 @@ const MaxSize = 10 << 30
 // maxEntries bounds what a small, hostile layer can ask of a disk.
 const maxEntries = 2_000_000
 
+// maxRead bounds what is decompressed of an image: its files and, for each entry, what an archive says of it. A layer of
+// a few megabytes could else keep a processor busy for days.
+const maxRead = MaxSize + maxEntries*2048
+
+// errEndless is what a layer ends with that decompresses to more.
+var errEndless = fmt.Errorf("the layers decompress to more than %d GB", maxRead>>30)
+
+// bounded reads a layer as far as is left of what its image may take.
+type bounded struct {
+	content io.Reader
+	left    *int64
+}
+
+func (b bounded) Read(p []byte) (int, error) {
+	if *b.left <= 0 {
+		return 0, errEndless
+	}
+	n, err := b.content.Read(p[:min(int64(len(p)), *b.left)])
+	*b.left -= int64(n)
+	return n, err
+}
+
 // Counts counts what Unpack or Extract wrote.
 type Counts struct {
 	Files   int   `json:"files"`
@@ -52,16 +74,16 @@ type Counts struct {
 // a name that climbs out, or a loop of symbolic links on the way, is an error.
 // Set-id bits and devices are left out, and owners too unless run as root.
 func Unpack(ctx context.Context, img v1.Image, dir string) (Counts, error) {
-	return unpack(ctx, img, "/", dir)
+	return unpack(ctx, img, "/", dir, MaxSize)
 }
 
 // Extract writes one directory of the image, such as /app/client/dist, to dir,
 // under the rules of Unpack. It reads all layers, because each may change it.
 func Extract(ctx context.Context, img v1.Image, from, dir string) (Counts, error) {
-	return unpack(ctx, img, path.Join("/", from), dir)
+	return unpack(ctx, img, path.Join("/", from), dir, MaxSize)
 }
 
-func unpack(ctx context.Context, img v1.Image, from, dir string) (_ Counts, err error) {
+func unpack(ctx context.Context, img v1.Image, from, dir string, maxSize int64) (_ Counts, err error) {
 	dir = filepath.Clean(dir)
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return Counts{}, fmt.Errorf("unpack image: %s is not empty", dir)
@@ -74,7 +96,7 @@ func unpack(ctx context.Context, img v1.Image, from, dir string) (_ Counts, err 
 		return Counts{}, fmt.Errorf("unpack image: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(partial)) }()
-	counts, err := unpackLayers(ctx, img, from, partial)
+	counts, err := unpackLayers(ctx, img, from, partial, maxSize)
 	if err != nil {
 		return counts, fmt.Errorf("unpack image: %w", registry.Explain(err))
 	}
@@ -88,7 +110,7 @@ func unpack(ctx context.Context, img v1.Image, from, dir string) (_ Counts, err 
 	return counts, os.Rename(source, dir)
 }
 
-func unpackLayers(ctx context.Context, img v1.Image, from, dir string) (Counts, error) {
+func unpackLayers(ctx context.Context, img v1.Image, from, dir string, maxSize int64) (Counts, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return Counts{}, err
@@ -98,7 +120,7 @@ func unpackLayers(ctx context.Context, img v1.Image, from, dir string) (Counts, 
 	if err != nil {
 		return Counts{}, err
 	}
-	u := &unpacker{tree: tree{root}, from: from, chown: os.Geteuid() == 0, modes: map[string]fs.FileMode{}}
+	u := &unpacker{tree: tree{root}, from: from, maxSize: maxSize, chown: os.Geteuid() == 0, modes: map[string]fs.FileMode{}, left: maxRead - MaxSize + maxSize}
 	for n, layer := range layers {
 		u.written = map[string]bool{}
 		if err := u.layer(ctx, layer); err != nil {
@@ -111,19 +133,22 @@ func unpackLayers(ctx context.Context, img v1.Image, from, dir string) (Counts, 
 type unpacker struct {
 	tree    tree
 	from    string // only this directory
+	maxSize int64  // of all files together, in bytes
 	chown   bool
 	counts  Counts
 	entries int
+	left    int64                  // of maxRead
 	written map[string]bool        // by the layer at hand; its whiteouts spare these
 	modes   map[string]fs.FileMode // of directories: set last, or nothing could be written there
 }
 
 func (u *unpacker) layer(ctx context.Context, layer v1.Layer) error {
-	content, err := layer.Uncompressed()
+	open, err := layer.Uncompressed()
 	if err != nil {
 		return err
 	}
-	defer content.Close()
+	defer open.Close()
+	content := bounded{open, &u.left}
 	archive := tar.NewReader(content)
 	for {
 		if err := ctx.Err(); err != nil {

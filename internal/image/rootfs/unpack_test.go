@@ -4,7 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"io"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,7 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/aproorg/sluice/internal/image/imagetest"
@@ -197,23 +198,48 @@ func FuzzUnpack(f *testing.F) {
 		archive.Close()
 		f.Add(out.Bytes())
 	}
+	parent := f.TempDir()
 	f.Fuzz(func(t *testing.T, content []byte) {
-		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-			return io.NopCloser(bytes.NewReader(content)), nil
-		})
-		if err != nil {
-			t.Skip()
-		}
-		parent := t.TempDir()
-		img := app(t, types.OCIManifestSchema1, "amd64", layer)
-		_, unpackErr := Unpack(t.Context(), img, filepath.Join(parent, "in", "root"))
+		img := layered{empty.Image, []v1.Layer{static.NewLayer(content, types.OCIUncompressedLayer)}}
+		_, unpackErr := unpack(t.Context(), img, "/", filepath.Join(parent, "in", "root"), 1<<20)
 		for _, name := range found(t, parent) {
 			if name != "in/" && (unpackErr != nil || !strings.HasPrefix(name, "in/root/")) {
 				t.Errorf("%q appeared, error %v", name, unpackErr)
 			}
 		}
+		if err := os.RemoveAll(filepath.Join(parent, "in")); err != nil {
+			t.Fatal(err)
+		}
 	})
 }
+
+// TestEndlessLayer: what a layer decompresses to is bounded, also where no file is written.
+func TestEndlessLayer(t *testing.T) {
+	endless := layer(t, types.OCILayer, file("large", 1<<20))
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	u := &unpacker{tree: tree{root}, from: "/elsewhere", maxSize: MaxSize, written: map[string]bool{}, left: 1 << 19}
+	if err := u.layer(t.Context(), endless); !errors.Is(err, errEndless) {
+		t.Errorf("unpacked: %v", err)
+	}
+	s := NewSearch([]string{"/absent"})
+	s.left = 1 << 19
+	if err := s.Layer(t.Context(), endless); !errors.Is(err, errEndless) {
+		t.Errorf("searched: %v", err)
+	}
+}
+
+// layered is an image whose layers nobody digests or compresses, which would cost
+// more time than to unpack them.
+type layered struct {
+	v1.Image
+	layers []v1.Layer
+}
+
+func (l layered) Layers() ([]v1.Layer, error) { return l.layers, nil }
 
 func FuzzInside(f *testing.F) {
 	for _, name := range []string{"a/b", "../etc/passwd", "/abs", "./a/./b", "a/../../b", "", "a\x00b", "..", "a/..b"} {

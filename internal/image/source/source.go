@@ -139,9 +139,17 @@ func newBase(img v1.Image, arch string) (*Base, error) {
 	return &Base{Image: img, Digest: digest, Manifest: manifest, Config: config}, err
 }
 
+// maxConfig bounds an image's configuration, of which a registry takes as much.
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
+const maxConfig = 4 << 20
+
 func readConfig(img v1.Image, manifest *v1.Manifest) (*v1.ConfigFile, error) {
 	if !manifest.Config.MediaType.IsConfig() {
 		return nil, fmt.Errorf("is no container image: its configuration is %s", manifest.Config.MediaType)
+	}
+	// The registry client reads as much as the manifest says.
+	if manifest.Config.Size > maxConfig {
+		return nil, fmt.Errorf("has a configuration of %d bytes: at most %d are read", manifest.Config.Size, maxConfig)
 	}
 	raw, err := img.RawConfigFile()
 	if err != nil {

@@ -17,3 +17,14 @@ func TestOver10GB(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The registry's client reads as much of a configuration as the manifest claims.
+func TestClaimedConfiguration(t *testing.T) {
+	manifest := &v1.Manifest{Config: v1.Descriptor{MediaType: types.OCIConfigJSON, Size: 1 << 40}}
+	if _, err := readConfig(unread{}, manifest); err == nil || !strings.Contains(err.Error(), "1099511627776 bytes") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// unread is an image of which nothing may be read.
+type unread struct{ v1.Image }

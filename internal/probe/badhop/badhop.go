@@ -14,6 +14,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/bounded"
 )
 
 // Faults by name: buffer collects a response before it sends any of it; truncate ends each response that is no JSON
@@ -39,8 +41,11 @@ func New(to, fault string) (http.Handler, error) {
 	}, nil
 }
 
+// maxBuffered bounds what the bad hop collects.
+const maxBuffered = 64 << 20
+
 func buffer(res *http.Response) error {
-	data, err := io.ReadAll(res.Body)
+	data, err := bounded.ReadAll(res.Body, maxBuffered)
 	res.Body = io.NopCloser(bytes.NewReader(data))
 	return err
 }

@@ -63,12 +63,21 @@ func isStream(res *http.Response) error {
 	return nil
 }
 
+// maxRecording bounds a stream that is recorded; one that streams what people read stays far below.
+const maxRecording = 64 << 20
+
+var errRecordingTooLarge = errors.New("the stream is larger than 64 MB")
+
 func (r *Recording) read(body io.Reader, st *description.Stream) {
 	var p parser
+	total := 0
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := body.Read(buf)
 		now := time.Now()
+		if total += n; total > maxRecording && err == nil {
+			err = errRecordingTooLarge
+		}
 		if n > 0 {
 			events, perr := p.feed(buf[:n])
 			for _, e := range events {

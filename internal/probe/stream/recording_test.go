@@ -10,6 +10,20 @@ import (
 	"github.com/aproorg/sluice/internal/probe/report"
 )
 
+// TestEndlessStream: a stream that never ends does not fill the memory.
+func TestEndlessStream(t *testing.T) {
+	var r Recording
+	r.read(endless(strings.Repeat(": x\n\n", 1000)), &description.Stream{})
+	if !errors.Is(r.err, errRecordingTooLarge) {
+		t.Errorf("it ended with %v after %d events", r.err, len(r.Arrivals))
+	}
+}
+
+// endless says the same again and again.
+type endless string
+
+func (e endless) Read(p []byte) (int, error) { return copy(p, e), nil }
+
 func TestACutStreamIsExplainedByItsLastSilence(t *testing.T) {
 	for after, want := range map[time.Duration]string{
 		30 * time.Second:       "CloudFront's default",

@@ -11,11 +11,16 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"golang.org/x/mod/sumdb/dirhash"
+
+	"github.com/aproorg/sluice/internal/bounded"
 )
 
 // LockFile holds, beside a root module, the checksums of its providers.
 // https://opentofu.org/docs/language/files/dependency-lock/
 const LockFile = ".terraform.lock.hcl"
+
+// maxLockFile bounds what is read of it; a provider takes about 2 kB there.
+const maxLockFile = 4 << 20
 
 // Relock makes an installed file of Install acceptable to the root module at
 // dir. Where the lock file knows this provider with other bytes only, as after
@@ -23,7 +28,7 @@ const LockFile = ".terraform.lock.hcl"
 // its entry is removed, for init to write it anew. No other entry is touched.
 func Relock(dir, installed string) error {
 	path := filepath.Join(dir, LockFile)
-	text, err := os.ReadFile(path)
+	text, err := bounded.ReadFile(path, maxLockFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

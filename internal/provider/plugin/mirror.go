@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/hcl"
 
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/hint"
 )
 
@@ -28,7 +29,7 @@ func Places(getenv func(string) string) ([]string, error) {
 	implied := filepath.Join(home, ".terraform.d", "plugins")
 	places := []string{implied}
 	for _, file := range configFiles(getenv, home) {
-		text, err := os.ReadFile(file)
+		text, err := bounded.ReadFile(file, maxConfig)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -48,6 +49,9 @@ func Places(getenv func(string) string) ([]string, error) {
 	}
 	return places, nil
 }
+
+// maxConfig bounds what is read of a CLI configuration.
+const maxConfig = 1 << 20
 
 // configFiles are those that one of the two tools reads.
 // https://opentofu.org/docs/cli/config/config-file/#locations

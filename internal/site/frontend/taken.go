@@ -16,6 +16,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/image/rootfs"
 	"github.com/aproorg/sluice/internal/tempdir"
 )
@@ -171,7 +172,7 @@ func readManifest(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() || info.Size() > maxManifest {
 		return nil, fmt.Errorf("%s is none", takenManifest)
 	}
-	return os.ReadFile(path)
+	return bounded.ReadFile(path, maxManifest)
 }
 
 // digests tells each file of a directory from any other, links by their targets.

@@ -1,12 +1,10 @@
 package facts
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/aproorg/sluice/internal/bounded"
 	"github.com/aproorg/sluice/internal/hint"
 )
 
@@ -144,18 +143,4 @@ func contains(file, text string) (bool, error) {
 }
 
 // readFile reads a file of a sane size.
-func readFile(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(bufio.NewReader(f), maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d MB", file, maxFile>>20)
-	}
-	return data, nil
-}
+func readFile(file string) ([]byte, error) { return bounded.ReadFile(file, maxFile) }

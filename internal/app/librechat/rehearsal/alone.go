@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -141,13 +142,19 @@ func newTranscript(pattern string) *transcript {
 	return s
 }
 
+// maxLogLine bounds a line of the output.
+const maxLogLine = 64 << 10
+
 // keptOutput bounds what of a program's output an error shows.
 const keptOutput = 2000
 
 func (s *transcript) read(output io.Reader) {
-	lines := bufio.NewReader(output)
+	lines := bufio.NewReaderSize(output, maxLogLine)
 	for {
-		line, err := lines.ReadBytes('\n')
+		line, err := lines.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			err = nil // the rest comes as a line of its own
+		}
 		if s.pattern != nil && s.pattern.Match(bytes.TrimRight(line, "\r\n")) {
 			s.pattern = nil
 			close(s.matched)
