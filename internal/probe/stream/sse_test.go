@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,9 +67,14 @@ func FuzzParserIgnoresChunking(f *testing.F) {
 		f.Add(seed, uint8(3))
 	}
 	f.Fuzz(func(t *testing.T, text string, size uint8) {
+		if len(text) > 4<<10 {
+			return // the parser is a loop over lines
+		}
 		whole := parseAll(t, text, func(rest int) int { return rest })
 		parts := parseAll(t, text, func(int) int { return int(size) })
-		if diff := cmp.Diff(whole, parts); diff != "" {
+		if slices.Equal(whole, parts) {
+			// and not by reflection, which takes most of the time
+		} else if diff := cmp.Diff(whole, parts); diff != "" {
 			t.Errorf("chunks of %d (-whole +parts):\n%s", size, diff)
 		}
 		for _, e := range whole {
