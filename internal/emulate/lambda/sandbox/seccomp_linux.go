@@ -87,9 +87,14 @@ func filterSystemCalls() error {
 	}
 	p := filter()
 	program := unix.SockFprog{Len: uint16(len(p)), Filter: &p[0]}
-	_, _, errno := unix.Syscall(unix.SYS_PRCTL, unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)))
+	// Before Linux 5.16 a filter would also switch a processor's speculation off, which
+	// costs an app up to a third of its speed; Lambda does not do so.
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, uintptr(unsafe.Pointer(&program)))
+	if errno == unix.EINVAL { // a kernel before 4.17 knows no such flag
+		_, _, errno = unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program)))
+	}
 	runtime.KeepAlive(p)
-	if errno != 0 && errno != unix.EINVAL {
+	if errno != 0 && errno != unix.EINVAL && errno != unix.ENOSYS {
 		return fmt.Errorf("filter system calls: %w", errno)
 	}
 	return nil
