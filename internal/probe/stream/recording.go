@@ -63,10 +63,13 @@ func isStream(res *http.Response) error {
 	return nil
 }
 
-// maxRecording bounds a stream that is recorded; one that streams what people read stays far below.
-const maxRecording = 64 << 20
+// What is recorded of a stream; one that streams what people read stays far below. An event of five bytes takes a hundred.
+const (
+	maxRecording = 64 << 20
+	maxArrivals  = 250_000
+)
 
-var errRecordingTooLarge = errors.New("the stream is larger than 64 MB")
+var errRecordingTooLarge = errors.New("the stream is larger than 64 MB or 250,000 events")
 
 func (r *Recording) read(body io.Reader, st *description.Stream) {
 	var p parser
@@ -75,7 +78,7 @@ func (r *Recording) read(body io.Reader, st *description.Stream) {
 	for {
 		n, err := body.Read(buf)
 		now := time.Now()
-		if total += n; total > maxRecording && err == nil {
+		if total += n; (total > maxRecording || len(r.Arrivals) > maxArrivals) && err == nil {
 			err = errRecordingTooLarge
 		}
 		if n > 0 {
