@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,10 @@ import (
 
 // servers are the HTTP servers of a rehearsal. The zero value is ready.
 type servers struct {
+	// idle is the longest pause in a head or a body that is being sent; 0 is half a
+	// minute. AWS's documents name no such limit of CloudFront or API Gateway towards
+	// clients, only the 30 s between packets towards origins.
+	idle    time.Duration
 	stops   []func()
 	running sync.WaitGroup // servers and their connections
 }
@@ -20,11 +25,12 @@ type servers struct {
 // start serves a handler until cut.
 func (s *servers) start(listener net.Listener, handler http.Handler, log *slog.Logger) {
 	ctx, cancel := context.WithCancel(context.Background())
+	idle := cmp.Or(s.idle, 30*time.Second)
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           steady(handler, idle),
 		ConnState:         s.count,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ReadHeaderTimeout: 30 * time.Second,
+		ReadHeaderTimeout: idle,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	s.stops = append(s.stops, func() {

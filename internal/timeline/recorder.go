@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/aproorg/sluice/internal/redact"
 )
 
 // DefaultLimit is how many events a Recorder keeps when it is not told: some
@@ -47,11 +49,14 @@ func NewRecorder(limit int) *Recorder {
 	}
 }
 
-// Record takes an event, numbers it and wakes the subscribers. It is a Record.
+// Record takes an event, numbers it and wakes the subscribers. It is a Record. What
+// looks like a secret in a path or a text does not get into the record, and so to
+// nobody who shows it (package redact).
 func (r *Recorder) Record(e Event) {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
+	e.Path, e.Note, e.Error = redact.Text(e.Path), redact.Text(e.Note), redact.Text(e.Error)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seq++

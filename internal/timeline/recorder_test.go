@@ -3,7 +3,9 @@ package timeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -114,5 +116,17 @@ func BenchmarkRecord(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		r.Record(Event{Kind: RequestChunk, Request: "r", Hop: Lambda, Bytes: 12})
+	}
+}
+
+// TestRecordHoldsNoSecrets: what a path or a text brings of secrets is gone before anybody can show it.
+func TestRecordHoldsNoSecrets(t *testing.T) {
+	r := NewRecorder(0)
+	r.Record(Event{Kind: RequestStart, Path: "/cb?code=hunter2&page=1"})
+	r.Record(Event{Kind: Log, Note: `GET "/r?token=hunter2" 200`})
+	r.Record(Event{Kind: RequestEnd, Error: "ask /r?password=hunter2: broke off"})
+	events, _ := r.Since(0)
+	if text := fmt.Sprint(events); strings.Contains(text, "hunter2") || !strings.Contains(text, "/cb?code=[redacted]&page=1") {
+		t.Errorf("the record is %s", text)
 	}
 }

@@ -1,7 +1,8 @@
 // Package logline is the form of the bootstrap's log: lines of JSON as Lambda's log format has them, and among them those that
 // say how long each step of a start took, which a rehearsal and the benches read back.
 //
-// It leaves out the app's output, which passes through as it is.
+// What looks like a secret in a line, such as ?code= in a path, is not written (package redact). It leaves out the app's
+// output, which passes through as it is.
 package logline
 
 import (
@@ -10,6 +11,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/redact"
 )
 
 // The messages of steps. Those of a cold start run side by side; those of the app follow one another, each counted from the
@@ -33,6 +36,12 @@ func New(w io.Writer, debug bool) *slog.Logger {
 			a.Key = timestamp
 		case slog.MessageKey:
 			a.Key = "message"
+		}
+		switch value := a.Value.Any().(type) {
+		case string:
+			a.Value = slog.StringValue(redact.Text(value))
+		case error:
+			a.Value = slog.StringValue(redact.Text(value.Error()))
 		}
 		return a
 	}

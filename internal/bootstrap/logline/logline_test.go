@@ -2,6 +2,7 @@ package logline
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -25,5 +26,14 @@ func TestStepsAreReadAsTheyAreWritten(t *testing.T) {
 	want := []Step{{"secrets", 12 * time.Millisecond, true}, {"spawn", 2 * time.Millisecond, false}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, out.String())
+	}
+}
+
+func TestLinesHoldNoSecrets(t *testing.T) {
+	var b bytes.Buffer
+	log := New(&b, true).With("path", "/a?token=hunter2")
+	log.Error("GET /cb?code=hunter2", "error", errors.New("Authorization: Bearer hunter2hunter2"), "also", "/b#id_token=hunter2&x=1")
+	if strings.Contains(b.String(), "hunter2") || strings.Count(b.String(), "[redacted]") != 4 || !strings.Contains(b.String(), "&x=1") && !strings.Contains(b.String(), `\u0026x=1`) {
+		t.Error(b.String())
 	}
 }

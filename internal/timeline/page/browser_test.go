@@ -130,3 +130,18 @@ func TestModelIsBounded(t *testing.T) {
 	}
 	chromiumtest.Picture(t, ctx, "bounded")
 }
+
+// TestPageShowsNoSecrets: a request with a token is on the page in a real browser, and its token is not.
+func TestPageShowsNoSecrets(t *testing.T) {
+	ctx := chromiumtest.Start(t, 40*time.Second)
+	recorder := timeline.NewRecorder(0)
+	server := httptest.NewServer(page.New(page.Config{Recorder: recorder, Info: page.Info{Title: "demo"}}))
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	recorder.Record(timeline.Event{Kind: timeline.RequestStart, Request: "r", Hop: timeline.CloudFront, Method: "GET", Path: "/oauth/cb?code=hunter2&page=1"})
+	recorder.Record(timeline.Event{Kind: timeline.RequestEnd, Request: "r", Hop: timeline.CloudFront, Status: 200, Error: "ask /r?token=hunter2"})
+	chromiumtest.Do(t, ctx, chromedp.Navigate(server.URL), chromedp.Poll[chromedp.Void](`timeline.model.total > 0`))
+	shown := chromiumtest.Evaluate[string](t, ctx, `JSON.stringify([...timeline.model.requests.values()]) + document.documentElement.outerHTML`)
+	if strings.Contains(shown, "hunter2") || !strings.Contains(shown, "code=[redacted]&page=1") {
+		t.Errorf("the page has %.600s", shown)
+	}
+}

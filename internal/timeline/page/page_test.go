@@ -175,3 +175,26 @@ func TestPageNeedsNoNetwork(t *testing.T) {
 		}
 	}
 }
+
+// TestPageIsGivenNoSecrets: the feed, which is all that the page shows, has no secret of a query.
+func TestPageIsGivenNoSecrets(t *testing.T) {
+	recorder := timeline.NewRecorder(0)
+	server := httptest.NewServer(page.New(page.Config{Recorder: recorder}))
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	recorder.Record(timeline.Event{Kind: timeline.RequestStart, Request: "r", Hop: timeline.CloudFront, Method: "GET", Path: "/cb?code=hunter2&page=1"})
+	res, err := http.Get(server.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			if strings.Contains(data, "hunter2") || !strings.Contains(data, "code=[redacted]") {
+				t.Errorf("the feed has %s", data)
+			}
+			return
+		}
+	}
+	t.Fatal("the feed is empty")
+}
