@@ -14,6 +14,14 @@ import (
 	"github.com/johannesboyne/gofakes3"
 )
 
+// Bounds of what is read: a PutObject or part of 5 GB, as S3's own, which goes to the
+// disk, and a document of XML, of which the largest names 1,000 keys of 1,024 bytes
+// or 10,000 parts.
+const (
+	maxPut      = 5 << 30
+	maxDocument = 4 << 20
+)
+
 // API serves the S3 REST API with path-style addresses: /{bucket}/{key}. Every
 // response names the region, as those of HeadBucket do; a client that signs for
 // another one is not sent away.
@@ -28,7 +36,19 @@ func (s *Store) API() http.Handler {
 			w.Write(doc)
 			return
 		}
-		fake.ServeHTTP(w, prepare(r))
+		r = prepare(r)
+		if r.ContentLength > maxPut {
+			w.Header().Set("Content-Type", "application/xml")
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(http.StatusBadRequest)
+			doc, _ := xml.Marshal(errorDocument{Code: "EntityTooLarge", Message: "Your proposed upload exceeds the maximum allowed size"})
+			w.Write(doc)
+			return
+		}
+		if _, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); r.Method == http.MethodPost || key == "" {
+			r.Body = http.MaxBytesReader(w, r.Body, maxDocument) // gofakes3 reads documents whole
+		}
+		fake.ServeHTTP(w, r)
 	})
 }
 
