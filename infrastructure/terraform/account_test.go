@@ -343,14 +343,23 @@ func (a *account) environment(t *testing.T, change func(vars map[string]any)) st
 	}
 	dev := filepath.Join(root, "environments", "dev")
 	a.variables(t, dev, change)
-	override := fmt.Sprintf("provider \"sluice\" {\n  registry_endpoint = %q\n  cache_dir = %q\n}\n", a.registry, filepath.Join(a.work, "cache"))
-	if err := os.WriteFile(filepath.Join(dev, "emulated_override.tf"), []byte(override), 0o600); err != nil {
+	a.override(t, dev)
+	if err := os.WriteFile(filepath.Join(dev, "global-bundle.pem"), []byte(selfSigned("authority.example")["body"]), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := a.run(dev, "init"); err != nil {
 		t.Fatalf("init: %v\n%s", err, out)
 	}
 	return dev
+}
+
+// override gives Sluice's provider what stands in for ECR.
+func (a *account) override(t *testing.T, dev string) {
+	t.Helper()
+	override := fmt.Sprintf("provider \"sluice\" {\n  registry_endpoint = %q\n  cache_dir = %q\n}\n", a.registry, filepath.Join(a.work, "cache"))
+	if err := os.WriteFile(filepath.Join(dev, "emulated_override.tf"), []byte(override), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // variables writes terraform.tfvars.json: the committed example with this account's ids.

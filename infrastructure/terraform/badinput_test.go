@@ -1,9 +1,54 @@
 package terraform
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
+
+// TestNoLogRole: where the region has no role for logs, an environment is planned all the
+// same, and says what is missing.
+func TestNoLogRole(t *testing.T) {
+	a := emulated(t)
+	dev := a.environment(t, nil)
+	role := url.Values{"RoleName": {"sluice-api-log-eu-west-1"}}
+	a.iam(t, "DeleteRole", role)
+	role.Set("Path", "/sluice/api-log/eu-west-1/")
+	role.Set("AssumeRolePolicyDocument", `{"Version":"2012-10-17","Statement":[]}`)
+	defer a.iam(t, "CreateRole", role)
+	out, err := a.run(dev, "plan", "-refresh=false")
+	if err != nil {
+		t.Fatalf("plan: %v\n%s", err, complaint(out))
+	}
+	if !strings.Contains(out, "Warning: Check block assertion failed") || !strings.Contains(out, "The stage writes no access log: eu-west-1 has no role") {
+		t.Errorf("it does not say so:\n%s", out)
+	}
+	if strings.Contains(out, "access_log_settings") {
+		t.Errorf("a stage that logs would fail the apply:\n%s", out)
+	}
+}
+
+// iam calls IAM of the emulated account, which takes any signature.
+func (a *account) iam(t *testing.T, action string, parameters url.Values) {
+	t.Helper()
+	parameters.Set("Action", action)
+	parameters.Set("Version", "2010-05-08")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.endpoint+"/", strings.NewReader(parameters.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=x")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", action, response.Status)
+	}
+}
 
 // TestBadInput: what a person can get wrong fails at plan, with a sentence that
 // says what to change.

@@ -1,6 +1,6 @@
 // Package terraform is the system as Terraform: modules frontend, backend,
 // api-gateway and redis, a module for each part that is optional or stands by
-// itself (domain, network, files, alias, account, monitoring), and the
+// itself (domain, network, files, alias, usage-plan, account, monitoring), and the
 // environment dev made of them. The Go part carries the files into the sluice
 // program and holds their tests. It leaves out how they are planned and applied.
 package terraform

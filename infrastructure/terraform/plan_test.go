@@ -25,6 +25,7 @@ func TestPlan(t *testing.T) {
 	resources := flatten(plan.PlannedValues.RootModule)
 
 	t.Run("streams", func(t *testing.T) { streams(t, resources) })
+	t.Run("strangers start nothing", func(t *testing.T) { keyed(t, resources, true) })
 	t.Run("errors of the API stay", func(t *testing.T) { errorsStay(t, only(t, resources, "aws_cloudfront_distribution")) })
 	t.Run("distribution", func(t *testing.T) { distribution(t, only(t, resources, "aws_cloudfront_distribution")) })
 	t.Run("no public bucket", func(t *testing.T) { private(t, resources) })
@@ -40,7 +41,7 @@ func TestPlan(t *testing.T) {
 	t.Run("names of one region", func(t *testing.T) { regional(t, resources) })
 	t.Run("HSTS", func(t *testing.T) {
 		for _, hsts := range blocksOf(only(t, resources, "aws_cloudfront_response_headers_policy"), "security_headers_config", "strict_transport_security") {
-			if hsts["include_subdomains"] == true || fmt.Sprint(hsts["access_control_max_age_sec"]) != "31536000" {
+			if hsts["include_subdomains"] == true || hsts["access_control_max_age_sec"] != 31536000.0 {
 				t.Errorf("HSTS is %v: on an apex domain it would be every other host's too", hsts)
 			}
 		}
@@ -61,12 +62,12 @@ func TestPlanOptions(t *testing.T) {
 		vars["config"].(map[string]any)["kms_key"] = a.options["kms_key"]
 		vars["egress"] = map[string]any{"smtp": map[string]any{"port": 587}, "atlas": map[string]any{"port": 27017, "cidr": "192.0.2.0/24"}}
 		vars["throttling"] = map[string]any{"rate_limit": 50, "burst_limit": 100}
-		vars["web_acl_id"] = webACL
+		vars["web_acl_id"], vars["api_key_required"] = webACL, false
 		vars["function"] = map[string]any{"start": "provisioned", "provisioned_concurrency": 3}
 	}))
 	resources := flatten(plan.PlannedValues.RootModule)
 	for _, r := range resources {
-		for _, name := range []string{"module.domain", "module.monitoring", "documentdb", "service-", "method_settings"} {
+		for _, name := range []string{"module.domain", "module.monitoring", "documentdb", "service-"} {
 			if strings.Contains(r.Address, name) {
 				t.Errorf("it plans %s", r.Address)
 			}
@@ -83,6 +84,7 @@ func TestPlanOptions(t *testing.T) {
 			t.Errorf("%s calls %s, not the alias", r.Address, uri)
 		}
 	}
+	t.Run("without an API key", func(t *testing.T) { keyed(t, resources, false) })
 	t.Run("a key of one's own", func(t *testing.T) { ownKey(t, resources, a.options["kms_key"]) })
 	t.Run("what the function reaches", func(t *testing.T) {
 		reaches(t, resources, "smtp 587 0.0.0.0/0", "atlas 27017 192.0.2.0/24", "https 443 0.0.0.0/0", "redis 6379 -")
@@ -124,6 +126,25 @@ func ownKey(t *testing.T, resources []*tfjson.StateResource, key string) {
 	}
 	if len(keys["ssm"]) != 2 || !slices.Contains(keys["ssm"], key) || !slices.Equal(keys["s3"], []string{key}) {
 		t.Errorf("the role may decrypt by %v", keys)
+	}
+}
+
+// keyed holds that what leads to the function needs a key, that the distribution sends
+// one, and that a usage plan makes it one of this stage; or none of it.
+func keyed(t *testing.T, resources []*tfjson.StateResource, want bool) {
+	for _, m := range ofType(resources, "aws_api_gateway_method") {
+		if got := m.AttributeValues["api_key_required"] == true; got != (want && m.AttributeValues["http_method"] == "ANY") {
+			t.Errorf("%s needs a key: %v", m.Address, got)
+		}
+	}
+	sent := 0
+	for _, h := range blocksOf(only(t, resources, "aws_cloudfront_distribution"), "origin", "custom_header") {
+		if h["name"] == "x-api-key" {
+			sent++
+		}
+	}
+	if keys := len(ofType(resources, "aws_api_gateway_usage_plan_key")); keys != sent || sent == 1 != want {
+		t.Errorf("%d keys, and the distribution sends %d", keys, sent)
 	}
 }
 

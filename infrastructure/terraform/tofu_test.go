@@ -16,8 +16,12 @@ import (
 // planned is the plan of environments/dev, and what `tofu plan` printed.
 func (a *account) planned(t *testing.T, dev string) (*tfjson.Plan, []byte) {
 	t.Helper()
-	if out, err := a.run(dev, "plan", "-out=plan"); err != nil {
-		t.Fatalf("plan: %v\n%s", err, complaint(out))
+	said, err := a.run(dev, "plan", "-out=plan")
+	if err != nil {
+		t.Fatalf("plan: %v\n%s", err, complaint(said))
+	}
+	if _, warning, ok := strings.Cut(said, "Warning: "); ok {
+		t.Errorf("the plan warns of what nobody here can act on: %.500s", warning)
 	}
 	out, err := a.run(dev, "show", "-json", "plan")
 	if err != nil {

@@ -52,6 +52,21 @@ func withLine(err error) error {
 	return fmt.Errorf("yaml: line %d: %s", line, m[2])
 }
 
+// Says tells whether a file that Check has passed has the key at its top level, with that value; an empty value stands for any.
+func Says(data []byte, key, value string) bool {
+	var doc yaml.Node
+	if yaml.Unmarshal(data, &doc) != nil || len(doc.Content) != 1 {
+		return false
+	}
+	top := doc.Content[0].Content
+	for i := 0; i+1 < len(top); i += 2 {
+		if top[i].Value == key {
+			return value == "" || top[i+1].Kind == yaml.ScalarNode && top[i+1].Value == value
+		}
+	}
+	return false
+}
+
 func uniqueKeys(n *yaml.Node) error {
 	if n.Kind == yaml.MappingNode {
 		lines := map[string]int{}

@@ -167,6 +167,16 @@ func TestFetchVerifiesTheSignature(t *testing.T) {
 	}
 }
 
+// A fault names the variable that it stands at: what a user can change.
+func TestDiagnosticNamesTheVariable(t *testing.T) {
+	const line = `{"type":"diagnostic","diagnostic":{"severity":"error","summary":"reading Bucket (b): empty result",
+		"range":{"filename":"role.tf","start":{"line":3}},"snippet":{"code":"  bucket   = var.config.bucket"}}}`
+	e, ok := parseEvent([]byte(line))
+	if want := "reading Bucket (b): empty result (role.tf:3: bucket   = var.config.bucket)"; !ok || e.Message != want {
+		t.Errorf("it says %q, not %q", e.Message, want)
+	}
+}
+
 func FuzzParseEvent(f *testing.F) {
 	f.Add([]byte(`{"@level":"info","@message":"a: Creating...","type":"apply_start","hook":{"resource":{"addr":"a"},"action":"create"}}`))
 	f.Add([]byte(`{"@message":"x","type":"diagnostic","diagnostic":{"severity":"error","summary":"s","detail":"d","range":{"filename":"m.tf","start":{"line":3}}}}`))

@@ -123,6 +123,9 @@ type uiLine struct {
 				Line int `json:"line"`
 			} `json:"start"`
 		} `json:"range"`
+		Snippet *struct {
+			Code string `json:"code"` // of the range, such as bucket = var.config.bucket: it names the variable
+		} `json:"snippet"`
 	} `json:"diagnostic"`
 }
 
@@ -157,7 +160,11 @@ func diagnosticText(l uiLine) string {
 		text += ": " + d.Detail
 	}
 	if d.Range != nil {
-		text += fmt.Sprintf(" (%s:%d)", d.Range.Filename, d.Range.Start.Line)
+		at := fmt.Sprintf("%s:%d", d.Range.Filename, d.Range.Start.Line)
+		if d.Snippet != nil && strings.Contains(d.Snippet.Code, "var.") && !strings.Contains(d.Snippet.Code, "\n") {
+			at += ": " + strings.TrimSpace(d.Snippet.Code)
+		}
+		text += " (" + at + ")"
 	}
 	if text == "" {
 		return l.Message

@@ -32,7 +32,7 @@ func (c Config) stack() (*stack.Stack, error) {
 		s.Function.Timeout = c.Timeout
 	}
 	s.Function.Environment = maps.Clone(s.Function.Environment)
-	agreeOnSecret(&s)
+	agreeOnSecrets(&s)
 	routes := c.Routes
 	if len(routes) == 0 && c.Site == nil {
 		routes = []string{"/*"}
@@ -46,28 +46,32 @@ func (c Config) stack() (*stack.Stack, error) {
 	return &s, nil
 }
 
-// agreeOnSecret gives distribution and function one origin secret where a plan
-// cannot know it yet, for Terraform makes it during apply.
-func agreeOnSecret(s *stack.Stack) {
+// apiKeyHeader is the header in which the distribution brings the API's key.
+const apiKeyHeader = "X-Api-Key"
+
+// agreeOnSecrets gives distribution and function one origin secret, and distribution
+// and API one key, where a plan cannot know them yet: Terraform makes them during apply.
+func agreeOnSecrets(s *stack.Stack) {
 	s.Distribution.Origins = slices.Clone(s.Distribution.Origins)
 	for i, o := range s.Distribution.Origins {
-		for j, h := range o.CustomHeaders {
-			if !strings.EqualFold(h.Name, settings.OriginVerifyHeader) {
-				continue
-			}
-			if h.Value == "" {
+		headers := slices.Clone(o.CustomHeaders)
+		for j, h := range headers {
+			verify, key := strings.EqualFold(h.Name, settings.OriginVerifyHeader), strings.EqualFold(h.Name, apiKeyHeader)
+			if h.Value == "" && (verify || key) {
 				h.Value = rand.Text()
-				headers := slices.Clone(o.CustomHeaders)
 				headers[j] = h
-				s.Distribution.Origins[i].CustomHeaders = headers
 			}
-			if s.Function.Environment[settings.OriginSecretVariable] == "" {
+			if key && s.RestAPI.APIKey == "" {
+				s.RestAPI.APIKey = h.Value
+			}
+			if verify && s.Function.Environment[settings.OriginSecretVariable] == "" {
 				if s.Function.Environment == nil {
 					s.Function.Environment = map[string]string{}
 				}
 				s.Function.Environment[settings.OriginSecretVariable] = h.Value
 			}
 		}
+		s.Distribution.Origins[i].CustomHeaders = headers
 	}
 }
 

@@ -29,6 +29,9 @@ func (r *reader) restAPI(res *tfplan.Resource) RestAPI {
 		a.Fail("has %d stages: a stack has one", len(stages))
 	}
 	api.Throttling = r.throttling()
+	if keys := r.All("aws_api_gateway_api_key"); len(keys) == 1 {
+		api.APIKey = r.Attributes(keys[0]).Str("value")
+	}
 	api.Resources = r.apiResources(res)
 	return api
 }
@@ -102,7 +105,10 @@ func (r *reader) path(res, root *tfplan.Resource, depth int) string {
 
 func (r *reader) method(m, on *tfplan.Resource) Method {
 	a := r.Attributes(m)
-	method := Method{HTTPMethod: a.Str("http_method")}
+	method := Method{HTTPMethod: a.Str("http_method"), APIKeyRequired: a.Flag("api_key_required")}
+	if n := len(r.All("aws_api_gateway_usage_plan_key")); method.APIKeyRequired && n != 1 {
+		a.Fail("needs an API key, and the plan has %d of aws_api_gateway_usage_plan_key: one is understood", n)
+	}
 	if auth := a.Str("authorization"); auth != "" && auth != "NONE" {
 		a.Fail("authorization is %q: only NONE is understood", auth)
 	}

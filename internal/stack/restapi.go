@@ -11,6 +11,7 @@ type RestAPI struct {
 	StageName        string
 	AccessLogFormat  string
 	Throttling       Throttling
+	APIKey           string // value of its one API key; empty where there is none, or while it is unknown
 	Resources        []Resource
 }
 
@@ -34,8 +35,9 @@ type Resource struct {
 
 // Method is an aws_api_gateway_method with its integration.
 type Method struct {
-	HTTPMethod  string // GET, …, or ANY
-	Integration Integration
+	HTTPMethod     string // GET, …, or ANY
+	APIKeyRequired bool   // of X-Api-Key: what comes without it is refused
+	Integration    Integration
 }
 
 // Integration types and response transfer modes.

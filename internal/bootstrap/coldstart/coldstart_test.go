@@ -156,6 +156,28 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 }
 
+// A configuration that says none of what is expected is warned of, and written all the same.
+func TestWhatTheConfigurationShouldSay(t *testing.T) {
+	for config, warned := range map[string]bool{
+		"version: 1\n":                                 true,
+		"version: 1\nfileStrategy: local\n":            true,
+		"version: 1\nnested:\n  fileStrategy: s3\n":    true,
+		"fileStrategy: \"s3\"\n":                       false,
+		"fileStrategies:\n  default: s3\nversion: 1\n": false,
+	} {
+		w := newWorld(t, nil, map[string]string{"librechat.yaml": config})
+		w.env["SLUICE_CONFIG_S3"], w.env["SLUICE_CONFIG_PATH"] = "s3://config/librechat.yaml", filepath.Join(t.TempDir(), "librechat.yaml")
+		w.env["SLUICE_CONFIG_EXPECT"] = "fileStrategy=s3,fileStrategies"
+		if _, err := w.run(); err != nil {
+			t.Fatal(err)
+		}
+		const warning = `"msg":"the configuration does not say what this deployment expects of it","object":"s3://config/librechat.yaml","expected":[`
+		if got := strings.Contains(w.logs.String(), warning); got != warned {
+			t.Errorf("%q: warned is %v, want %v:\n%s", config, got, warned, w.logs)
+		}
+	}
+}
+
 func TestTheErrorListsAllSecretsAtFault(t *testing.T) {
 	secure := map[string]string{}
 	var refs []string

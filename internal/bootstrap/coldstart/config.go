@@ -34,11 +34,24 @@ func (st *start) fetchConfig(ctx context.Context) (int, error) {
 	if err := configfile.Check(data); err != nil {
 		return 0, fmt.Errorf("%s: %s is not valid: %w", settings.ConfigS3Variable, st.ConfigS3, err)
 	}
+	st.expect(data)
 	if err := writeFile(st.ConfigPath, data); err != nil {
 		return 0, fmt.Errorf("%s: %w", settings.ConfigPathVariable, err)
 	}
 	st.config = map[string]string{st.ConfigVariable: st.ConfigPath}
 	return 1, nil
+}
+
+// expect warns of a configuration that the deployment was not made for: the app starts, and what is missing shows much later.
+func (st *start) expect(data []byte) {
+	for _, e := range st.ConfigExpect {
+		if configfile.Says(data, e.Key, e.Value) {
+			return
+		}
+	}
+	if len(st.ConfigExpect) > 0 {
+		st.Log.Warn("the configuration does not say what this deployment expects of it", "object", st.ConfigS3.String(), "expected", st.ConfigExpect)
+	}
 }
 
 // writeFile writes a whole file or none, readable by the app's user alone.

@@ -54,6 +54,7 @@ type event struct {
 		DomainName string    `json:"domainName"`
 		Identity   struct {
 			SourceIP string `json:"sourceIp"`
+			APIKey   string `json:"apiKey"` // that the method needs, of the distribution
 		} `json:"identity"`
 		HTTP struct {
 			Method   string `json:"method"`

@@ -83,6 +83,9 @@ func (r *Request) setHeader(e *event) error {
 	for _, name := range []string{"Host", settings.OriginVerifyHeader, "Content-Length", "Expect", "Forwarded"} {
 		delete(r.Header, name)
 	}
+	if e.Context.Identity.APIKey != "" {
+		delete(r.Header, "X-Api-Key") // the gateway's, which the distribution sent: no client's, and not the app's to know
+	}
 	removeHopByHop(r.Header)
 	if len(r.Header["User-Agent"]) == 0 {
 		r.Header["User-Agent"] = nil // else net/http would send its own

@@ -30,6 +30,19 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
+// TestAPIKeyIsTheGateways: the key that the method needs is the distribution's; one that nothing asked for is the client's.
+func TestAPIKeyIsTheGateways(t *testing.T) {
+	for identity, want := range map[string]string{`"apiKey":"k"`: "", `"apiKey":null`: "k", `"sourceIp":"192.0.2.7"`: "k"} {
+		r, err := Reader{}.Read([]byte(`{"httpMethod":"GET","headers":{"x-api-key":"k"},"requestContext":{"identity":{` + identity + `}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Header.Get("X-Api-Key"); got != want {
+			t.Errorf("%s: the app sees the key %q, not %q", identity, got, want)
+		}
+	}
+}
+
 func TestWhatTheGatewaySaysIsChecked(t *testing.T) {
 	for event, want := range map[string]string{
 		`"headers":{"Host":"a b"}`:                                                `host "a b"`,

@@ -71,6 +71,29 @@ func ParseReplacements(text string) ([]Replacement, error) {
 	return all, nil
 }
 
+// Expectation is what a configuration says at its top level: the key, with this value or, where that is empty, with any.
+type Expectation struct{ Key, Value string }
+
+func (e Expectation) String() string {
+	if e.Value == "" {
+		return e.Key
+	}
+	return e.Key + "=" + e.Value
+}
+
+// ParseExpectations reads KEY or KEY=VALUE, divided by commas.
+func ParseExpectations(text string) ([]Expectation, error) {
+	var all []Expectation
+	for _, f := range fields(text) {
+		key, value, _ := strings.Cut(f, "=")
+		if key == "" {
+			return nil, fmt.Errorf("%q is not KEY or KEY=VALUE", f)
+		}
+		all = append(all, Expectation{key, value})
+	}
+	return all, nil
+}
+
 func fields(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' || r == '\r' })
 }

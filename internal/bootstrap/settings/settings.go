@@ -74,6 +74,7 @@ type ColdStart struct {
 	ConfigPath     string
 	ConfigVariable string
 	ConfigReplace  []Replacement
+	ConfigExpect   []Expectation // one of them is enough
 	// Writable are directories to be made. A symbolic link stands for what it points at.
 	Writable []string
 	// Reach are variables of the app with URIs of servers that must answer before it is started.

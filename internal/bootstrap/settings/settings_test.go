@@ -100,7 +100,7 @@ func TestTableIsWhole(t *testing.T) {
 			fetching++
 		}
 	}
-	if fetching != 11 {
+	if fetching != 12 {
 		t.Errorf("%d settings of a cold start are documented", fetching)
 	}
 }

@@ -94,6 +94,7 @@ func table(s *Settings) []variable {
 		row(ConfigPathVariable, "/tmp/sluice/config.yaml", Fetching, "where it is written", by(&c.ConfigPath, absolute)),
 		row("SLUICE_CONFIG_VARIABLE", "CONFIG_PATH", Fetching, "the variable that names this path to the app", by(&c.ConfigVariable, variableName)),
 		row(ConfigReplaceVariable, "", Fetching, "replacements in the configuration, such as the domain: FROM=TO, divided by commas", by(&c.ConfigReplace, ParseReplacements), NamesResources),
+		row("SLUICE_CONFIG_EXPECT", "", Fetching, "what the configuration should say at its top level: KEY or KEY=VALUE, any one of several divided by commas; the log of a cold start warns where it says none", by(&c.ConfigExpect, ParseExpectations)),
 		row(WritableVariable, "", Fetching, "directories to make before the app starts, divided by commas; a symbolic link in the image stands for what it points at", by(&c.Writable, absolutes), NamesPaths),
 		row(ReachVariable, "", Fetching, "variables of the app with URIs of servers that it cannot start without, such as MONGO_URI,REDIS_URI: one that does not answer within 3 s is the error of the init phase", by(&c.Reach, variableNames), NamesResources),
 		row("SLUICE_CREDENTIALS", "endpoint", Fetching, "endpoint keeps Lambda's keys from the app and serves them at a loopback address; environment leaves them where they are", oneOf(&c.ServeCredentials, "environment", "endpoint")),

@@ -2,6 +2,7 @@ package apigateway
 
 import (
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -135,6 +136,11 @@ func (g *Gateway) serve(x *exchange) error {
 	if !ok {
 		return x.fail(missingToken, nil)
 	}
+	if method.APIKeyRequired && !g.knows(x) {
+		x.limit("the method needs the API key, which the distribution sends as X-Api-Key")
+		x.drain()
+		return x.fail(forbidden, nil)
+	}
 	if !g.throttle.Allow() {
 		x.limit(fmt.Sprintf("the stage admits %v requests a second and %d at once", float64(g.throttle.Limit()), g.throttle.Burst()))
 		x.drain()
@@ -153,6 +159,11 @@ func (g *Gateway) serve(x *exchange) error {
 		return x.serveMock(method.mock)
 	}
 	return g.serveProxy(x, route, method, body)
+}
+
+// knows says whether the request has the API's key.
+func (g *Gateway) knows(x *exchange) bool {
+	return g.cfg.API.APIKey != "" && subtle.ConstantTimeCompare([]byte(x.r.Header.Get("X-Api-Key")), []byte(g.cfg.API.APIKey)) == 1
 }
 
 // drain reads what is left of a refused request, up to a bound: a client that is

@@ -7,7 +7,8 @@
 // event, payload version 1.0; binary media types; the 10 MB and 10,240 byte
 // request limits; integration timeout (29 s by default, 15 min with STREAM) and
 // the idle timeout of a stream; 2 MB/s after the first 10 MB; header remapping;
-// throttling of the stage by rate and burst; gateway responses in their default
+// throttling of the stage by rate and burst; methods that need the one API key, from
+// the X-Api-Key header; gateway responses in their default
 // form. A failure after the response has begun cuts the connection.
 //
 // It refuses, at New and with the Terraform address: mapping templates with
@@ -15,7 +16,7 @@
 // timeouts out of range, a function that is not among those of its Config. At run
 // time it answers 502 to what package response refuses.
 //
-// It leaves out: authorizers, API keys and usage plans, WAF, custom domain
+// It leaves out: authorizers, several API keys and their quotas, WAF, custom domain
 // names, canaries, caching, request validation, customised gateway responses,
 // access logs, minimum compression, throttling by method or usage plan.
 //

@@ -54,6 +54,8 @@ type identity struct {
 	CognitoIdentityPoolID         *string `json:"cognitoIdentityPoolId"`
 	AccountID                     *string `json:"accountId"`
 	CognitoIdentityID             *string `json:"cognitoIdentityId"`
+	APIKey                        *string `json:"apiKey,omitempty"`   // where the method needs one
+	APIKeyID                      *string `json:"apiKeyId,omitempty"` // as above
 	Caller                        *string `json:"caller"`
 	SourceIP                      string  `json:"sourceIp"`
 	PrincipalOrgID                *string `json:"principalOrgId"`
@@ -99,6 +101,10 @@ func (g *Gateway) requestContext(x *exchange, route match) requestContext {
 	}
 	if agent := x.r.Header.Get("User-Agent"); agent != "" {
 		c.Identity.UserAgent = &agent
+	}
+	if m, ok := route.method(x.method); ok && m.APIKeyRequired {
+		id := shortID(g.apiID + "key")
+		c.Identity.APIKey, c.Identity.APIKeyID = &g.cfg.API.APIKey, &id
 	}
 	return c
 }

@@ -57,12 +57,14 @@ module "domain" {
 }
 
 module "api_gateway" {
-  source     = "../../modules/api-gateway"
-  name       = local.name
-  paths      = var.api_paths
-  function   = module.backend.function
-  log_role   = var.log_role
-  throttling = var.throttling
+  source           = "../../modules/api-gateway"
+  name             = local.name
+  paths            = var.api_paths
+  function         = module.backend.function
+  log_role         = var.log_role
+  origin_secret    = terraform_data.secret["origin"].triggers_replace
+  api_key_required = var.api_key_required
+  throttling       = var.throttling
 }
 
 module "network" {

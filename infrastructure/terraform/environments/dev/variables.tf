@@ -185,6 +185,16 @@ variable "log_role" {
   default     = null
 }
 
+variable "api_key_required" {
+  description = <<-EOT
+    Refuse requests that do not come through the distribution before the function is invoked, by an API key. False for an app
+    whose own clients send x-api-key (module api-gateway).
+  EOT
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "throttling" {
   description = "The most requests a second that the API takes, and in a burst (module api-gateway); null leaves the account's limits."
   type = object({

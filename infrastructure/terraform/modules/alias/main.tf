@@ -1,5 +1,5 @@
-# The alias that provisioned concurrency and SnapStart need: both work on published
-# versions, and the API then calls the alias.
+# The alias that provisioned concurrency needs: it works on published versions, and
+# the API then calls the alias.
 terraform { required_version = ">= 1.5.7" }
 
 resource "aws_lambda_alias" "this" {

@@ -1,7 +1,7 @@
 # What the distribution needs: host, stage and path patterns. Made of the API
 # alone, not of its stage, so that the function may know the distribution's name.
 output "origin" {
-  value = { stage = var.stage, paths = var.paths, domain_name = join(".", [
+  value = { stage = var.stage, paths = var.paths, api_key_required = var.api_key_required, domain_name = join(".", [
     aws_api_gateway_rest_api.this.id, "execute-api", data.aws_region.this.region, data.aws_partition.this.dns_suffix,
   ]) }
 }

@@ -22,6 +22,8 @@ resource "aws_api_gateway_method" "any" {
   resource_id   = aws_api_gateway_resource.path[each.key].id
   http_method   = "ANY"
   authorization = "NONE"
+
+  api_key_required = var.api_key_required
 }
 
 resource "aws_api_gateway_integration" "stream" {

@@ -50,6 +50,14 @@ resource "aws_api_gateway_stage" "this" {
   }
 }
 
+module "usage_plan" {
+  source = "../usage-plan"
+  count  = var.api_key_required ? 1 : 0
+  name   = var.name
+  api    = { id = aws_api_gateway_rest_api.this.id, stage = aws_api_gateway_stage.this.stage_name }
+  key    = sha256(var.origin_secret) # as module frontend sends it
+}
+
 # Without it the account's 10,000 requests a second, with bursts of 5,000, are the only limit.
 resource "aws_api_gateway_method_settings" "this" {
   count       = var.throttling == null ? 0 : 1

@@ -77,6 +77,22 @@ variable "log_role" {
   default     = null
 }
 
+variable "api_key_required" {
+  description = <<-EOT
+    Refuse requests without the key that the distribution sends, before the function is invoked. False for an app whose own
+    clients send x-api-key; the bootstrap then refuses strangers, in an environment that has started for them.
+  EOT
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "origin_secret" {
+  description = "What module frontend gets as origin_secret: the key is made of it."
+  type        = string
+  sensitive   = true
+}
+
 variable "throttling" {
   description = "The most requests a second that the stage takes, and in a burst, of all viewers together; null is the account's."
   type = object({

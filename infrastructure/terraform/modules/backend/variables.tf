@@ -126,6 +126,7 @@ variable "environment_defaults" {
     SLUICE_WRITABLE        = "/app/api/logs,/app/api/data,/app/uploads,/app/client/public/images,/tmp/librechat/logs"
     SLUICE_CREDENTIALS     = "endpoint"
     SLUICE_CONFIG_VARIABLE = "CONFIG_PATH"
+    SLUICE_CONFIG_EXPECT   = "fileStrategy=s3,fileStrategies" # or uploads vanish with their environment
   }
   nullable = false
 }

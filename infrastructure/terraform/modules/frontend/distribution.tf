@@ -1,6 +1,8 @@
 # The behavior of every path, of the site and of the API.
 locals { behavior = { viewer_protocol_policy = "redirect-to-https", response_headers_policy_key = "security" } }
 
+locals { key = var.api.api_key_required ? { "x-api-key" = sha256(var.origin_secret) } : {} }
+
 module "distribution" {
   #checkov:skip=CKV_TF_1:a registry module is named by its exact version; a commit hash would take it from git, past the registry
   source  = "terraform-aws-modules/cloudfront/aws"
@@ -27,9 +29,10 @@ module "distribution" {
   origin = {
     site = { domain_name = module.site.s3_bucket_bucket_regional_domain_name, origin_access_control_key = "site" }
     api = {
-      domain_name   = var.api.domain_name
-      origin_path   = "/${var.api.stage}"
-      custom_header = { "X-Origin-Verify" = var.origin_secret } # OAC cannot sign for API Gateway: this header proves the caller
+      domain_name = var.api.domain_name
+      origin_path = "/${var.api.stage}"
+      # OAC cannot sign for API Gateway: headers prove the caller, to the function and, where it wants a key, to the API.
+      custom_header = merge({ "X-Origin-Verify" = var.origin_secret }, local.key)
       custom_origin_config = {
         http_port = 80, https_port = 443, origin_protocol_policy = "https-only"
         # The read timeout counts between two packets, not for the whole answer; 120 s is the most.

@@ -12,11 +12,15 @@ variable "name" {
 }
 
 variable "api" {
-  description = "The REST API: its host, its stage, and the path patterns that go to it (module api-gateway's output origin)."
+  description = <<-EOT
+    The REST API: its host, its stage, the path patterns that go to it, and whether it wants a key (module api-gateway's output
+    origin).
+  EOT
   type = object({
-    domain_name = string
-    stage       = string
-    paths       = list(string)
+    domain_name      = string
+    stage            = string
+    paths            = list(string)
+    api_key_required = optional(bool, false)
   })
 }
 

@@ -120,6 +120,7 @@ func (r Release) Bootstrap() map[string]string {
 		"SLUICE_WRITABLE":        strings.Join(append(r.Writable(), "/tmp/librechat/logs"), ","),
 		"SLUICE_CREDENTIALS":     "endpoint",
 		"SLUICE_CONFIG_VARIABLE": "CONFIG_PATH",
+		"SLUICE_CONFIG_EXPECT":   "fileStrategy=s3,fileStrategies", // or uploads vanish with their environment
 		"SLUICE_DEADLINE_EVENT":  r.DeadlineEvent(),
 	}
 	if r.ReadyLog != "" {
