@@ -4,7 +4,7 @@
 resource "aws_api_gateway_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
   triggers = { content = sha256(jsonencode([
-    local.parts, var.binary_media_types, values(aws_api_gateway_integration_response.options)[*].response_parameters,
+    local.parts, var.binary_media_types, var.api_key_required, values(aws_api_gateway_integration_response.options)[*].response_parameters,
     [for i in aws_api_gateway_integration.stream : [i.uri, i.response_transfer_mode, i.timeout_milliseconds]],
   ])) }
   lifecycle { create_before_destroy = true }
