@@ -71,6 +71,7 @@ module "network" {
   source                  = "../../modules/network"
   name                    = local.name
   network                 = var.network
+  role                    = module.backend.role
   redis_security_group_id = module.redis.security_group_id
   documentdb              = var.documentdb
   services                = var.services

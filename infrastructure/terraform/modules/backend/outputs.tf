@@ -14,6 +14,9 @@ output "repository_url" {
   value = "${local.account}.dkr.ecr.${local.region}.${data.aws_partition.this.dns_suffix}/${aws_ecr_repository.this.name}"
 }
 
+# The function's role, and the ARN of the function that has it (module network's input role).
+output "role" { value = { name = aws_iam_role.this.name, function_arn = local.function } }
+
 # Name of the bucket for uploads.
 output "files_bucket" { value = module.files.bucket }
 
