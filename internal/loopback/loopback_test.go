@@ -70,6 +70,7 @@ func TestGuards(t *testing.T) {
 	}{
 		{"curl", "GET / HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n", 204, 204},
 		{"curl's POST", "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 204, 204},
+		{"Node's fetch", "POST / HTTP/1.1\r\nHost: 127.0.0.1:1\r\nSec-Fetch-Mode: cors\r\nUser-Agent: node\r\nContent-Length: 0\r\n\r\n", 204, 204},
 		{"rebinding", "GET / HTTP/1.1\r\nHost: evil.com\r\nSec-Fetch-Site: same-origin\r\n\r\n", 403, 403},
 		{"rebinding by an old browser", "GET / HTTP/1.1\r\nHost: localhost.evil.com\r\n\r\n", 403, 403},
 		{"an absolute target", "GET http://evil.com/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 403, 403},
