@@ -33,9 +33,9 @@ check "log_role" {
 }
 
 resource "aws_api_gateway_stage" "this" {
-  #checkov:skip=CKV_AWS_73:X-Ray is off by default; the access log has the timings of each hop
+  #checkov:skip=CKV_AWS_73:X-Ray is not offered; the access log has the timings of each hop
   #checkov:skip=CKV_AWS_120:an endpoint cache and streaming exclude each other
-  #checkov:skip=CKV2_AWS_4:execution logs hold request bodies; the access log is on
+  #checkov:skip=CKV2_AWS_4:execution logs hold request bodies; the access log is on where the region has its role
   #checkov:skip=CKV2_AWS_29:a web ACL costs 5 dollars a month and 1 a rule; web_acl_id attaches one to the distribution
   #checkov:skip=CKV2_AWS_51:the caller is CloudFront, which holds the secret header and no client certificate
   rest_api_id   = aws_api_gateway_rest_api.this.id
@@ -60,6 +60,7 @@ module "usage_plan" {
 
 # Without it the account's 10,000 requests a second, with bursts of 5,000, are the only limit.
 resource "aws_api_gateway_method_settings" "this" {
+  #checkov:skip=CKV_AWS_225:an endpoint cache and streaming exclude each other
   count       = var.throttling == null ? 0 : 1
   rest_api_id = aws_api_gateway_rest_api.this.id
   stage_name  = aws_api_gateway_stage.this.stage_name
