@@ -180,9 +180,9 @@ func (p *program) interrupted(t *testing.T, at string) {
 	}
 }
 
-// rehearsed runs the image that was pushed behind what the applied plan says.
+// rehearsed runs the image that was pushed behind what the state says.
 func (p *program) rehearsed(t *testing.T, a *account) {
-	plan, err := a.run(p.dev, "show", "-json", filepath.Join(".sluice", "plan"))
+	plan, err := a.run(p.dev, "show", "-json")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, plan)
 	}

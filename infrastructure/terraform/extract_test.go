@@ -226,6 +226,9 @@ func pruneValues(module map[string]any) map[string]any {
 			children = append(children, c)
 		}
 	}
+	slices.SortFunc(children, func(a, b any) int { // a plan has modules in any order
+		return strings.Compare(a.(map[string]any)["address"].(string), b.(map[string]any)["address"].(string))
+	})
 	return filled(merge(out, map[string]any{"resources": resources, "child_modules": children})).(map[string]any)
 }
 

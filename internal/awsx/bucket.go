@@ -63,12 +63,20 @@ func (b *Bucket) Check(ctx context.Context) error {
 	}
 	switch status(err) {
 	case http.StatusNotFound:
-		return fmt.Errorf("bucket %s does not exist: %w", b.name, fs.ErrNotExist)
+		return absent{"bucket " + b.name}
 	case http.StatusForbidden:
 		return fmt.Errorf("bucket %s: it is another account's, or these credentials lack s3:ListBucket: %w", b.name, err)
 	}
 	return fmt.Errorf("bucket %s: %w", b.name, explain(err))
 }
+
+// absent is an fs.ErrNotExist without its text, which speaks of files.
+type absent struct{ what string }
+
+func (a absent) Error() string { return a.what + " does not exist" }
+
+// Is tells errors.Is that it is an fs.ErrNotExist.
+func (a absent) Is(target error) bool { return target == fs.ErrNotExist }
 
 func (b *Bucket) checkRegion(region string) error {
 	if region == "" || region == b.region {
@@ -100,7 +108,7 @@ const maxObject = 64 << 20
 func (b *Bucket) Get(ctx context.Context, key string) ([]byte, string, error) {
 	answer, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.name, Key: &key, ExpectedBucketOwner: b.owner})
 	if status(err) == http.StatusNotFound {
-		return nil, "", fmt.Errorf("bucket %s: %w", b.name, fs.ErrNotExist)
+		return nil, "", absent{"bucket " + b.name + ": " + key}
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("bucket %s: %w", b.name, explain(err))

@@ -9,8 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/aproorg/sluice/internal/cost"
@@ -23,6 +21,7 @@ import (
 type Deployment struct {
 	Infra *infra.Workspace
 	Vars  map[string]string
+	Out   string   // where the plan is kept; when empty, it is removed once it was applied or is not going to be
 	App   cost.App // what the price depends on beside the stack
 
 	// Prepare runs first: it puts Sluice's own provider where init finds it.
@@ -78,8 +77,8 @@ type Result struct {
 // ErrDeclined says that Confirm did not want it.
 var ErrDeclined = errors.New("not confirmed: nothing was changed")
 
-// Plan prepares, initialises and plans into a file below the environment's
-// folder, .sluice/plan, which Run's own plans use too.
+// Plan prepares, initialises and plans into Out, or else into a private file, which the
+// caller removes by Infra.Forget: it holds Redis's password and the origin's secret.
 func (d *Deployment) Plan(ctx context.Context, destroy bool) (*infra.Plan, error) {
 	if d.Prepare != nil {
 		if err := d.step(ctx, StepPrepare, d.Prepare); err != nil {
@@ -89,15 +88,12 @@ func (d *Deployment) Plan(ctx context.Context, destroy bool) (*infra.Plan, error
 	if err := d.step(ctx, StepInit, d.Infra.Init); err != nil {
 		return nil, err
 	}
-	file, err := filepath.Abs(filepath.Join(d.Infra.Dir(), ".sluice", "plan"))
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return nil, fmt.Errorf("keep plan: %w", err)
+	file := d.Out
+	if file == "" {
+		file = d.Infra.PlanFile()
 	}
 	var plan *infra.Plan
-	err = d.step(ctx, StepPlan, func(ctx context.Context) (err error) {
+	err := d.step(ctx, StepPlan, func(ctx context.Context) (err error) {
 		plan, err = d.Infra.Plan(ctx, infra.PlanOptions{Out: file, Destroy: destroy, Vars: d.Vars}, d.events(StepPlan))
 		return err
 	})
@@ -111,13 +107,14 @@ func (d *Deployment) Question(plan *infra.Plan) Question {
 
 // Run plans, asks, applies exactly what was shown, and verifies. A plan without
 // changes goes straight to verifying.
-func (d *Deployment) Run(ctx context.Context) (Result, error) {
+func (d *Deployment) Run(ctx context.Context) (result Result, err error) {
+	defer func() { err = errors.Join(err, d.Infra.Forget()) }()
 	plan, err := d.Plan(ctx, false)
 	if err != nil {
 		return Result{}, err
 	}
 	question := d.Question(plan)
-	result := Result{Changed: !plan.Empty(), Cost: question.Cost}
+	result = Result{Changed: !plan.Empty(), Cost: question.Cost}
 	if result.Changed {
 		if err := d.confirmAndApply(ctx, question); err != nil {
 			return Result{}, err
@@ -138,7 +135,8 @@ func (d *Deployment) Run(ctx context.Context) (Result, error) {
 }
 
 // Destroy plans the end, names what will be lost, asks, and applies.
-func (d *Deployment) Destroy(ctx context.Context) (Result, error) {
+func (d *Deployment) Destroy(ctx context.Context) (result Result, err error) {
+	defer func() { err = errors.Join(err, d.Infra.Forget()) }()
 	plan, err := d.Plan(ctx, true)
 	if err != nil {
 		return Result{}, err

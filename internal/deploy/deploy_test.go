@@ -26,7 +26,7 @@ func environment(t *testing.T, config string) *Deployment {
 	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w, err := infra.Open(dir, tofu)
+	w, err := infra.Open(dir, tofu, filepath.Join(t.TempDir(), "scratch"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,19 +9,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
-	"github.com/hashicorp/terraform-exec/tfexec"
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Workspace is one root module's folder with the program that runs it. It is
 // used by one goroutine at a time, as Terraform's own lock demands.
-type Workspace struct {
-	tf  *tfexec.Terraform
-	dir string
-}
+type Workspace struct{ program program }
 
 // NoModuleError says that a directory is no root module.
 type NoModuleError struct{ Dir string }
@@ -37,27 +37,43 @@ func CheckModule(dir string) error {
 }
 
 // Open checks that dir is a root module and returns it with the program at
-// executable. The program inherits the environment (AWS_PROFILE, TF_VAR_…).
-func Open(dir, executable string) (*Workspace, error) {
+// executable. The program inherits the environment (AWS_PROFILE, TF_VAR_…). Scratch is
+// a folder of this root module alone, outside of it, for plans and what is printed:
+// both may hold secrets. It is made when it is needed, for its owner alone.
+func Open(dir, executable, scratch string) (*Workspace, error) {
 	if err := CheckModule(dir); err != nil {
 		return nil, err
 	}
-	tf, err := tfexec.NewTerraform(dir, executable)
+	scratch, err := filepath.Abs(scratch)
 	if err != nil {
 		return nil, err
 	}
-	return &Workspace{tf: tf, dir: dir}, nil
+	return &Workspace{program{path: executable, dir: dir, scratch: scratch}}, nil
 }
 
 // Dir is the root module's folder.
-func (w *Workspace) Dir() string { return w.dir }
+func (w *Workspace) Dir() string { return w.program.dir }
+
+// PlanFile is where a plan is kept until it is applied.
+func (w *Workspace) PlanFile() string { return filepath.Join(w.program.scratch, "plan") }
+
+// Forget removes the plan file: it holds values of variables, secrets among them.
+func (w *Workspace) Forget() error {
+	if err := os.Remove(w.PlanFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the plan: %w", err)
+	}
+	return nil
+}
+
+// Command is a command line of the program for a person to run, in any folder.
+func (w *Workspace) Command(args ...string) string {
+	return strings.Join(append([]string{filepath.Base(w.program.path), "-chdir=" + w.program.dir}, args...), " ")
+}
 
 // Init installs providers and modules. What the program printed is part of the error.
 func (w *Workspace) Init(ctx context.Context) error {
-	var out bytes.Buffer
-	w.tf.SetStdout(&out)
-	if err := w.tf.Init(ctx); err != nil {
-		return fmt.Errorf("init %s: %w", w.dir, err)
+	if err := w.program.run(ctx, io.Discard, "init", "-no-color", "-input=false"); err != nil {
+		return fmt.Errorf("init %s: %w", w.program.dir, err)
 	}
 	return nil
 }
@@ -72,25 +88,48 @@ type PlanOptions struct {
 // Plan writes the plan file and returns what it would change. Progress gets the
 // program's events as they come; it may be nil.
 func (w *Workspace) Plan(ctx context.Context, opts PlanOptions, progress func(Event)) (*Plan, error) {
-	args := []tfexec.PlanOption{tfexec.Out(opts.Out), tfexec.Destroy(opts.Destroy)}
-	for name, value := range opts.Vars {
-		args = append(args, tfexec.Var(name+"="+value))
-	}
-	stream := newStream(progress)
-	_, err := w.tf.PlanJSON(ctx, stream, args...)
-	if err := stream.failure("plan "+w.dir, err); err != nil {
+	file, err := filepath.Abs(opts.Out)
+	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(opts.Out, 0o600); err != nil {
+	if err := private(file); err != nil {
 		return nil, fmt.Errorf("keep plan private: %w", err)
 	}
-	return w.ShowPlan(ctx, opts.Out)
+	args := []string{"plan", "-no-color", "-input=false", "-json", "-out=" + file}
+	if opts.Destroy {
+		args = append(args, "-destroy")
+	}
+	for name, value := range opts.Vars {
+		args = append(args, "-var", name+"="+value)
+	}
+	stream := newStream(progress)
+	err = w.program.run(ctx, stream, args...)
+	if err := w.failure("plan", stream, err); err != nil {
+		return nil, err
+	}
+	return w.ShowPlan(ctx, file)
+}
+
+// private makes an empty file that its owner alone may read, for the program to write to.
+func private(file string) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
 // ShowPlan reads a plan file that Plan wrote.
 func (w *Workspace) ShowPlan(ctx context.Context, file string) (*Plan, error) {
-	w.tf.SetStdout(nil)
-	plan, err := w.tf.ShowPlanFile(ctx, file)
+	var out bytes.Buffer
+	plan := new(tfjson.Plan)
+	err := w.program.run(ctx, &out, "show", "-no-color", "-json", file)
+	if err == nil {
+		err = plan.UnmarshalJSON(out.Bytes())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read plan %s: %w", file, err)
 	}
@@ -102,16 +141,37 @@ func (w *Workspace) ShowPlan(ctx context.Context, file string) (*Plan, error) {
 // plan goes on from there.
 func (w *Workspace) Apply(ctx context.Context, plan *Plan, progress func(Event)) error {
 	stream := newStream(progress)
-	err := w.tf.ApplyJSON(ctx, stream, tfexec.DirOrPlan(plan.File))
-	return stream.failure("apply "+w.dir, err)
+	err := w.program.run(ctx, stream, "apply", "-no-color", "-input=false", "-json", plan.File)
+	return w.failure("apply", stream, err)
+}
+
+// failure is what the program said with what became of it, and advice where the state
+// is locked: by a program that an earlier run has left at work, or by somebody's run
+// that is over.
+func (w *Workspace) failure(what string, stream *stream, err error) error {
+	err = stream.failure(what+" "+w.program.dir, err)
+	id := stream.lock()
+	if err == nil || id == "" {
+		return err
+	}
+	if r, ok := w.program.left(); ok {
+		return hint.With(err, "an earlier run left %s %s at work as process %d: wait for its end, or interrupt it with kill -INT %d",
+			filepath.Base(w.program.path), r.Command, r.PID, r.PID)
+	}
+	return hint.With(err, "Lock Info says who holds the lock, where and since when. While that run goes on, wait for it; "+
+		"once it is over, which nobody but its owner can tell, free the lock: %s", w.Command("force-unlock", id))
 }
 
 // State reads the state; nil when nothing is deployed.
 func (w *Workspace) State(ctx context.Context) (*tfjson.State, error) {
-	w.tf.SetStdout(nil)
-	state, err := w.tf.Show(ctx)
+	var out bytes.Buffer
+	state := new(tfjson.State)
+	err := w.program.run(ctx, &out, "show", "-no-color", "-json")
+	if err == nil {
+		err = state.UnmarshalJSON(out.Bytes())
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read state of %s: %w", w.dir, err)
+		return nil, fmt.Errorf("read state of %s: %w", w.program.dir, err)
 	}
 	if state.Values == nil {
 		return nil, nil

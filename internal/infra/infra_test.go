@@ -26,7 +26,7 @@ func workspace(t *testing.T, config string) *Workspace {
 	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w, err := Open(dir, tofu)
+	w, err := Open(dir, tofu, filepath.Join(t.TempDir(), "scratch"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestFaultsAreToldInTheProgramsWords(t *testing.T) {
 
 func TestOpenNamesTheFolder(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Open(dir, "/bin/true"); err == nil || !strings.Contains(err.Error(), dir) {
+	if _, err := Open(dir, "/bin/true", t.TempDir()); err == nil || !strings.Contains(err.Error(), dir) {
 		t.Errorf("error is %v", err)
 	}
 }

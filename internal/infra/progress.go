@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -87,12 +88,20 @@ func (s *stream) failure(what string, err error) error {
 func advise(err error, faults []string) error {
 	all := strings.Join(faults, "\n")
 	switch {
-	case strings.Contains(all, "Error acquiring the state lock"):
-		return hint.With(err, "another run holds the lock; when it is dead, free it with tofu force-unlock ID")
 	case strings.Contains(all, "No valid credential sources"), strings.Contains(all, "ExpiredToken"):
 		return hint.With(err, "sign in first: aws sso login, or set AWS_PROFILE")
 	}
 	return err
+}
+
+var lockID = regexp.MustCompile(`Error acquiring the state lock[\s\S]*?\bID:\s+([0-9A-Za-z-]+)`)
+
+// lock is the id of the lock that was found on the state, if one was.
+func (s *stream) lock() string {
+	if found := lockID.FindStringSubmatch(strings.Join(s.errors, "\n")); found != nil {
+		return found[1]
+	}
+	return ""
 }
 
 type uiLine struct {

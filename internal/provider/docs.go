@@ -44,7 +44,8 @@ var usage = `
 The function's ` + "`image_uri`" + ` is ` + "`sluice_image.app.uri`" + `. ` + "`sluice init`" + ` installs the provider where ` + "`tofu init`" + ` and
 ` + "`terraform init`" + ` find it; no registry has it. After an upgrade of sluice run them with ` + "`-upgrade`" + `.
 
-Import: ` + "`tofu import sluice_image.app REPOSITORY@sha256:…`, `tofu import sluice_site.app BUCKET`" + `.
+Import: ` + "`tofu import sluice_image.app REPOSITORY@sha256:…`, `tofu import sluice_site.app BUCKET`" + `,
+` + "`tofu import sluice_api_deployment.this REST-API-ID/DEPLOYMENT-ID`" + `.
 `
 
 // Markdown returns the provider's reference, made from its schemas.

@@ -1,5 +1,5 @@
 // Package provider is Sluice as a Terraform provider: sluice_image, sluice_site and
-// sluice_function_versions, the parts of a deployment that no other provider does well.
+// sluice_api_deployment, the parts of a deployment that no other provider does well.
 // The plan knows the image's digest and the site's release before anything is
 // sent, and is empty when nothing changed.
 //
@@ -67,7 +67,7 @@ func (p *sluice) Schema(_ context.Context, _ provider.SchemaRequest, r *provider
 		return schema.StringAttribute{Optional: true, MarkdownDescription: text}
 	}
 	r.Schema = schema.Schema{
-		MarkdownDescription: "An image for Lambda and a site for CloudFront, without Docker and without Node. " +
+		MarkdownDescription: "An image for Lambda and a site for CloudFront, without Docker and without Node, and a deployment of a REST API. " +
 			"Credentials and region come from where the AWS CLI finds them.",
 		Attributes: map[string]schema.Attribute{
 			"region":            optional("AWS region of the bucket. By default the environment's or the profile's."),
@@ -109,7 +109,7 @@ func (p *sluice) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		func() resource.Resource { return &imageResource{} },
 		func() resource.Resource { return &siteResource{} },
-		func() resource.Resource { return &versionsResource{} },
+		func() resource.Resource { return &deploymentResource{} },
 	}
 }
 

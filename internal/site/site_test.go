@@ -395,7 +395,7 @@ func TestBadBucket(t *testing.T) {
 			}))
 			defer server.Close()
 			o := site.Options{Source: release("v1"), Store: connect(t, server.URL).Bucket("site", "123456789012")}
-			if _, err := site.Apply(t.Context(), o); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := site.Apply(t.Context(), o); err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "file does not exist") {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if changed {

@@ -95,6 +95,25 @@ func TestThrottlingIsWithinTheAccounts(t *testing.T) {
 	}
 }
 
+// TestAPIKey: methods that need a key read as such, and a plan that makes none for them is no stack.
+func TestAPIKey(t *testing.T) {
+	s, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range s.RestAPI.Resources {
+		for _, m := range r.Methods {
+			if m.APIKeyRequired != (m.HTTPMethod == "ANY") {
+				t.Errorf("%s %s needs a key: %v", m.HTTPMethod, r.Path, m.APIKeyRequired)
+			}
+		}
+	}
+	keyless := strings.ReplaceAll(string(defaultPlan), `"type": "aws_api_gateway_usage_plan_key"`, `"type": "aws_api_gateway_model"`)
+	if _, err := Parse([]byte(keyless)); err == nil || !strings.Contains(err.Error(), "needs an API key, and the plan has 0 of") {
+		t.Errorf("a plan without a key: %v", err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(defaultPlan)
 	f.Add([]byte(`{"format_version":"1.2","values":{"root_module":{"resources":[]}}}`))

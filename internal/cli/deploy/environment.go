@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -54,7 +55,25 @@ func (o environment) workspace(ctx context.Context, p *command.Program) (*infra.
 	if err != nil {
 		return nil, err
 	}
-	return infra.Open(o.dir, tool)
+	scratch, err := scratch(o.dir)
+	if err != nil {
+		return nil, err
+	}
+	return infra.Open(o.dir, tool, scratch)
+}
+
+// scratch is the environment's private folder for plans, outside of any repository.
+func scratch(dir string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a place for the plan: %w", err)
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return filepath.Join(cache, "sluice", "runs", fmt.Sprintf("%s-%x", filepath.Base(dir), sum[:6])), nil
 }
 
 // download fetches OpenTofu unless --fetch=false forbids it; none is why it is needed.

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -11,18 +12,20 @@ import (
 // NewPlan declares plan.
 func NewPlan(p *command.Program) *cobra.Command {
 	o := environment{}
+	var out string
 	cmd := &cobra.Command{
 		Use:     "plan",
 		Short:   "Show what a deploy would change, and what a month costs at rest",
-		Example: "  sluice plan\n  sluice plan --dir environments/prod --json",
+		Example: "  sluice plan\n  sluice plan --dir environments/prod --json\n  sluice plan --out ~/dev.plan",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), p, o) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), p, o, out) },
 	}
 	o.addFlags(cmd.Flags())
+	cmd.Flags().StringVar(&out, "out", "", "keep the plan in `FILE`, for tofu show and apply; it holds secrets in clear")
 	return cmd
 }
 
-func runPlan(ctx context.Context, p *command.Program, o environment) error {
+func runPlan(ctx context.Context, p *command.Program, o environment, out string) (err error) {
 	d, err := o.deployment(ctx, p)
 	if err != nil {
 		return err
@@ -30,13 +33,19 @@ func runPlan(ctx context.Context, p *command.Program, o environment) error {
 	if err := o.checkVariables(); err != nil {
 		return err
 	}
+	d.Out = out
+	defer func() { err = errors.Join(err, d.Infra.Forget()) }()
 	plan, err := d.Plan(ctx, false)
 	if err != nil {
 		return err
 	}
 	q := d.Question(plan)
 	if p.JSON {
-		return p.WriteJSON(map[string]any{"event": "plan", "changes": plan.Changes, "cost": q.Cost, "file": plan.File})
+		event := map[string]any{"event": "plan", "changes": plan.Changes, "cost": q.Cost}
+		if out != "" {
+			event["file"] = plan.File
+		}
+		return p.WriteJSON(event)
 	}
 	asker{p}.show(q)
 	return nil

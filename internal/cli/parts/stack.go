@@ -62,6 +62,9 @@ func redact(s *stack.Stack) *stack.Stack {
 			o.CustomHeaders[j].Value = redacted
 		}
 	}
+	if s.RestAPI.APIKey != "" {
+		out.RestAPI.APIKey = redacted
+	}
 	out.Function.Environment = maps.Clone(s.Function.Environment)
 	for name := range out.Function.Environment {
 		if strings.Contains(name, "SECRET") {

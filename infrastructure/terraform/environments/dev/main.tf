@@ -71,6 +71,7 @@ module "network" {
   source                  = "../../modules/network"
   name                    = local.name
   network                 = var.network
+  role                    = module.backend.role
   redis_security_group_id = module.redis.security_group_id
   documentdb              = var.documentdb
   services                = var.services
@@ -88,7 +89,6 @@ module "backend" {
   parameters_kms_key = var.parameters_kms_key
   environment        = var.environment
   function           = var.function
-  release            = var.release
 }
 
 # The app's image with the bootstrap in front, and the front end out of the same

@@ -1,13 +1,15 @@
 # A stage serves the deployment it points at, not the API as it is: whatever a
 # request can notice must be in the trigger, the uri and the mode above all. After
 # a change of mode the stage may answer 502 for a minute or two.
-resource "aws_api_gateway_deployment" "this" {
+# Not aws_api_gateway_deployment: its create_before_destroy would spread to all that the
+# deployment depends on, the function and Redis among it, and things of fixed names that an
+# interrupted apply leaves behind would be created beside themselves, which fails for ever.
+resource "sluice_api_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
   triggers = { content = sha256(jsonencode([
-    local.parts, var.binary_media_types, values(aws_api_gateway_integration_response.options)[*].response_parameters,
+    local.parts, var.binary_media_types, var.api_key_required, values(aws_api_gateway_integration_response.options)[*].response_parameters,
     [for i in aws_api_gateway_integration.stream : [i.uri, i.response_transfer_mode, i.timeout_milliseconds]],
   ])) }
-  lifecycle { create_before_destroy = true }
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -39,7 +41,7 @@ resource "aws_api_gateway_stage" "this" {
   #checkov:skip=CKV2_AWS_29:a web ACL costs 5 dollars a month and 1 a rule; web_acl_id attaches one to the distribution
   #checkov:skip=CKV2_AWS_51:the caller is CloudFront, which holds the secret header and no client certificate
   rest_api_id   = aws_api_gateway_rest_api.this.id
-  deployment_id = aws_api_gateway_deployment.this.id
+  deployment_id = sluice_api_deployment.this.id
   stage_name    = var.stage
   dynamic "access_log_settings" {
     for_each = local.log ? [aws_cloudwatch_log_group.this.arn] : []
@@ -71,13 +73,11 @@ resource "aws_api_gateway_method_settings" "this" {
   }
 }
 
-# InvokeFunction also for streams: with InvokeWithResponseStream alone each call is an instant 500. For the function and
-# for its alias, whichever is called: a permission that had to come with the change would come too late.
+# InvokeFunction also for streams: with InvokeWithResponseStream alone each call is an instant 500.
 resource "aws_lambda_permission" "this" {
-  for_each      = { function = null, alias = var.function.alias }
   action        = "lambda:InvokeFunction"
   principal     = "apigateway.amazonaws.com"
   function_name = var.function.name
-  qualifier     = each.value
+  qualifier     = var.function.qualifier
   source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/${var.stage}/*/*"
 }

@@ -27,10 +27,6 @@ locals {
   key_arns       = distinct(values(data.aws_kms_key.parameters)[*].arn)
   files_arn      = "arn:${local.partition}:s3:::${local.files}"
   parameter_arns = [for p in sort(values(var.secrets)) : startswith(p, "arn:") ? p : "${local.arn.ssm}:parameter/${trimprefix(p, "/")}"]
-  join_actions = [
-    "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-    "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
-  ]
 }
 
 # Roles have one namespace for all regions of an account.
@@ -42,8 +38,6 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  #checkov:skip=CKV_AWS_290:Lambda asks EC2 for network interfaces by the role; EC2 knows no narrower resource for it
-  #checkov:skip=CKV_AWS_355:the one star is Resource of the network interfaces, and the function's own code is denied it
   name = "own"
   role = aws_iam_role.this.name
   policy = jsonencode({ Version = "2012-10-17", Statement = flatten([
@@ -61,9 +55,5 @@ resource "aws_iam_role_policy" "this" {
     } } }],
     { Sid = "Files", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = "${local.files_arn}/*" },
     { Sid = "FilesList", Effect = "Allow", Action = "s3:ListBucket", Resource = local.files_arn },
-    # The Lambda service joins the VPC with this role; the same calls from the function's code are denied.
-    { Sid = "Join", Effect = "Allow", Action = local.join_actions, Resource = "*" },
-    { Sid = "JoinNotByCode", Effect = "Deny", Action = local.join_actions, Resource = "*",
-    Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.function } } },
   ]) })
 }

@@ -1,9 +1,13 @@
 # The network that the function joins: the account's VPC and private subnets, looked
-# up and checked, the function's security group, and what it may reach.
+# up and checked, the right to join it, the function's security group, and what it may reach.
 terraform { required_version = ">= 1.5.7" }
 
 locals {
   group_ids = toset(compact(concat(var.network.security_group_ids, var.documentdb[*].security_group_id)))
+  join_actions = [
+    "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+  ]
 }
 
 # Lists first: a lookup of one that does not exist fails without saying what to change.
@@ -67,6 +71,20 @@ data "aws_service_discovery_dns_namespace" "this" {
   type  = "DNS_PRIVATE"
 }
 
+# Lambda joins the VPC by this right and leaves it by the same, up to 40 minutes after the function is gone: the
+# security group waits for that, and is destroyed before the right is. The function's own code is denied it.
+resource "aws_iam_role_policy" "join" {
+  #checkov:skip=CKV_AWS_290:Lambda asks EC2 for network interfaces by the role; EC2 knows no narrower resource for it
+  #checkov:skip=CKV_AWS_355:the one star is Resource of the network interfaces, and the function's own code is denied it
+  name = "join"
+  role = var.role.name
+  policy = jsonencode({ Version = "2012-10-17", Statement = [
+    { Sid = "Join", Effect = "Allow", Action = local.join_actions, Resource = "*" },
+    { Sid = "JoinNotByCode", Effect = "Deny", Action = local.join_actions, Resource = "*",
+    Condition = { ArnEquals = { "lambda:SourceFunctionArn" = var.role.function_arn } } },
+  ] })
+}
+
 # Rules are resources of their own, made after both groups and gone before either:
 # inline rules of two groups that name each other could not be destroyed.
 resource "aws_security_group" "this" {
@@ -74,6 +92,7 @@ resource "aws_security_group" "this" {
   name        = var.name
   description = "The function ${var.name}"
   vpc_id      = data.aws_vpc.this.id
+  depends_on  = [aws_iam_role_policy.join]
   timeouts { delete = "60m" } # Lambda keeps its network interfaces for up to 40 minutes
   lifecycle {
     precondition {

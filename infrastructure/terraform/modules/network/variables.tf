@@ -30,6 +30,14 @@ variable "network" {
   }
 }
 
+variable "role" {
+  description = "The function's role, which gets the right to join the network, and the function's ARN (module backend's output)."
+  type = object({
+    name         = string
+    function_arn = string
+  })
+}
+
 variable "redis_security_group_id" {
   description = "Security group of Redis, which the function may reach (module redis's output)."
   type        = string

@@ -2,13 +2,20 @@
 # subnets, open to the function alone.
 terraform { required_version = ">= 1.5.7" }
 
+# Not the module's, which is created before the old one is destroyed: under one name that always fails. Nor may
+# the module's subnet_group_name refer to it, which would spread that order to it.
+resource "aws_elasticache_subnet_group" "this" {
+  name       = var.name
+  subnet_ids = var.network.subnet_ids
+}
+
 module "redis" {
   #checkov:skip=CKV_TF_1:a registry module is named by its exact version; a commit hash would take it from git, past the registry
   source  = "terraform-aws-modules/elasticache/aws"
   version = "1.10.3"
 
   replication_group_id       = var.name
-  description                = "Sessions and streams of ${var.name}"
+  description                = "Sessions and streams of ${aws_elasticache_subnet_group.this.name}" # made after it
   engine_version             = var.engine_version
   node_type                  = var.node_type
   num_cache_clusters         = var.nodes
@@ -21,7 +28,8 @@ module "redis" {
   auth_token_update_strategy = var.auth_token_update
   log_delivery_configuration = {} # or the module makes a log group that nobody asked for
   vpc_id                     = var.network.vpc_id
-  subnet_ids                 = var.network.subnet_ids
+  create_subnet_group        = false
+  subnet_group_name          = var.name
   security_group_rules = {
     function = { description = "Redis from the function", referenced_security_group_id = var.client_security_group_id }
   }
