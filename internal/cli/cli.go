@@ -45,7 +45,7 @@ func report(ctx context.Context, p *Program, err error) int {
 	case err == nil:
 		return exitOK
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		say(p, "interrupted", "")
+		say(p, "interrupted", hint.Of(err))
 		return exitInterrupted
 	case command.IsUsage(err):
 		if hint.Of(err) == "" {

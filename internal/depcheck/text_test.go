@@ -19,7 +19,7 @@ var noCommandLine = []string{
 }
 
 // otherPrograms are those whose flags such a package may name: it says which command of theirs helps.
-var otherPrograms = []string{"skopeo ", "systemd-run "}
+var otherPrograms = []string{"skopeo ", "systemd-run ", "$(aws "}
 
 var flag = regexp.MustCompile(`(^|[\s(])--[a-z]`)
 

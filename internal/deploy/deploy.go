@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/cost"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/infra"
 	"github.com/aproorg/sluice/internal/stack"
 )
@@ -94,8 +95,9 @@ func (d *Deployment) Plan(ctx context.Context, destroy bool) (*infra.Plan, error
 	}
 	var plan *infra.Plan
 	err := d.step(ctx, StepPlan, func(ctx context.Context) (err error) {
-		plan, err = d.Infra.Plan(ctx, infra.PlanOptions{Out: file, Destroy: destroy, Vars: d.Vars}, d.events(StepPlan))
-		return err
+		var faults []infra.Event
+		plan, err = d.Infra.Plan(ctx, infra.PlanOptions{Out: file, Destroy: destroy, Vars: d.Vars}, collect(&faults, d.events(StepPlan)))
+		return rights(err, faults)
 	})
 	return plan, err
 }
@@ -108,7 +110,7 @@ func (d *Deployment) Question(plan *infra.Plan) Question {
 // Run plans, asks, applies exactly what was shown, and verifies. A plan without
 // changes goes straight to verifying.
 func (d *Deployment) Run(ctx context.Context) (result Result, err error) {
-	defer func() { err = errors.Join(err, d.Infra.Forget()) }()
+	defer func() { err = goesOn(ctx, errors.Join(err, d.Infra.Forget())) }()
 	plan, err := d.Plan(ctx, false)
 	if err != nil {
 		return Result{}, err
@@ -136,7 +138,7 @@ func (d *Deployment) Run(ctx context.Context) (result Result, err error) {
 
 // Destroy plans the end, names what will be lost, asks, and applies.
 func (d *Deployment) Destroy(ctx context.Context) (result Result, err error) {
-	defer func() { err = errors.Join(err, d.Infra.Forget()) }()
+	defer func() { err = goesOn(ctx, errors.Join(err, d.Infra.Forget())) }()
 	plan, err := d.Plan(ctx, true)
 	if err != nil {
 		return Result{}, err
@@ -152,6 +154,14 @@ func (d *Deployment) Destroy(ctx context.Context) (result Result, err error) {
 	return Result{Changed: err == nil}, err
 }
 
+// goesOn tells whoever interrupted a run what becomes of it.
+func goesOn(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return hint.With(err, "what was done is in the state: run it again, and it goes on from there")
+}
+
 func (d *Deployment) confirmAndApply(ctx context.Context, q Question) error {
 	if d.Confirm != nil {
 		yes, err := d.Confirm(ctx, q)
@@ -163,7 +173,9 @@ func (d *Deployment) confirmAndApply(ctx context.Context, q Question) error {
 		}
 	}
 	return d.step(ctx, StepApply, func(ctx context.Context) error {
-		return d.Infra.Apply(ctx, q.Plan, d.events(StepApply))
+		var faults []infra.Event
+		err := d.Infra.Apply(ctx, q.Plan, collect(&faults, d.events(StepApply)))
+		return d.adopt(ctx, rights(err, faults), q.Plan, faults)
 	})
 }
 
@@ -191,6 +203,16 @@ func (d *Deployment) step(ctx context.Context, name Step, run func(context.Conte
 
 func (d *Deployment) events(step Step) func(infra.Event) {
 	return func(e infra.Event) { d.tell(Progress{Step: step, Event: &e, Waits: waitsFor(e.Address, e.Action)}) }
+}
+
+// collect shows the events and keeps the errors among them.
+func collect(faults *[]infra.Event, show func(infra.Event)) func(infra.Event) {
+	return func(e infra.Event) {
+		if e.Type == "diagnostic" && e.Severity == "error" {
+			*faults = append(*faults, e)
+		}
+		show(e)
+	}
 }
 
 func (d *Deployment) tell(p Progress) {

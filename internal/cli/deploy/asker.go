@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/aproorg/sluice/internal/cli/command"
@@ -19,12 +21,17 @@ import (
 // asker shows a plan, and asks a person whether to apply it.
 type asker struct{ *command.Program }
 
-// show shows a plan before it is applied.
-func (a asker) show(q deploy.Question) {
+// show shows a plan: each change on a line, or where a question follows, so few lines
+// that what it costs stays on the screen.
+func (a asker) show(q deploy.Question, short bool) {
 	out := a.Terminal()
 	marks := map[infra.Action]string{infra.Create: "+", infra.Update: "~", infra.Replace: "±", infra.Delete: "-"}
-	for _, c := range q.Plan.Changes {
-		out.Line("  " + marks[c.Action] + " " + ui.Clean(c.Address))
+	longest := len(q.Plan.Changes)
+	if short {
+		longest = longestList
+	}
+	for _, line := range changeLines(q.Plan.Changes, marks, longest) {
+		out.Line(line)
 	}
 	out.Line(q.Plan.String())
 	if q.Cost != nil {
@@ -38,9 +45,60 @@ func (a asker) show(q deploy.Question) {
 	}
 }
 
+// longestList is how many changes of one kind are listed one by one.
+const longestList = 12
+
+// changeLines are the changes of a plan: one by one where no more than longest are of a
+// kind, and otherwise counted by type. What is replaced is always named, and what holds
+// data that is lost stands among the losses.
+func changeLines(changes []infra.Change, marks map[infra.Action]string, longest int) (lines []string) {
+	for _, action := range []infra.Action{infra.Create, infra.Update, infra.Replace, infra.Delete} {
+		var addresses []string
+		types := map[string]int{}
+		for _, c := range changes {
+			if c.Action == action {
+				addresses = append(addresses, c.Address)
+				types[c.Type]++
+			}
+		}
+		if len(addresses) <= longest || action == infra.Replace {
+			for _, address := range addresses {
+				lines = append(lines, "  "+marks[action]+" "+ui.Clean(address))
+			}
+			continue
+		}
+		var counted []string
+		for _, kind := range slices.Sorted(maps.Keys(types)) {
+			word := strings.TrimPrefix(ui.Clean(kind), "aws_")
+			if types[kind] > 1 {
+				word = fmt.Sprintf("%d %s", types[kind], word)
+			}
+			counted = append(counted, word)
+		}
+		lines = append(lines, wrapped("  "+marks[action]+" ", counted)...)
+	}
+	return lines
+}
+
+// wrapped joins words by commas into lines of up to 100 columns, the first with the mark.
+func wrapped(mark string, words []string) (lines []string) {
+	line := mark
+	for i, word := range words {
+		if i < len(words)-1 {
+			word += ", "
+		}
+		if len(line)+len(word) > 100 {
+			lines = append(lines, strings.TrimRight(line, " "))
+			line = "    "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
+
 // confirm asks a person. Where nobody can answer, --yes is the only way.
 func (a asker) confirm(ctx context.Context, q deploy.Question) (bool, error) {
-	a.show(q)
+	a.show(q, true)
 	want, ask := "yes", "Apply this? Type yes: "
 	if q.Destroy {
 		dir, err := filepath.Abs(q.Dir)

@@ -112,7 +112,7 @@ func (o environment) deployment(ctx context.Context, p *command.Program) (*deplo
 	return &deploy.Deployment{
 		Infra: workspace, Vars: vars, App: cost.App{ImageGB: preset.Image.GB, Stores: preset.Stores},
 		Prepare:  func(context.Context) error { return o.prepare(p) },
-		Progress: newStepView(p).show,
+		Progress: newStepView(p, func() bool { return ctx.Err() != nil }).show,
 	}, nil
 }
 

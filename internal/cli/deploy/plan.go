@@ -47,6 +47,6 @@ func runPlan(ctx context.Context, p *command.Program, o environment, out string)
 		}
 		return p.WriteJSON(event)
 	}
-	asker{p}.show(q)
+	asker{p}.show(q, false)
 	return nil
 }

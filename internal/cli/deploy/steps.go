@@ -19,10 +19,12 @@ type stepView struct {
 	json     *ui.JSON // nil for people
 	underway []string // addresses, oldest first
 	waits    map[string]string
+
+	interrupted func() bool // whether Ctrl-C has come
 }
 
-func newStepView(p *command.Program) *stepView {
-	v := &stepView{terminal: p.Progress(), waits: map[string]string{}}
+func newStepView(p *command.Program, interrupted func() bool) *stepView {
+	v := &stepView{terminal: p.Progress(), waits: map[string]string{}, interrupted: interrupted}
 	if p.JSON {
 		v.json = ui.NewJSON(p.Out)
 	}
@@ -84,6 +86,9 @@ func (v *stepView) event(p deploy.Progress) {
 		word := "done"
 		if e.Type == "apply_errored" {
 			word = "FAILED"
+			if v.interrupted() {
+				word = "cut off"
+			}
 		}
 		if e.Action != "read" || e.Elapsed >= slowRead || e.Type == "apply_errored" {
 			v.terminal.Line(fmt.Sprintf("  %-7s %s %s after %s", e.Action, ui.Clean(e.Address), word, ui.Duration(e.Elapsed)))
