@@ -31,6 +31,10 @@ deadcode: ## name functions that nothing reaches, in each build; takes minutes, 
 fuzz: ## run each fuzz target for FUZZTIME (10s); .ci/fuzz FOLDER runs those of one folder
 	@.ci/fuzz
 
+.PHONY: bounds
+bounds: ## show that nothing which is read fills the memory: under a limit of addresses, so without the race detector
+	go test -count 1 -run 'FillsTheMemory|TestLargeEvent' ./internal/bootstrap ./internal/cli
+
 .PHONY: vuln
 vuln: ## look for known vulnerabilities that code here reaches; skips, and says so, without the database
 	@.ci/vuln

@@ -56,7 +56,23 @@ func Load(ctx context.Context, settings Settings) (*Config, error) {
 	if sdk.Region == "" {
 		return nil, hint.With(errors.New("no AWS region"), "set AWS_REGION, or region in the profile")
 	}
+	sdk.HTTPClient = bounded{sdk.HTTPClient}
 	return &Config{sdk: sdk, emulated: sdk.BaseEndpoint != nil}, nil
+}
+
+// maxAnswer bounds an answer of AWS in bytes, after any compression is undone: the SDK
+// reads all but objects whole, errors among them. A page of a list has 1,000 names.
+const maxAnswer = maxObject + 1<<20
+
+// bounded is a client whose answers end in an error at the limit.
+type bounded struct{ aws.HTTPClient }
+
+func (b bounded) Do(request *http.Request) (*http.Response, error) {
+	answer, err := b.HTTPClient.Do(request)
+	if err == nil {
+		answer.Body = http.MaxBytesReader(nil, answer.Body, maxAnswer)
+	}
+	return answer, err
 }
 
 // Region is the session's.

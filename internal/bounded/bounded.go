@@ -22,6 +22,9 @@ func ReadFile(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.Size() > limit {
+		return nil, fmt.Errorf("%s: %w", name, &TooLarge{limit})
+	}
 	data, err := ReadAll(file, limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

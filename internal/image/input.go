@@ -15,8 +15,8 @@ import (
 
 // What is read of a user's files, in bytes.
 const (
-	MaxBootstrap = 256 << 20 // a Go program of any size that starts in time
-	MaxCABundle  = 4 << 20   // all public authorities take 0.3 MB
+	MaxBootstrap = 64 << 20 // a Go program of any size that starts in time
+	MaxCABundle  = 4 << 20  // all public authorities take 0.3 MB
 )
 
 // checkExecutable catches a bootstrap of another architecture here, because on

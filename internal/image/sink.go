@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -170,6 +171,9 @@ func (d *layoutSink) reference() string { return "oci:" + d.dir + "@" + d.img.di
 func (d *layoutSink) tag() string       { return "" }
 
 func (d *layoutSink) has(context.Context) (bool, error) {
+	if err := source.CheckLayout(d.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, err
+	}
 	index, err := layout.ImageIndexFromPath(d.dir)
 	if err != nil {
 		return false, d.checkFree()

@@ -63,8 +63,8 @@ func (a Access) Options(ctx context.Context, meter *Meter) []remote.Option {
 // AtOnce is how many layers move at once.
 func (a Access) AtOnce() int { return orDefault(a.Jobs, 4) }
 
-// transport is, from the network up: the counter, the watch over transfers
-// that stall, and the resuming of downloads that break.
+// transport is, from the network up: the counter, the limit of answers that hold no
+// layer, the watch over transfers that stall, and the resuming of downloads that break.
 func (a Access) transport(meter *Meter) http.RoundTripper {
 	next := a.Transport
 	if next == nil {
@@ -73,7 +73,7 @@ func (a Access) transport(meter *Meter) http.RoundTripper {
 	if meter != nil {
 		next = meter.over(next)
 	}
-	next = &watch{next: next, limit: orDefault(a.Stall, 2*time.Minute)}
+	next = &watch{next: &brief{next}, limit: orDefault(a.Stall, 2*time.Minute)}
 	return &resume{next: next, tries: orDefault(a.Retries, 5), pause: orDefault(a.Pause, time.Second)}
 }
 

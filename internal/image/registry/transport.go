@@ -43,6 +43,48 @@ func (w *watch) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
+// brief ends answers that hold no layer, such as a manifest's or a token's: the client
+// reads some of them to their end, whatever that is.
+type brief struct{ next http.RoundTripper }
+
+// maxBrief is what a registry takes of a manifest, the largest of these.
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
+const maxBrief = 4 << 20
+
+func (b *brief) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := b.next.RoundTrip(request)
+	// A redirect leads from a registry's blob to any address: a success there is a layer as well.
+	redirected := request.Response != nil
+	layer := request.Method == http.MethodGet && (redirected || strings.Contains(request.URL.Path, "/blobs/")) && response != nil && response.StatusCode < 300
+	if err != nil || layer {
+		return response, err
+	}
+	if response.ContentLength > maxBrief && request.Method != http.MethodHead {
+		response.Body.Close()
+		return nil, fmt.Errorf("%s answered with %d bytes: at most %d are read", request.URL.Host, response.ContentLength, maxBrief)
+	}
+	response.Body = &briefBody{ReadCloser: response.Body, left: maxBrief}
+	return response, nil
+}
+
+type briefBody struct {
+	io.ReadCloser
+	left int
+}
+
+func (b *briefBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		// No byte may be left over to ask for: else this is the end.
+		if n, err := b.ReadCloser.Read(make([]byte, 1)); n == 0 {
+			return 0, err
+		}
+		return 0, fmt.Errorf("the registry's answer is longer than %d bytes", maxBrief)
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
 // stallOr names the real cause of an error that only says "canceled".
 func stallOr(ctx context.Context, err error) error {
 	if ctx != nil && errors.Is(context.Cause(ctx), errStalled) {

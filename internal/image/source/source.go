@@ -72,6 +72,9 @@ func locate(ctx context.Context, ref, arch string, access registry.Access) (v1.I
 		if !info.Mode().IsRegular() { // to open a FIFO would wait for whoever writes to it
 			return nil, fmt.Errorf("%s is not a file", file)
 		}
+		if err := checkTar(file); err != nil {
+			return nil, err
+		}
 		return onDisk(tarball.ImageFromPath(file, nil))
 	}
 	parsed, err := name.ParseReference(ref)
@@ -101,7 +104,11 @@ func onDisk(img v1.Image, err error) (v1.Image, error) {
 
 func fromLayout(dir, arch string) (v1.Image, error) {
 	dir, digest, byDigest := strings.Cut(dir, "@")
-	index, err := layout.ImageIndexFromPath(dir)
+	err := CheckLayout(dir)
+	var index v1.ImageIndex
+	if err == nil {
+		index, err = layout.ImageIndexFromPath(dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the OCI layout: %w", err)
 	}

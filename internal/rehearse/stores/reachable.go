@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/aproorg/sluice/internal/bounded"
 	"net"
 	"net/url"
 	"regexp"
@@ -79,6 +80,9 @@ func reachMongo(ctx context.Context, uri string) error {
 		return nil // the database's own start says what is wrong with it
 	}
 	hosts := strings.Join(u.Hosts, ",") // the part that may be shown
+	if err := checkFiles(u.Query); err != nil {
+		return &ConfigError{"Mongo", fmt.Errorf("the URI of MongoDB at %s cannot be used: %w", hosts, err)}
+	}
 	client, err := driver.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(selectLimit))
 	if err != nil {
 		return &ConfigError{"Mongo", fmt.Errorf("the URI of MongoDB at %s cannot be used: %w", hosts, err)}
@@ -86,6 +90,22 @@ func reachMongo(ctx context.Context, uri string) error {
 	defer client.Disconnect(context.WithoutCancel(ctx))
 	if err := client.Ping(ctx, nil); err != nil {
 		return &ConfigError{"Mongo", fmt.Errorf("reach MongoDB at %s: %w", hosts, within(ctx, plain(err)))}
+	}
+	return nil
+}
+
+// maxCertificates bounds what is read of certificates and keys.
+const maxCertificates = 4 << 20
+
+// checkFiles reads the files that a URI names, as its driver does, but with a limit.
+func checkFiles(options url.Values) error {
+	for name := range options {
+		switch strings.ToLower(name) {
+		case "tlscafile", "tlscertificatekeyfile", "sslcertificateauthorityfile", "sslclientcertificatekeyfile":
+			if _, err := bounded.ReadFile(options.Get(name), maxCertificates); err != nil {
+				return fmt.Errorf("read %s: %w", name, err)
+			}
+		}
 	}
 	return nil
 }
