@@ -1,6 +1,7 @@
 package awsx_test
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -48,6 +49,7 @@ func TestAgainstMoto(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+	t.Run("deployments", func(t *testing.T) { testDeployments(t, config, moto) })
 	t.Run("ecr", func(t *testing.T) { testECR(t, config, moto) })
 }
 
@@ -102,5 +104,42 @@ func testECR(t *testing.T, config *awsx.Config, moto *mototest.Server) {
 	}
 	if err := config.DeleteImage(t.Context(), repository.RegistryStr(), "app", "sha256:"+strings.Repeat("0", 64)); err != nil {
 		t.Error(err)
+	}
+}
+
+// testDeployments makes an API with one method and a stage that serves its first
+// deployment, which then stays, while one that no stage serves goes.
+func testDeployments(t *testing.T, config *awsx.Config, moto *mototest.Server) {
+	var made struct{ ID, RootResourceID string }
+	call := func(method, path, body string) {
+		answer := moto.Call(t, "apigateway", method, path, body)
+		made.ID = ""
+		_ = json.Unmarshal([]byte(answer[strings.Index(answer, "{"):]), &made)
+	}
+	call(http.MethodPost, "/restapis", `{"name": "app"}`)
+	id, method := made.ID, "/restapis/"+made.ID+"/resources/"+made.RootResourceID+"/methods/GET"
+	call(http.MethodPut, method, `{"authorizationType": "NONE"}`)
+	call(http.MethodPut, method+"/integration", `{"type": "MOCK"}`)
+
+	api := config.RestAPI(id)
+	call(http.MethodPost, "/restapis/"+id+"/deployments", `{"stageName": "live", "description": "test"}`) // moto holds what was made with its stage
+	served := made.ID
+	free, err := api.Deploy(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, deployment := range []string{served, free, "absent"} {
+		if err := api.RemoveDeployment(t.Context(), deployment); err != nil {
+			t.Errorf("remove %s: %v", deployment, err)
+		}
+	}
+	if left, err := api.Deployments(t.Context(), "test"); err != nil || len(left) != 1 || left[0] != served {
+		t.Errorf("left %v, %v; the stage serves %s", left, err, served)
+	}
+	if other, err := api.Deployments(t.Context(), "somebody's"); err != nil || len(other) > 0 {
+		t.Errorf("others' deployments are %v, %v", other, err)
+	}
+	if _, err := config.RestAPI("absent").Deployments(t.Context(), "test"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of no API: %v", err)
 	}
 }
