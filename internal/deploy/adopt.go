@@ -45,6 +45,7 @@ var imports = map[string]string{
 	"aws_api_gateway_resource":               `{rest_api_id}/$(aws apigateway get-resources --rest-api-id {rest_api_id} --limit 500 --query "items[?parentId=='{parent_id}' && pathPart=='{path_part}'].id | [0]" --output text)`,
 	"aws_api_gateway_method":                 "{rest_api_id}/{resource_id}/{http_method}",
 	"aws_api_gateway_method_response":        "{rest_api_id}/{resource_id}/{http_method}/{status_code}",
+	"aws_api_gateway_api_key":                `$(aws apigateway get-api-keys --name-query {name} --query 'items[0].id' --output text)`,
 	"aws_api_gateway_stage":                  "{rest_api_id}/{stage_name}",
 }
 
