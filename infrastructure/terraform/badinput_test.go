@@ -98,13 +98,13 @@ func TestBadInput(t *testing.T) {
 			in(v, "documentdb")["security_group_id"] = "sg-00000000"
 			in(v, "config")["key"] = "dev/librechat"
 		}, []string{
-			`domain = coalesce(var.domain.certificate_domain`, "no subnet subnet-00000000 in this region: set network.subnet_ids",
+			"reading ACM Certificates: empty result with module.domain[0].", "no subnet subnet-00000000 in this region: set network.subnet_ids",
 			"no security group sg-00000000 in this region: set documentdb.security_group_id", "has no dev/librechat: upload librechat.yaml",
 		}},
 		{"a VPC and a bucket that are not there", func(v map[string]any) {
 			in(v, "network")["vpc_id"] = "vpc-00000000"
 			in(v, "config")["bucket"] = "apro-librechat-conifg"
-		}, []string{"no VPC vpc-00000000 in this region: set network.vpc_id", "apro-librechat-conifg", "bucket = var.config.bucket"}},
+		}, []string{"no VPC vpc-00000000 in this region: set network.vpc_id", "listing S3 Bucket (apro-librechat-conifg)", "NoSuchBucket", "with module.backend.data.aws_s3_objects.config,"}},
 		{"subnets of another VPC, and public ones", func(v map[string]any) {
 			in(v, "network")["subnet_ids"] = []any{a.wrong["other_vpc"], a.wrong["public"]}
 		}, []string{"Subnet " + a.wrong["other_vpc"] + " is private and in", "Subnet " + a.wrong["public"] + " is public and in"}},
