@@ -59,6 +59,7 @@ const providerVersion = "0.1.0"
 type account struct {
 	env      []string
 	endpoint string         // of every service
+	viewer   *viewer        // of the stack, who calls all the while
 	work     string         // folder that lives as long as the account
 	base     string         // OCI layout of an app image
 	registry string         // URL of what stands in for ECR
@@ -159,12 +160,13 @@ func newAccount() (*account, error) {
 		return nil, err
 	}
 	proxy := httputil.NewSingleHostReverseProxy(moto)
-	server := httptest.NewServer(newGaps(newForgets(proxy)))
+	viewer := newViewer(newGaps(newForgets(proxy)))
+	server := httptest.NewServer(viewer)
 	work, err := os.MkdirTemp("", "sluice-account")
 	if err != nil {
 		return nil, err
 	}
-	a := &account{endpoint: server.URL, work: work, stop: func() { server.Close(); stop(); os.RemoveAll(work) }}
+	a := &account{endpoint: server.URL, viewer: viewer, work: work, stop: func() { server.Close(); stop(); os.RemoveAll(work) }}
 	// S3 Control puts the account's id before the host, which no loopback address
 	// takes: a host that is none, and this server as the way to it.
 	a.env = append(os.Environ(), "AWS_ENDPOINT_URL="+server.URL, "AWS_ENDPOINT_URL_S3_CONTROL=http://aws.test", "HTTP_PROXY="+server.URL, "http_proxy="+server.URL,

@@ -65,6 +65,7 @@ func TestBadInput(t *testing.T) {
 			v["api_paths"] = []any{"/api/*/x"}
 			v["function"] = map[string]any{"memory_size": 512}
 			v["ca_bundle"] = "not-there.pem"
+			v["release"] = "latest"
 			v["web_acl_id"] = "chat"
 			v["throttling"] = map[string]any{"rate_limit": 0, "burst_limit": 1}
 			v["egress"] = map[string]any{"smtp": map[string]any{"port": 587, "cidr": "everywhere"}}
@@ -78,6 +79,7 @@ func TestBadInput(t *testing.T) {
 			"one segment without wildcards", "1024 to 10240 MB", "two or more subnets", "no s3://", "give its name in secrets",
 			"LibreChat does not start without them", "must be a host name", "ca_bundle names a file that is not there",
 			"must be the ARN of a web ACL", "would refuse every request", "blocks of IPv4 addresses", "must be a security group's id",
+			"release must be a version's number",
 		}},
 		{"project with a capital, domain without a zone", func(v map[string]any) {
 			v["project"] = "LibreChat"
@@ -115,6 +117,7 @@ func TestBadInput(t *testing.T) {
 			in(v, "domain")["zone_id"] = "Z00000000000000000000"
 			in(v, "domain")["certificate_arn"] = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
 		}, []string{"set domain.zone_id to one that", "set domain.certificate_arn to it"}},
+		{"a version without the alias", func(v map[string]any) { v["release"] = "7" }, []string{"versions are called by the alias alone"}},
 		{"zone of another domain", func(v map[string]any) { in(v, "domain")["zone_id"] = a.wrong["other_zone"] }, []string{"set domain.zone_id to the zone that holds it"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,9 @@ import (
 //     keeps the group and makes no nodes. A deleted group is "deleting" for ever,
 //     and a subnet group cannot be deleted.
 //   - API Gateway's account settings: moto refuses to take the log role away again.
+//   - API Gateway's change of an integration, which moto answers with nothing.
+//   - Provisioned concurrency: moto has no such calls. An alias with environments kept
+//     ready is not moved to $LATEST, which may have none.
 type gaps struct {
 	next http.Handler // moto
 
@@ -34,6 +38,7 @@ type gaps struct {
 	siteTags  []byte            // inner XML
 	logRole   string            // of API Gateway's account settings
 	groups    map[string]string // security group of a replication group's nodes
+	ready     map[string]int    // environments kept ready, by path and qualifier
 }
 
 type cfFunction struct {
@@ -47,7 +52,7 @@ type cfFunction struct {
 }
 
 func newGaps(next http.Handler) *gaps {
-	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, groups: map[string]string{}}
+	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, groups: map[string]string{}, ready: map[string]int{}}
 }
 
 func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -57,6 +62,12 @@ func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.function(w, r, strings.Split(strings.Trim(strings.TrimPrefix(r.URL.Path, cloudfront+"function"), "/"), "/"))
 	case strings.HasPrefix(r.URL.Path, cloudfront+"response-headers-policy"):
 		g.policy(w, r, strings.Trim(strings.TrimPrefix(r.URL.Path, cloudfront+"response-headers-policy"), "/"))
+	case r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, "/integration"):
+		g.patchIntegration(w, r)
+	case strings.HasSuffix(r.URL.Path, "/provisioned-concurrency"):
+		g.provisioned(w, r)
+	case r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/aliases/"):
+		g.alias(w, r)
 	case r.URL.Path == "/account":
 		g.account(w, r)
 	case strings.HasPrefix(r.URL.Path, cloudfront+"distribution"):
@@ -198,6 +209,74 @@ func (g *gaps) distribution(w http.ResponseWriter, r *http.Request, id string) {
 	fmt.Fprintf(w, `<Distribution><Id>%[1]s</Id><ARN>arn:aws:cloudfront::123456789012:distribution/%[1]s</ARN><Status>Deployed</Status><LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime>`+
 		`<InProgressInvalidationBatches>0</InProgressInvalidationBatches><ActiveTrustedSigners><Enabled>false</Enabled><Quantity>0</Quantity></ActiveTrustedSigners>`+
 		`<ActiveTrustedKeyGroups><Enabled>false</Enabled><Quantity>0</Quantity></ActiveTrustedKeyGroups><DomainName>d111111abcdef8.cloudfront.net</DomainName><DistributionConfig>%[2]s</DistributionConfig></Distribution>`, id, config)
+}
+
+// patchIntegration puts what is there with the changes.
+func (g *gaps) patchIntegration(w http.ResponseWriter, r *http.Request) {
+	var patch struct {
+		PatchOperations []struct{ Path, Value string } `json:"patchOperations"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&patch)
+	get := r.Clone(r.Context())
+	get.Method, get.Body, get.ContentLength = http.MethodGet, http.NoBody, 0
+	answer := httptest.NewRecorder()
+	g.next.ServeHTTP(answer, get)
+	integration := map[string]any{}
+	_ = json.Unmarshal(answer.Body.Bytes(), &integration)
+	for _, p := range patch.PatchOperations {
+		integration[strings.TrimPrefix(p.Path, "/")] = p.Value
+	}
+	body, _ := json.Marshal(integration)
+	put := r.Clone(r.Context())
+	put.Method, put.Body, put.ContentLength = http.MethodPut, io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	answer = httptest.NewRecorder()
+	g.next.ServeHTTP(answer, put)
+	w.Header().Set("Content-Type", "application/json")
+	if answer.Code >= 300 {
+		w.WriteHeader(answer.Code)
+	}
+	w.Write(answer.Body.Bytes())
+}
+
+func (g *gaps) provisioned(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	alias := strings.Split(r.URL.Path, "/")[3] + ":" + r.URL.Query().Get("Qualifier")
+	status := "READY"
+	switch r.Method {
+	case http.MethodPut:
+		var asked struct{ ProvisionedConcurrentExecutions int }
+		_ = json.NewDecoder(r.Body).Decode(&asked)
+		g.ready[alias], status = asked.ProvisionedConcurrentExecutions, "IN_PROGRESS"
+		w.WriteHeader(http.StatusAccepted)
+	case http.MethodDelete:
+		delete(g.ready, alias)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if g.ready[alias] == 0 {
+		w.Header().Set("X-Amzn-Errortype", "ProvisionedConcurrencyConfigNotFoundException")
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"RequestedProvisionedConcurrentExecutions": g.ready[alias],
+		"AvailableProvisionedConcurrentExecutions": g.ready[alias], "AllocatedProvisionedConcurrentExecutions": g.ready[alias], "Status": status})
+}
+
+func (g *gaps) alias(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	path := strings.Split(r.URL.Path, "/")
+	g.mu.Lock()
+	kept := g.ready[path[3]+":"+path[5]]
+	g.mu.Unlock()
+	if kept > 0 && bytes.Contains(body, []byte(`"$LATEST"`)) {
+		w.Header().Set("X-Amzn-Errortype", "InvalidParameterValueException")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"message":"$LATEST has no provisioned concurrency"}`)
+		return
+	}
+	g.next.ServeHTTP(w, r)
 }
 
 func (g *gaps) account(w http.ResponseWriter, r *http.Request) {

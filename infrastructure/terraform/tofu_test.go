@@ -86,6 +86,7 @@ func TestApply(t *testing.T) {
 		}
 	})
 	t.Run("what is tainted is deleted before it is created", func(t *testing.T) { a.taintedPlan(t, dev) })
+	a.makeChanges(t, dev, func(c change) bool { return c.ci })
 	a.fill(t)
 	t.Run("destroy leaves nothing", func(t *testing.T) {
 		out, err := a.run(dev, "destroy", "-auto-approve")

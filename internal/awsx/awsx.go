@@ -1,7 +1,7 @@
 // Package awsx is where Sluice's tool meets the AWS SDK: a bucket for package
 // site, CloudFront's invalidations, a REST API's deployments, ECR's login and
-// deletion. Nothing else of
-// the tool imports the SDK, so that all else runs and is tested without it.
+// deletion, a function's versions. Nothing else of the tool imports the SDK, so that
+// all else runs and is tested without it.
 //
 // Errors are the SDK's, wrapped once with what was attempted, and for what a
 // person can mend, with a hint. The SDK itself retries and signs.

@@ -29,6 +29,7 @@ func session(t *testing.T, endpoint, region string) *awsx.Config {
 }
 
 func TestAgainstMoto(t *testing.T) {
+	t.Setenv("MOTO_LAMBDA_STUB_ECR", "false") // a version keeps its image's digest
 	moto := mototest.Start(t)
 	config := session(t, moto.URL, "eu-west-1")
 	moto.CreateBucket(t, "site")
@@ -51,6 +52,7 @@ func TestAgainstMoto(t *testing.T) {
 	})
 	t.Run("deployments", func(t *testing.T) { testDeployments(t, config, moto) })
 	t.Run("ecr", func(t *testing.T) { testECR(t, config, moto) })
+	t.Run("versions", func(t *testing.T) { testVersions(t, config, moto) })
 }
 
 func testSite(t *testing.T, config *awsx.Config, moto *mototest.Server) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/aproorg/sluice/internal/probe/report"
 )
@@ -42,14 +43,26 @@ func apiHint(a answer) string {
 		return "the secret origin header is missing or wrong, or a policy refuses"
 	case a.StatusCode == 429:
 		return "too few environments: look at the function's reserved concurrency and the account's limit"
+	case a.StatusCode == 500 && a.refused():
+		return "an instant 500 with no log line of the function: where API Gateway calls an alias (function.alias = true, or start = \"provisioned\"), " +
+			"it may refuse to stream from one: set function.alias = false and start = \"on-demand\"; " +
+			"else API Gateway lacks lambda:InvokeFunction, or no environment is free"
 	case a.StatusCode == 500:
-		return "an instant 500 with no log line of the function means that API Gateway lacks lambda:InvokeFunction"
+		return "the app failed: look at the function's log"
 	case a.StatusCode == 502:
 		return "the function answered without the streaming prelude, or ended: look at its last log lines"
 	case a.StatusCode == 503 || a.StatusCode == 504:
 		return "the app did not become ready or did not answer in time: look at the function's init and its timeout"
 	}
 	return ""
+}
+
+// refused tells whether API Gateway answered by itself, without the function: its own
+// words, at once. A function that fails takes longer or is a 502.
+func (a answer) refused() bool {
+	const atOnce = 2 * time.Second // with the connection and CloudFront's part
+	var said struct{ Message string }
+	return json.Unmarshal(a.body, &said) == nil && said.Message == "Internal server error" && a.head < atOnce
 }
 
 func excerpt(body []byte) string {

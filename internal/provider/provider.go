@@ -1,5 +1,6 @@
 // Package provider is Sluice as a Terraform provider: sluice_image, sluice_site and
-// sluice_api_deployment, the parts of a deployment that no other provider does well.
+// sluice_api_deployment and sluice_function_versions, the parts of a deployment that no
+// other provider does well.
 // The plan knows the image's digest and the site's release before anything is
 // sent, and is empty when nothing changed.
 //
@@ -110,6 +111,7 @@ func (p *sluice) Resources(context.Context) []func() resource.Resource {
 		func() resource.Resource { return &imageResource{} },
 		func() resource.Resource { return &siteResource{} },
 		func() resource.Resource { return &deploymentResource{} },
+		func() resource.Resource { return &versionsResource{} },
 	}
 }
 

@@ -150,7 +150,11 @@ func (r *reader) integration(res, on *tfplan.Resource, httpMethod string) Integr
 	}
 	switch i.Type {
 	case IntegrationProxy:
-		if f := r.Find(res, a.Str("uri"), "uri", "aws_lambda_function", "aws_lambda_alias"); f != nil {
+		f := r.Find(res, a.Str("uri"), "uri", "aws_lambda_function") // also where its alias is called, which has the same code
+		if f == nil {
+			f = r.Find(res, a.Str("uri"), "uri", "aws_lambda_alias")
+		}
+		if f != nil {
 			i.Function = f.Address
 		} else {
 			a.Fail("uri points at no aws_lambda_function of the plan")

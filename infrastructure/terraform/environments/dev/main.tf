@@ -89,6 +89,7 @@ module "backend" {
   parameters_kms_key = var.parameters_kms_key
   environment        = var.environment
   function           = var.function
+  release            = var.release
 }
 
 # The app's image with the bootstrap in front, and the front end out of the same

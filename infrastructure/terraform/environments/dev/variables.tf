@@ -157,9 +157,16 @@ variable "function" {
     reserved_concurrency    = optional(number, -1)
     start                   = optional(string, "on-demand")
     provisioned_concurrency = optional(number, 1)
+    alias                   = optional(bool, false)
   })
   default  = {}
   nullable = false
+}
+
+variable "release" {
+  description = "An older release to go back to: a version's number, or an image's digest sha256:…; null is the newest."
+  type        = string
+  default     = null
 }
 
 variable "redis" {

@@ -1,11 +1,28 @@
-# The alias that provisioned concurrency needs: it works on published versions, and
-# the API then calls the alias.
-terraform { required_version = ">= 1.5.7" }
+# The alias by which an API calls a published version of a function, and what goes with
+# versions: provisioned concurrency, and the end of those that nobody needs.
+terraform {
+  required_version = ">= 1.5.7"
+  required_providers { sluice = { source = "aproorg/sluice" } }
+}
 
+locals { pinned = can(regex("^[0-9]+$", var.release)) }
+
+# It is there where nobody calls it, too, and then stands for the function itself: the
+# permission to call it needs it, and with both permissions in place the API changes
+# from one to the other without a gap.
 resource "aws_lambda_alias" "this" {
   name             = "live"
   function_name    = var.function.name
-  function_version = var.function.version
+  function_version = !var.function.published ? "$LATEST" : local.pinned ? var.release : var.function.version
+  lifecycle {
+    precondition {
+      condition     = var.function.published || !local.pinned
+      error_message = <<-EOT
+        release ${coalesce(var.release, "null")} is a version, and versions are called by the alias alone: set function.alias = true,
+        or name an image, sha256:….
+      EOT
+    }
+  }
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "this" {
@@ -13,4 +30,12 @@ resource "aws_lambda_provisioned_concurrency_config" "this" {
   function_name                     = var.function.name
   qualifier                         = aws_lambda_alias.this.name
   provisioned_concurrent_executions = var.provisioned_concurrency
+}
+
+# Terraform publishes versions and deletes none, and the registry's own rule would not know which images they need.
+resource "sluice_function_versions" "this" {
+  function_name = aws_lambda_alias.this.function_name
+  repository    = var.repository
+  keep          = var.keep
+  triggers      = { version = aws_lambda_alias.this.function_version, image = var.image_uri }
 }

@@ -1,13 +1,37 @@
 variable "function" {
-  description = "The function's name and the published version that the alias stands for."
+  description = <<-EOT
+    The function's name, its newest version, and whether it publishes versions: if not, the alias stands for the function itself.
+  EOT
   type = object({
-    name    = string
-    version = string
+    name      = string
+    version   = string
+    published = bool
   })
 }
 
+variable "image_uri" {
+  description = "The function's image by digest. A new one is the occasion to remove old ones."
+  type        = string
+}
+
+variable "repository" {
+  description = "Name of the ECR repository of the function's images."
+  type        = string
+}
+
+variable "keep" {
+  description = "How many versions, and how many images, are kept to roll back to."
+  type        = number
+}
+
+variable "release" {
+  description = "The version that the alias stands for. Null, and an image's digest, mean the newest."
+  type        = string
+  default     = null
+}
+
 variable "provisioned_concurrency" {
-  description = "How many environments Lambda keeps initialized; null keeps none, as SnapStart wants it."
+  description = "How many environments Lambda keeps initialized; null keeps none."
   type        = number
   default     = null
 

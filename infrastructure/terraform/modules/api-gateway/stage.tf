@@ -73,11 +73,13 @@ resource "aws_api_gateway_method_settings" "this" {
   }
 }
 
-# InvokeFunction also for streams: with InvokeWithResponseStream alone each call is an instant 500.
+# InvokeFunction also for streams: with InvokeWithResponseStream alone each call is an instant 500. For the function and
+# for its alias, whichever is called: a permission that had to come with the change would come too late.
 resource "aws_lambda_permission" "this" {
+  for_each      = { function = null, alias = var.function.alias }
   action        = "lambda:InvokeFunction"
   principal     = "apigateway.amazonaws.com"
   function_name = var.function.name
-  qualifier     = var.function.qualifier
+  qualifier     = each.value
   source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/${var.stage}/*/*"
 }

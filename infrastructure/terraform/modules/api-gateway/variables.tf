@@ -21,12 +21,12 @@ variable "paths" {
 
 variable "function" {
   description = <<-EOT
-    The function behind the API: its name, the alias to call if any, and the URI of its streaming invocations
+    The function behind the API: its name, its alias, and the URI of the streaming invocations of one of both
     (module backend's output function).
   EOT
   type = object({
     name       = string
-    qualifier  = optional(string)
+    alias      = string
     invoke_uri = string
   })
 

@@ -29,6 +29,12 @@ module "files" {
   expire_days = var.files_expire_days
 }
 
+locals {
+  # Whether AWS streams from a version is not proven, as it is for the function itself: the API calls one only where it has to.
+  published = var.function.alias || var.function.start != "on-demand"
+  image_uri = can(regex("sha256:", var.release)) ? "${local.repository}@${regex("sha256:[0-9a-f]{64}$", var.release)}" : var.image_uri
+}
+
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:X-Ray is not offered; the access log has the timings of each hop
   #checkov:skip=CKV_AWS_115:reserved concurrency is a variable; taking it from the account by default would starve others
@@ -38,12 +44,12 @@ resource "aws_lambda_function" "this" {
   function_name                  = var.name
   role                           = aws_iam_role.this.arn
   package_type                   = "Image"
-  image_uri                      = var.image_uri
+  image_uri                      = local.image_uri
   architectures                  = [var.function.architecture]
   memory_size                    = var.function.memory_size
   timeout                        = var.function.timeout
   reserved_concurrent_executions = var.function.reserved_concurrency
-  publish                        = var.function.start != "on-demand"
+  publish                        = local.published
   vpc_config {
     subnet_ids         = var.network.subnet_ids
     security_group_ids = var.network.security_group_ids
@@ -54,10 +60,13 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this]
 }
 
-# Provisioned concurrency works on published versions: the API then calls this alias.
+# Provisioned concurrency works on published versions: the API then calls this alias. It is there in any case.
 module "live" {
   source                  = "../alias"
-  count                   = var.function.start == "on-demand" ? 0 : 1
-  function                = { name = aws_lambda_function.this.function_name, version = aws_lambda_function.this.version }
+  function                = { name = var.name, version = aws_lambda_function.this.version, published = local.published }
+  image_uri               = local.image_uri
+  repository              = aws_ecr_repository.this.name
+  keep                    = var.images_kept
+  release                 = var.release
   provisioned_concurrency = var.function.start == "provisioned" ? var.function.provisioned_concurrency : null
 }

@@ -1,17 +1,17 @@
-# What the API needs: the function's name, the alias to call if any, and the URI of
-# its streaming invocations. The provider's response_streaming_invoke_arn knows no
+# What the API needs: the function's name, its alias, and the URI of the streaming
+# invocations of one of both. The provider's response_streaming_invoke_arn knows no
 # alias, and no plan knows it before apply.
 output "function" {
   value = {
     name       = aws_lambda_function.this.function_name
-    qualifier  = one(module.live[*].name)
-    invoke_uri = "${local.invoked}/${join(":", concat([local.function], module.live[*].name))}/response-streaming-invocations"
+    alias      = module.live.name
+    invoke_uri = "${local.invoked}/${local.function}${local.published ? ":${module.live.name}" : ""}/response-streaming-invocations"
   }
 }
 
 # Where the image is pushed, without a tag. It is known at plan; the repository's own attribute is not.
 output "repository_url" {
-  value = "${local.account}.dkr.ecr.${local.region}.${data.aws_partition.this.dns_suffix}/${aws_ecr_repository.this.name}"
+  value = "${dirname(local.repository)}/${aws_ecr_repository.this.name}"
 }
 
 # The function's role, and the ARN of the function that has it (module network's input role).

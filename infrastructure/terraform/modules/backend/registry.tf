@@ -7,11 +7,5 @@ resource "aws_ecr_repository" "this" {
   image_scanning_configuration { scan_on_push = true }
 }
 
-resource "aws_ecr_lifecycle_policy" "this" {
-  repository = aws_ecr_repository.this.name
-  policy = jsonencode({ rules = [{
-    rulePriority = 1
-    action       = { type = "expire" }
-    selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.images_kept }
-  }] })
-}
+# Known at plan; the repository's own attribute is not.
+locals { repository = "${local.account}.dkr.ecr.${local.region}.${data.aws_partition.this.dns_suffix}/${var.name}" }

@@ -159,7 +159,8 @@ variable "environment" {
 variable "function" {
   description = <<-EOT
     Size of the function in MB and seconds, and how it starts: on-demand, or provisioned (Lambda keeps provisioned_concurrency
-    environments ready). reserved_concurrency -1 takes from the account's pool.
+    environments ready). reserved_concurrency -1 takes from the account's pool. With alias, the API calls the alias of a
+    published version in place of the function itself, so that all of a change is live at once; provisioned does in any case.
   EOT
   type = object({
     architecture            = optional(string, "x86_64")
@@ -169,6 +170,7 @@ variable "function" {
     reserved_concurrency    = optional(number, -1)
     start                   = optional(string, "on-demand")
     provisioned_concurrency = optional(number, 1)
+    alias                   = optional(bool, false)
   })
   default  = {}
   nullable = false
@@ -211,8 +213,22 @@ variable "function" {
   }
 }
 
+variable "release" {
+  description = <<-EOT
+    An older release to go back to: a version's number, where the API calls the alias, or an image's digest sha256:… of the
+    repository. Null is the newest.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.release == null ? true : can(regex("^([0-9]+|([^@ ]+@)?sha256:[0-9a-f]{64})$", var.release))
+    error_message = "release must be a version's number such as 7, an image's digest (sha256: and 64 hex digits), or null for the newest."
+  }
+}
+
 variable "images_kept" {
-  description = "How many images the registry keeps to roll back to."
+  description = "How many images the registry keeps to roll back to, and how many versions the function, besides those in use."
   type        = number
   default     = 10
   nullable    = false
