@@ -88,7 +88,11 @@ func runDeploy(ctx context.Context, p *command.Program, o *deployOptions, flags 
 	if !result.Changed {
 		out.Line("nothing to change")
 	}
-	out.Line("deployed: " + result.URL)
+	if result.URL == "" { // such as environments/account, which nobody opens
+		out.Line("deployed")
+	} else {
+		out.Line("deployed: " + result.URL)
+	}
 	if result.Cost != nil {
 		out.Line(result.Cost.String())
 	}
