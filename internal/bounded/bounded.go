@@ -5,6 +5,7 @@
 package bounded
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,8 +27,12 @@ func ReadFile(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", name, &TooLarge{limit})
 	}
 	data, err := ReadAll(file, limit)
-	if err != nil {
+	var large *TooLarge
+	if errors.As(err, &large) {
 		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if err != nil {
+		return nil, err // which names the file
 	}
 	return data, nil
 }
