@@ -66,6 +66,8 @@ type account struct {
 	tfvars   map[string]any // of environments/dev
 	wrong    map[string]string
 	options  map[string]string // what a test may add to the variables
+	network  *network
+	lost     *lost
 	stop     func()
 }
 
@@ -160,13 +162,15 @@ func newAccount() (*account, error) {
 		return nil, err
 	}
 	proxy := httputil.NewSingleHostReverseProxy(moto)
-	viewer := newViewer(newGaps(newForgets(proxy)))
-	server := httptest.NewServer(viewer)
+	network := newNetwork(proxy)
+	viewer := newViewer(newGaps(newForgets(network)))
+	lost := newLost(viewer)
+	server := httptest.NewServer(lost)
 	work, err := os.MkdirTemp("", "sluice-account")
 	if err != nil {
 		return nil, err
 	}
-	a := &account{endpoint: server.URL, viewer: viewer, work: work, stop: func() { server.Close(); stop(); os.RemoveAll(work) }}
+	a := &account{endpoint: server.URL, viewer: viewer, network: network, lost: lost, work: work, stop: func() { server.Close(); stop(); os.RemoveAll(work) }}
 	// S3 Control puts the account's id before the host, which no loopback address
 	// takes: a host that is none, and this server as the way to it.
 	a.env = append(os.Environ(), "AWS_ENDPOINT_URL="+server.URL, "AWS_ENDPOINT_URL_S3_CONTROL=http://aws.test", "HTTP_PROXY="+server.URL, "http_proxy="+server.URL,

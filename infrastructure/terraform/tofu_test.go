@@ -93,6 +93,9 @@ func TestApply(t *testing.T) {
 		if err != nil {
 			t.Errorf("destroy: %v\n%s", err, complaint(out))
 		}
+		if a.network.freed == 0 || len(a.network.stuck) > 0 {
+			t.Errorf("Lambda gave the interfaces of %d groups back, and lacked the right for %v", a.network.freed, a.network.stuck)
+		}
 		state, _ := os.ReadFile(filepath.Join(dev, "terraform.tfstate"))
 		if strings.Contains(string(state), `"mode": "managed"`) {
 			t.Errorf("state still holds resources:\n%s", state)
