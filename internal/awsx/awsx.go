@@ -56,6 +56,9 @@ func Load(ctx context.Context, settings Settings) (*Config, error) {
 	if sdk.Region == "" {
 		return nil, hint.With(errors.New("no AWS region"), "set AWS_REGION, or region in the profile")
 	}
+	if sdk.HTTPClient == nil { // then each client would make its own
+		sdk.HTTPClient = awshttp.NewBuildableClient()
+	}
 	sdk.HTTPClient = bounded{sdk.HTTPClient}
 	return &Config{sdk: sdk, emulated: sdk.BaseEndpoint != nil}, nil
 }
