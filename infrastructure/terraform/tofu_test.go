@@ -38,10 +38,7 @@ func (a *account) planned(t *testing.T, dev string) (*tfjson.Plan, []byte) {
 // have there, and destroys. gaps_test.go lists what moto cannot do.
 func TestApply(t *testing.T) {
 	a := emulated(t)
-	dev := a.environment(t, func(vars map[string]any) { // with a certificate that has the domain beside its main name
-		domain := vars["domain"].(map[string]any)
-		domain["certificate_arn"], domain["certificate_domain"] = a.options["shared_certificate"], "www.example.org"
-	}) // without monitoring: the provider's CloudWatch client speaks CBOR, which moto does not route
+	dev := a.environment(t, a.sharedCertificate) // without monitoring: the provider's CloudWatch client speaks CBOR, which moto does not route
 	applied, err := a.run(dev, "apply", "-auto-approve")
 	if err != nil {
 		t.Fatalf("apply: %v\n%s", err, complaint(applied))
@@ -101,6 +98,12 @@ func TestApply(t *testing.T) {
 			t.Errorf("state still holds resources:\n%s", state)
 		}
 	})
+}
+
+// sharedCertificate is a domain with a certificate that has it beside its main name.
+func (a *account) sharedCertificate(vars map[string]any) {
+	domain := vars["domain"].(map[string]any)
+	domain["certificate_arn"], domain["certificate_domain"] = a.options["shared_certificate"], "www.example.org"
 }
 
 // complaint is what tofu printed from its first error on.
