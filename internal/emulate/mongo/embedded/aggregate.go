@@ -158,11 +158,11 @@ func each(spec any, docs []bson.D, f func(doc, spec bson.D) (bson.D, error)) ([]
 }
 
 func slice(name string, spec any, docs []bson.D) ([]bson.D, error) {
-	n, ok := number(spec)
+	n, ok := whole(spec)
 	if !ok || n < 0 {
-		return nil, fmt.Errorf("%s needs a number, not %v", name, spec)
+		return nil, fmt.Errorf("%s needs a number without a fraction, 0 or more, not %v", name, spec)
 	}
-	at := min(int(n), len(docs))
+	at := min(n, len(docs))
 	if name == "$skip" {
 		return docs[at:], nil
 	}

@@ -193,8 +193,13 @@ func elementAt(d bson.D, vars variables, args any) (any, error) {
 		return nil, fmt.Errorf("$arrayElemAt needs 2 operands, not %d", len(in))
 	}
 	arr, _ := in[0].(bson.A)
-	n, _ := number(in[1])
-	i := int(n)
+	if in[1] == nil {
+		return nil, nil
+	}
+	i, ok := whole(in[1])
+	if !ok {
+		return nil, fmt.Errorf("$arrayElemAt needs an index without a fraction, not %v", in[1])
+	}
 	if i < 0 {
 		i += len(arr)
 	}

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -105,6 +106,16 @@ func number(v any) (float64, bool) {
 		return v, true
 	}
 	return 0, false
+}
+
+// whole is a number without a fraction that an int holds, as MongoDB wants an index or
+// a count. NaN and the infinities are none.
+func whole(v any) (int, bool) {
+	n, ok := number(v)
+	if !ok || n != math.Trunc(n) || math.Abs(n) > 1<<62 {
+		return 0, false
+	}
+	return int(n), true
 }
 
 // keyOf returns a string that is equal for values that MongoDB holds equal.
