@@ -53,7 +53,11 @@ func Modules(ctx context.Context, programs ...Program) ([]Module, error) {
 			return nil, fmt.Errorf("read the modules of %s: %w", p.Package, err)
 		}
 	}
-	all := []Module{{Path: "Go standard library", Version: runtime.Version(), Dir: runtime.GOROOT()}}
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil, fmt.Errorf("find Go's own sources: %w", err)
+	}
+	all := []Module{{Path: standardLibrary, Version: runtime.Version(), Dir: strings.TrimSpace(string(root))}}
 	modules := make([]Module, 0, len(found))
 	for _, m := range found {
 		modules = append(modules, m)
@@ -147,6 +151,9 @@ var names = regexp.MustCompile(`(?i)^(un)?(licen[sc]e|copying|copyright|notice|p
 var program = regexp.MustCompile(`(?i)\.(go|s|c|h|py|js|sh|json|ya?ml|tmpl|tpl|html|hcl)$`)
 
 // licences reads those at a module's top, where at least one must be known, and those beside code of others in it.
+// standardLibrary is the one module that has no path.
+const standardLibrary = "Go standard library"
+
 func licences(m Module) ([]licence, error) {
 	if m.Dir == "" {
 		return nil, errors.New("its source is not here: go mod download")
@@ -161,7 +168,7 @@ func licences(m Module) ([]licence, error) {
 		name = filepath.ToSlash(name)
 		if entry.IsDir() {
 			// Of Go itself only the top, whose licence is that of the library and the runtime.
-			if skipped := entry.Name() == "testdata" || entry.Name() == "node_modules" || m.Dir == runtime.GOROOT(); skipped && name != "." {
+			if skipped := entry.Name() == "testdata" || entry.Name() == "node_modules" || m.Path == standardLibrary; skipped && name != "." {
 				return filepath.SkipDir
 			}
 			return nil

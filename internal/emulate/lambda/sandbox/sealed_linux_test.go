@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -19,7 +20,7 @@ import (
 // beSealed lets the test's binary be a process that is sealed, as the bootstrap is.
 func beSealed(address string) {
 	conn, err := net.Dial("tcp", address)
-	if err = seal.Process(); err != nil || conn == nil {
+	if err := errors.Join(err, seal.Process()); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
