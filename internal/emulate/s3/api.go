@@ -1,17 +1,19 @@
 package s3
 
 import (
-	"bufio"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/johannesboyne/gofakes3"
 )
 
 // Bounds of what is read: a PutObject or part of 5 GB, as S3's own, which goes to the
@@ -25,36 +27,175 @@ const (
 // API serves the S3 REST API with path-style addresses: /{bucket}/{key}. Every
 // response names the region, as those of HeadBucket do; a client that signs for
 // another one is not sent away.
-func (s *Store) API() http.Handler {
-	fake := gofakes3.New(backend{s}, gofakes3.WithTimeSkewLimit(0)).Server()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Amz-Bucket-Region", s.region)
-		if expired(r, time.Now()) {
-			w.Header().Set("Content-Type", "application/xml")
-			w.WriteHeader(http.StatusForbidden)
-			doc, _ := xml.Marshal(errorDocument{Code: "AccessDenied", Message: "Request has expired"})
-			w.Write(doc)
-			return
+func (s *Store) API() http.Handler { return http.HandlerFunc(s.serveAPI) }
+
+func (s *Store) serveAPI(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Server", "AmazonS3")
+	h.Set("X-Amz-Request-Id", strings.ToUpper(hex.EncodeToString(random(8))))
+	h.Set("X-Amz-Id-2", base64.StdEncoding.EncodeToString(random(56)))
+	h.Set("X-Amz-Bucket-Region", s.region)
+	c := &call{Store: s, w: w, r: r, query: r.URL.Query()}
+	if err := c.serve(); err != nil {
+		c.fail(err)
+	}
+}
+
+// call is one request of the API and the way to answer it.
+type call struct {
+	*Store
+	w           http.ResponseWriter
+	r           *http.Request
+	query       url.Values
+	bucket, key string
+	begun       bool // the answer's head is sent
+}
+
+// failure is an error by its name at S3.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+type failure struct {
+	status        int
+	code, message string
+}
+
+func (f *failure) Error() string { return f.code + ": " + f.message }
+
+var (
+	noSuchBucket    = &failure{http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist"}
+	noSuchKey       = &failure{http.StatusNotFound, "NoSuchKey", "The specified key does not exist."}
+	noSuchUpload    = &failure{http.StatusNotFound, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}
+	precondition    = &failure{http.StatusPreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"}
+	incompleteBody  = &failure{http.StatusBadRequest, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header."}
+	missingLength   = &failure{http.StatusLengthRequired, "MissingContentLength", "You must provide the Content-Length HTTP header."}
+	tooLarge        = &failure{http.StatusBadRequest, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size"}
+	badDigest       = &failure{http.StatusBadRequest, "BadDigest", "The Content-MD5 you specified did not match what we received."}
+	invalidDigest   = &failure{http.StatusBadRequest, "InvalidDigest", "The Content-MD5 you specified is not valid."}
+	malformed       = &failure{http.StatusBadRequest, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"}
+	invalidPart     = &failure{http.StatusBadRequest, "InvalidPart", "One or more of the specified parts could not be found."}
+	partOrder       = &failure{http.StatusBadRequest, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number."}
+	partTooSmall    = &failure{http.StatusBadRequest, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size"}
+	keyTooLong      = &failure{http.StatusBadRequest, "KeyTooLongError", "Your key is too long"}
+	invalidRange    = &failure{http.StatusRequestedRangeNotSatisfiable, "InvalidRange", "The requested range is not satisfiable"}
+	notAllowed      = &failure{http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."}
+	requestExpired  = &failure{http.StatusForbidden, "AccessDenied", "Request has expired"}
+	invalidURI      = &failure{http.StatusBadRequest, "InvalidURI", "Couldn't parse the specified URI."}
+	bucketExists    = &failure{http.StatusConflict, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it."}
+	bucketNotEmpty  = &failure{http.StatusConflict, "BucketNotEmpty", "The bucket you tried to delete is not empty"}
+	corsNotEnabled  = &failure{http.StatusForbidden, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket."}
+	illegalCopy     = &failure{http.StatusBadRequest, "InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."}
+	internalFailure = &failure{http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again."}
+)
+
+func invalidArgument(message string) error {
+	return &failure{http.StatusBadRequest, "InvalidArgument", message}
+}
+
+// operations are sub-resources, which name another operation than the method alone.
+// Those that are not known here are refused: to answer with the object would be worse.
+var operations = []string{"accelerate", "acl", "analytics", "attributes", "cors", "encryption", "intelligent-tiering", "inventory", "legal-hold",
+	"lifecycle", "logging", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock",
+	"replication", "requestPayment", "restore", "retention", "select", "tagging", "torrent", "versioning", "versionId", "versions", "website"}
+
+func (c *call) serve() error {
+	if expired(c.query, time.Now()) {
+		return requestExpired
+	}
+	if c.r.ContentLength > maxPut {
+		c.w.Header().Set("Connection", "close")
+		return tooLarge
+	}
+	var err error
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(c.r.URL.EscapedPath(), "/"), "/")
+	if c.bucket, err = url.PathUnescape(bucket); err == nil {
+		c.key, err = url.PathUnescape(key)
+	}
+	switch {
+	case err != nil:
+		return invalidURI
+	case len(c.key) > 1024:
+		return keyTooLong
+	case c.r.Method == http.MethodOptions:
+		return corsNotEnabled
+	}
+	if i := slices.IndexFunc(operations, c.query.Has); i >= 0 {
+		return &failure{http.StatusNotImplemented, "NotImplemented", "The emulated S3 has no " + operations[i]}
+	}
+	switch {
+	case c.bucket == "":
+		return c.service()
+	case c.key == "":
+		return c.ofBucket()
+	}
+	return c.ofObject()
+}
+
+func (c *call) service() error {
+	if c.r.Method != http.MethodGet {
+		return notAllowed
+	}
+	return c.listBuckets()
+}
+
+func (c *call) ofBucket() error {
+	switch c.r.Method {
+	case http.MethodPut:
+		return c.createBucket()
+	case http.MethodDelete:
+		return c.deleteBucket()
+	case http.MethodHead:
+		return c.inBucket()
+	case http.MethodPost:
+		if c.query.Has("delete") {
+			return c.deleteObjects()
 		}
-		r = prepare(r)
-		if r.ContentLength > maxPut {
-			w.Header().Set("Content-Type", "application/xml")
-			w.Header().Set("Connection", "close")
-			w.WriteHeader(http.StatusBadRequest)
-			doc, _ := xml.Marshal(errorDocument{Code: "EntityTooLarge", Message: "Your proposed upload exceeds the maximum allowed size"})
-			w.Write(doc)
-			return
+	case http.MethodGet:
+		switch {
+		case c.query.Has("location"):
+			return c.location()
+		case c.query.Has("uploads"):
+			return c.listUploads()
 		}
-		if _, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); r.Method == http.MethodPost || key == "" {
-			r.Body = http.MaxBytesReader(w, r.Body, maxDocument) // gofakes3 reads documents whole
+		return c.listObjects()
+	}
+	return notAllowed
+}
+
+func (c *call) ofObject() error {
+	upload := c.query.Has("uploadId")
+	switch c.r.Method {
+	case http.MethodGet, http.MethodHead:
+		if upload {
+			return c.listParts()
 		}
-		fake.ServeHTTP(w, r)
-	})
+		return c.getObject()
+	case http.MethodPut:
+		switch copied := c.r.Header.Get("X-Amz-Copy-Source") != ""; {
+		case upload && copied:
+			return &failure{http.StatusNotImplemented, "NotImplemented", "The emulated S3 copies no parts"}
+		case upload:
+			return c.uploadPart()
+		case copied:
+			return c.copyObject()
+		}
+		return c.putObject()
+	case http.MethodDelete:
+		if upload {
+			return c.abortUpload()
+		}
+		return c.deleteObject()
+	case http.MethodPost:
+		switch {
+		case c.query.Has("uploads"):
+			return c.createUpload()
+		case upload:
+			return c.completeUpload()
+		}
+	}
+	return notAllowed
 }
 
 // expired reports whether a presigned URL is past its time.
-func expired(r *http.Request, now time.Time) bool {
-	q := r.URL.Query()
+func expired(q url.Values, now time.Time) bool {
 	if !q.Has("X-Amz-Expires") {
 		return false
 	}
@@ -63,86 +204,73 @@ func expired(r *http.Request, now time.Time) bool {
 	return err != nil || err2 != nil || now.After(signedAt.Add(time.Duration(seconds)*time.Second))
 }
 
-// prepare gives gofakes3 what it can read: plain bodies, and every header that an
-// object keeps.
-func prepare(r *http.Request) *http.Request {
-	if r.Method != http.MethodPut && r.Method != http.MethodPost {
-		return r
-	}
-	r = r.Clone(r.Context())
-	for _, name := range carried {
-		if v := r.Header.Get(name); v != "" {
-			r.Header.Set(carriedPrefix+name, v)
-		}
-	}
-	if strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
-		length := r.Header.Get("X-Amz-Decoded-Content-Length")
-		r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
-		r.Header.Set("Content-Length", length)
-		r.ContentLength, _ = strconv.ParseInt(length, 10, 64)
-		r.Body = limited{&chunkedReader{r: bufio.NewReader(r.Body)}, r.Body}
-		dropAWSChunked(r.Header)
-	}
-	return r
-}
-
-func dropAWSChunked(h http.Header) {
-	var rest []string
-	for _, e := range strings.Split(h.Get("Content-Encoding"), ",") {
-		if e = strings.TrimSpace(e); e != "" && e != "aws-chunked" {
-			rest = append(rest, e)
-		}
-	}
-	h.Del("Content-Encoding")
-	if len(rest) > 0 {
-		h.Set("Content-Encoding", strings.Join(rest, ","))
-	}
-}
-
-// chunkedReader decodes aws-chunked bodies: chunks of "SIZE[;extension]\r\nDATA\r\n"
-// up to one of size 0, then trailers (S3 API reference, "Signature calculations:
-// transferring payload in multiple chunks"). Signatures and trailers are not
-// checked.
-type chunkedReader struct {
-	r    *bufio.Reader
-	left int64 // of the chunk at hand
-	done bool
-}
-
-var errChunk = errors.New("malformed aws-chunked body")
-
-func (c *chunkedReader) Read(p []byte) (int, error) {
-	for c.left == 0 && !c.done {
-		if err := c.header(); err != nil {
-			return 0, err
-		}
-	}
-	if c.done {
-		return 0, io.EOF
-	}
-	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
-	if c.left -= int64(n); c.left == 0 && err == nil {
-		_, err = c.r.Discard(2)
-	}
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
-func (c *chunkedReader) header() error {
-	line, err := c.r.ReadSlice('\n')
+// document answers with a document of XML, which names itself.
+func (c *call) document(content any) error {
+	text, err := xml.Marshal(content)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errChunk, err)
+		return err
 	}
-	size, _, _ := strings.Cut(strings.TrimRight(string(line), "\r\n"), ";")
-	c.left, err = strconv.ParseInt(size, 16, 64)
-	if err != nil || c.left < 0 {
-		return fmt.Errorf("%w: chunk size %q", errChunk, size)
-	}
-	if c.left == 0 {
-		c.done = true
-		_, err = io.Copy(io.Discard, c.r) // trailers
-	}
+	c.w.Header().Set("Content-Type", "application/xml")
+	c.begun = true
+	_, err = fmt.Fprintf(c.w, "%s%s", xml.Header, text)
 	return err
+}
+
+// read takes a document of XML out of the request.
+func (c *call) read(into any) error {
+	text, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxDocument))
+	if err != nil {
+		return malformed
+	}
+	if xml.Unmarshal(text, into) != nil {
+		return malformed
+	}
+	return nil
+}
+
+func (c *call) status(status int) error {
+	c.begun = true
+	c.w.WriteHeader(status)
+	return nil
+}
+
+// inBucket is nil where there is such a bucket.
+func (c *call) inBucket() error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.buckets[c.bucket] == nil {
+		return noSuchBucket
+	}
+	return nil
+}
+
+// fail answers with S3's document for an error. Those that are no failure of the
+// API's are a fault here.
+func (c *call) fail(err error) {
+	var f *failure
+	switch {
+	case errors.As(err, &f):
+	case errors.Is(err, errNoBucket):
+		f = noSuchBucket
+	case errors.Is(err, fs.ErrNotExist):
+		f = noSuchKey
+	case errors.Is(err, errChunk), errors.Is(err, io.ErrUnexpectedEOF):
+		f = incompleteBody
+	default:
+		c.log.Error("S3 could not answer", "bucket", c.bucket, "key", c.key, "error", err)
+		f = internalFailure
+	}
+	if c.begun {
+		return // what is sent cannot be taken back: the body is short
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "application/xml")
+	c.w.WriteHeader(f.status)
+	if c.r.Method == http.MethodHead {
+		return
+	}
+	doc, err := xml.Marshal(errorDocument{Code: f.code, Message: f.message, RequestID: h.Get("X-Amz-Request-Id"), HostID: h.Get("X-Amz-Id-2")})
+	if err == nil {
+		fmt.Fprintf(c.w, "%s%s", xml.Header, doc)
+	}
 }

@@ -1,16 +1,18 @@
 package s3
 
 import (
+	"crypto/md5"
 	"encoding/hex"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/johannesboyne/gofakes3"
 )
 
 // upload is a multipart upload under way. Its parts lie where objects lie, so
@@ -27,57 +29,73 @@ type part struct {
 	modified time.Time
 }
 
-func (p part) etag() string { return fmt.Sprintf(`"%x"`, p.md5) }
+const (
+	maxParts = 10_000
+	minPart  = 5 << 20 // of all parts but the last
+)
 
-func (b backend) CreateMultipartUpload(bucket, key string, meta map[string]string) (gofakes3.UploadID, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (c *call) createUpload() error {
+	if err := c.inBucket(); err != nil {
+		return err
+	}
 	id := hex.EncodeToString(random(16))
-	b.uploads[id] = &upload{id: id, bucket: bucket, key: key, metadata: fromAPI(meta), started: time.Now(), parts: map[int]part{}}
-	return gofakes3.UploadID(id), nil
+	c.mu.Lock()
+	c.uploads[id] = &upload{id: id, bucket: c.bucket, key: c.key, metadata: metadataOf(c.r.Header), started: time.Now(), parts: map[int]part{}}
+	c.mu.Unlock()
+	return c.document(struct {
+		XMLName  xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ InitiateMultipartUploadResult"`
+		Bucket   string
+		Key      string
+		UploadID string `xml:"UploadId"`
+	}{Bucket: c.bucket, Key: c.key, UploadID: id})
 }
 
-// upload finds an upload. The caller holds the lock.
-func (b backend) upload(bucket, key string, id gofakes3.UploadID) (*upload, error) {
-	u := b.uploads[string(id)]
-	if u == nil || u.bucket != bucket || u.key != key {
-		return nil, gofakes3.ErrNoSuchUpload
+// upload finds the upload that the request names. The caller holds the lock.
+func (c *call) upload() (*upload, error) {
+	u := c.uploads[c.query.Get("uploadId")]
+	if u == nil || u.bucket != c.bucket || u.key != c.key {
+		return nil, noSuchUpload
 	}
 	return u, nil
 }
 
-func (b backend) UploadPart(bucket, key string, id gofakes3.UploadID, number int, size int64, body io.Reader) (string, error) {
-	c, err := b.spool(body)
-	if err != nil {
-		return "", err
+func (c *call) uploadPart() error {
+	number, err := strconv.Atoi(c.query.Get("partNumber"))
+	if err != nil || number < 1 || number > maxParts {
+		return invalidArgument("Part number must be an integer between 1 and 10000, inclusive")
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	u, err := b.upload(bucket, key, id)
-	if err == nil && c.size != size {
-		err = gofakes3.ErrIncompleteBody
-	}
-	if err != nil {
-		return "", b.reject(c, err)
-	}
-	if old, ok := u.parts[number]; ok {
-		if err := b.discard(old.content); err != nil {
-			return "", err
-		}
-	}
-	u.parts[number] = part{c, time.Now()}
-	return u.parts[number].etag(), nil
-}
-
-func (b backend) AbortMultipartUpload(bucket, key string, id gofakes3.UploadID) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	u, err := b.upload(bucket, key, id)
+	got, _, err := c.take()
 	if err != nil {
 		return err
 	}
-	delete(b.uploads, string(id))
-	return b.discardParts(u)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	u, err := c.upload()
+	if err != nil {
+		return c.reject(got, err)
+	}
+	if old, ok := u.parts[number]; ok {
+		if err := c.discard(old.content); err != nil {
+			return c.reject(got, err)
+		}
+	}
+	u.parts[number] = part{got, time.Now()}
+	c.w.Header().Set("Etag", got.etag())
+	return c.status(http.StatusOK)
+}
+
+func (c *call) abortUpload() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	u, err := c.upload()
+	if err != nil {
+		return err
+	}
+	delete(c.uploads, u.id)
+	if err := c.discardParts(u); err != nil {
+		return err
+	}
+	return c.status(http.StatusNoContent)
 }
 
 func (s *Store) discardParts(u *upload) error {
@@ -88,98 +106,193 @@ func (s *Store) discardParts(u *upload) error {
 	return errors.Join(errs...)
 }
 
-func (b backend) CompleteMultipartUpload(bucket, key string, id gofakes3.UploadID, in *gofakes3.CompleteMultipartUploadRequest) (gofakes3.VersionID, string, error) {
-	u, readers, err := b.takeUpload(bucket, key, id, in)
+type wantedPart struct {
+	PartNumber int
+	ETag       string
+}
+
+func (c *call) completeUpload() error {
+	var in struct {
+		Parts []wantedPart `xml:"Part"`
+	}
+	check, err := conditions(c.r.Header)
+	if err == nil {
+		err = c.read(&in)
+	}
+	if err != nil {
+		return err
+	}
+	u, readers, tag, err := c.takeUpload(in.Parts)
 	for _, r := range readers {
 		defer r.Close()
 	}
 	if err != nil {
-		return "", "", err
+		return err
 	}
 	bodies := make([]io.Reader, len(readers))
 	for i, r := range readers {
 		bodies[i] = r
 	}
-	c, err := b.spool(io.MultiReader(bodies...))
+	got, err := c.spool(io.MultiReader(bodies...))
 	if err != nil {
-		return "", "", err
+		return err
 	}
-	o, err := b.commit(bucket, key, c, u.metadata, nil)
+	got.tag = tag
+	o, err := c.commit(c.bucket, c.key, got, u.metadata, check)
 	if err != nil {
-		return "", "", apiError(err, bucket, key)
+		return err
 	}
-	return "", o.etag(), nil
+	return c.document(struct {
+		XMLName  xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ CompleteMultipartUploadResult"`
+		Location string
+		Bucket   string
+		Key      string
+		ETag     string
+	}{Location: "/" + c.bucket + "/" + c.key, Bucket: c.bucket, Key: c.key, ETag: o.etag()})
 }
 
-// takeUpload ends an upload and opens the parts that the request names.
-func (b backend) takeUpload(bucket, key string, id gofakes3.UploadID, in *gofakes3.CompleteMultipartUploadRequest) (*upload, []io.ReadCloser, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	u, err := b.upload(bucket, key, id)
+// takeUpload ends an upload, opens the parts that the request names, and makes of their
+// digests what S3 makes of them: the MD5 of the MD5s, and how many.
+func (c *call) takeUpload(wanted []wantedPart) (*upload, []io.ReadCloser, string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	u, err := c.upload()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, "", err
+	}
+	if err := u.check(wanted); err != nil {
+		return nil, nil, "", err
 	}
 	var readers []io.ReadCloser
-	previous := 0
-	for _, want := range in.Parts {
-		p, ok := u.parts[want.PartNumber]
-		if !ok || strings.Trim(want.ETag, `"`) != strings.Trim(p.etag(), `"`) {
-			return nil, readers, gofakes3.ErrInvalidPart
-		}
-		if want.PartNumber <= previous {
-			return nil, readers, gofakes3.ErrInvalidPartOrder
-		}
-		previous = want.PartNumber
+	sums := md5.New()
+	for _, want := range wanted {
+		p := u.parts[want.PartNumber]
+		sums.Write(p.md5[:])
 		r, err := p.open()
 		if err != nil {
-			return nil, readers, err
+			return nil, readers, "", err
 		}
 		readers = append(readers, r)
 	}
-	delete(b.uploads, string(id))
-	return u, readers, b.discardParts(u) // open readers keep the bytes
+	delete(c.uploads, u.id)
+	return u, readers, fmt.Sprintf("%x-%d", sums.Sum(nil), len(wanted)), c.discardParts(u) // open readers keep the bytes
 }
 
-func (b backend) ListMultipartUploads(bucket string, marker *gofakes3.UploadListMarker, prefix gofakes3.Prefix, limit int64) (*gofakes3.ListMultipartUploadsResult, error) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	out := &gofakes3.ListMultipartUploadsResult{Bucket: bucket, MaxUploads: limit, Prefix: prefix.Prefix}
-	found := slices.DeleteFunc(slices.Collect(maps.Values(b.uploads)), func(u *upload) bool {
-		return u.bucket != bucket || !strings.HasPrefix(u.key, prefix.Prefix) || marker != nil && u.key <= marker.Object
+// check says what is wrong with the parts that an upload is to be made of.
+func (u *upload) check(wanted []wantedPart) error {
+	if len(wanted) == 0 {
+		return malformed
+	}
+	previous := 0
+	for _, want := range wanted {
+		p, ok := u.parts[want.PartNumber]
+		switch {
+		case want.PartNumber <= previous:
+			return partOrder
+		case !ok || strings.Trim(want.ETag, `"`) != strings.Trim(p.etag(), `"`):
+			return invalidPart
+		}
+		previous = want.PartNumber
+	}
+	for _, want := range wanted[:len(wanted)-1] {
+		if u.parts[want.PartNumber].size < minPart {
+			return partTooSmall
+		}
+	}
+	return nil
+}
+
+func (c *call) listUploads() error {
+	limit, err := c.count("max-uploads", 1000)
+	if err == nil {
+		err = c.inBucket()
+	}
+	if err != nil {
+		return err
+	}
+	type entry struct {
+		Key       string
+		UploadID  string `xml:"UploadId"`
+		Initiated string
+	}
+	out := struct {
+		XMLName            xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ ListMultipartUploadsResult"`
+		Bucket             string
+		Prefix             string
+		KeyMarker          string
+		UploadIDMarker     string `xml:"UploadIdMarker"`
+		NextKeyMarker      string `xml:",omitempty"`
+		NextUploadIDMarker string `xml:"NextUploadIdMarker,omitempty"`
+		MaxUploads         int
+		IsTruncated        bool
+		Uploads            []entry `xml:"Upload"`
+	}{Bucket: c.bucket, Prefix: c.query.Get("prefix"), KeyMarker: c.query.Get("key-marker"), UploadIDMarker: c.query.Get("upload-id-marker"), MaxUploads: limit}
+	after := out.KeyMarker + "\x00" + out.UploadIDMarker
+	if out.UploadIDMarker == "" {
+		after = out.KeyMarker + "\x01" // all of the key
+	}
+	name := func(u *upload) string { return u.key + "\x00" + u.id }
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	found := slices.DeleteFunc(slices.Collect(maps.Values(c.uploads)), func(u *upload) bool {
+		return u.bucket != c.bucket || !strings.HasPrefix(u.key, out.Prefix) || out.KeyMarker != "" && name(u) <= after
 	})
-	slices.SortFunc(found, func(a, c *upload) int { return strings.Compare(a.key+a.id, c.key+c.id) })
+	slices.SortFunc(found, func(a, b *upload) int { return strings.Compare(name(a), name(b)) })
 	for _, u := range found {
-		if limit > 0 && int64(len(out.Uploads)) == limit {
-			out.IsTruncated = true
+		if len(out.Uploads) == limit {
+			out.IsTruncated = limit > 0
 			break
 		}
-		out.NextKeyMarker, out.NextUploadIDMarker = u.key, gofakes3.UploadID(u.id)
-		out.Uploads = append(out.Uploads, gofakes3.ListMultipartUploadItem{
-			Key: u.key, UploadID: gofakes3.UploadID(u.id), Initiated: gofakes3.NewContentTime(u.started)})
+		out.NextKeyMarker, out.NextUploadIDMarker = u.key, u.id
+		out.Uploads = append(out.Uploads, entry{u.key, u.id, stamp(u.started)})
 	}
-	return out, nil
+	return c.document(out)
 }
 
-func (b backend) ListParts(bucket, key string, id gofakes3.UploadID, marker int, limit int64) (*gofakes3.ListMultipartUploadPartsResult, error) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	u, err := b.upload(bucket, key, id)
+func (c *call) listParts() error {
+	limit, err := c.count("max-parts", 1000)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := &gofakes3.ListMultipartUploadPartsResult{Bucket: bucket, Key: key, UploadID: id, MaxParts: limit, PartNumberMarker: marker}
+	type entry struct {
+		PartNumber   int
+		LastModified string
+		ETag         string
+		Size         int64
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	u, err := c.upload()
+	if err != nil {
+		return err
+	}
+	out := struct {
+		XMLName              xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ ListPartsResult"`
+		Bucket               string
+		Key                  string
+		UploadID             string `xml:"UploadId"`
+		PartNumberMarker     int
+		NextPartNumberMarker int `xml:",omitempty"`
+		MaxParts             int
+		IsTruncated          bool
+		Parts                []entry `xml:"Part"`
+	}{Bucket: c.bucket, Key: c.key, UploadID: u.id, MaxParts: limit}
+	if out.PartNumberMarker, err = c.count("part-number-marker", maxParts); c.query.Get("part-number-marker") == "" {
+		out.PartNumberMarker = 0
+	} else if err != nil {
+		return err
+	}
 	for _, n := range slices.Sorted(maps.Keys(u.parts)) {
-		if n <= marker {
+		if n <= out.PartNumberMarker {
 			continue
 		}
-		if limit > 0 && int64(len(out.Parts)) == limit {
-			out.IsTruncated = true
+		if len(out.Parts) == limit {
+			out.IsTruncated = limit > 0
 			break
 		}
 		p := u.parts[n]
 		out.NextPartNumberMarker = n
-		out.Parts = append(out.Parts, gofakes3.ListMultipartUploadPartItem{
-			PartNumber: n, Size: p.size, ETag: p.etag(), LastModified: gofakes3.NewContentTime(p.modified)})
+		out.Parts = append(out.Parts, entry{n, stamp(p.modified), p.etag(), p.size})
 	}
-	return out, nil
+	return c.document(out)
 }

@@ -166,8 +166,7 @@ func (s *Store) commit(bucketName, key string, c content, m Metadata, check func
 	return o, nil
 }
 
-// reject discards a content and returns why, as it is: gofakes3 reads its errors by
-// type. The caller holds the lock.
+// reject discards a content and returns why. The caller holds the lock.
 func (s *Store) reject(c content, why error) error {
 	if err := s.discard(c); err != nil {
 		return errors.Join(why, err)
@@ -215,14 +214,20 @@ type object struct {
 	modified time.Time // to the second, as Last-Modified has it
 }
 
-func (o *object) etag() string { return fmt.Sprintf(`"%x"`, o.md5) }
-
 // content is bytes in memory or in a file.
 type content struct {
 	memory []byte
 	file   string // empty: in memory
 	size   int64
 	md5    [md5.Size]byte
+	tag    string // entity tag where it is not the MD5
+}
+
+func (c content) etag() string {
+	if c.tag != "" {
+		return `"` + c.tag + `"`
+	}
+	return fmt.Sprintf(`"%x"`, c.md5)
 }
 
 const (
