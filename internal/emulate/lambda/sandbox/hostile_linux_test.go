@@ -259,7 +259,7 @@ func TestMain(m *testing.M) {
 	}
 	for i, a := range attacks {
 		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = []string{hostile + "=" + text, attack + "=" + strconv.Itoa(i)}
+		cmd.Env = []string{hostile + "=" + text, attack + "=" + strconv.Itoa(i), "GORACE=atexit_sleep_ms=0"}
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			out = fmt.Append(out, err)

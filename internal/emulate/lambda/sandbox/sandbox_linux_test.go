@@ -57,7 +57,7 @@ func run(t *testing.T, g *Group, s Spec) ([]string, Exit) {
 	}
 	select {
 	case <-p.Done():
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the process did not end")
 	}
 	return out.get(), p.Exit()
