@@ -1,11 +1,13 @@
 package s3
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/md5"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -378,4 +380,24 @@ func FuzzAPI(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestContinueBeforeAnEmptyBody: botocore asks for it with each upload, and a client that
+// waits for it in vain takes the next answer of the connection for none.
+func TestContinueBeforeAnEmptyBody(t *testing.T) {
+	s := newStore(t)
+	s.Bucket("b")
+	_, url := client(t, s)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "PUT /b/empty HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n")
+	answers := bufio.NewReader(conn)
+	for _, want := range []int{100, 200} {
+		if res, err := http.ReadResponse(answers, nil); err != nil || res.StatusCode != want {
+			t.Fatalf("%+v, %v, want %d", res, err, want)
+		}
+	}
 }

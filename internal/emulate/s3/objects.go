@@ -39,6 +39,11 @@ func (c *call) take() (content, http.Header, error) {
 	if size > maxPut {
 		return content{}, nil, tooLarge
 	}
+	if c.r.ContentLength == 0 && strings.EqualFold(c.r.Header.Get("Expect"), "100-continue") {
+		// S3 says so before an empty body, too, where net/http does not. Without it botocore
+		// misses the answer to the next request of its connection, and waits for a minute.
+		c.w.WriteHeader(http.StatusContinue)
+	}
 	got, err := c.spool(io.LimitReader(body, size+1))
 	if err != nil {
 		return content{}, nil, err
