@@ -1,13 +1,9 @@
 package s3
 
 import (
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,11 +26,8 @@ const (
 func (s *Store) API() http.Handler { return http.HandlerFunc(s.serveAPI) }
 
 func (s *Store) serveAPI(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Server", "AmazonS3")
-	h.Set("X-Amz-Request-Id", strings.ToUpper(hex.EncodeToString(random(8))))
-	h.Set("X-Amz-Id-2", base64.StdEncoding.EncodeToString(random(56)))
-	h.Set("X-Amz-Bucket-Region", s.region)
+	identify(w.Header())
+	w.Header().Set("X-Amz-Bucket-Region", s.region)
 	c := &call{Store: s, w: w, r: r, query: r.URL.Query()}
 	if err := c.serve(); err != nil {
 		c.fail(err)
@@ -49,45 +42,6 @@ type call struct {
 	query       url.Values
 	bucket, key string
 	begun       bool // the answer's head is sent
-}
-
-// failure is an error by its name at S3.
-// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-type failure struct {
-	status        int
-	code, message string
-}
-
-func (f *failure) Error() string { return f.code + ": " + f.message }
-
-var (
-	noSuchBucket    = &failure{http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist"}
-	noSuchKey       = &failure{http.StatusNotFound, "NoSuchKey", "The specified key does not exist."}
-	noSuchUpload    = &failure{http.StatusNotFound, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}
-	precondition    = &failure{http.StatusPreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"}
-	incompleteBody  = &failure{http.StatusBadRequest, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header."}
-	missingLength   = &failure{http.StatusLengthRequired, "MissingContentLength", "You must provide the Content-Length HTTP header."}
-	tooLarge        = &failure{http.StatusBadRequest, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size"}
-	badDigest       = &failure{http.StatusBadRequest, "BadDigest", "The Content-MD5 you specified did not match what we received."}
-	invalidDigest   = &failure{http.StatusBadRequest, "InvalidDigest", "The Content-MD5 you specified is not valid."}
-	malformed       = &failure{http.StatusBadRequest, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"}
-	invalidPart     = &failure{http.StatusBadRequest, "InvalidPart", "One or more of the specified parts could not be found."}
-	partOrder       = &failure{http.StatusBadRequest, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number."}
-	partTooSmall    = &failure{http.StatusBadRequest, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size"}
-	keyTooLong      = &failure{http.StatusBadRequest, "KeyTooLongError", "Your key is too long"}
-	invalidRange    = &failure{http.StatusRequestedRangeNotSatisfiable, "InvalidRange", "The requested range is not satisfiable"}
-	notAllowed      = &failure{http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."}
-	requestExpired  = &failure{http.StatusForbidden, "AccessDenied", "Request has expired"}
-	invalidURI      = &failure{http.StatusBadRequest, "InvalidURI", "Couldn't parse the specified URI."}
-	bucketExists    = &failure{http.StatusConflict, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it."}
-	bucketNotEmpty  = &failure{http.StatusConflict, "BucketNotEmpty", "The bucket you tried to delete is not empty"}
-	corsNotEnabled  = &failure{http.StatusForbidden, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket."}
-	illegalCopy     = &failure{http.StatusBadRequest, "InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."}
-	internalFailure = &failure{http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again."}
-)
-
-func invalidArgument(message string) error {
-	return &failure{http.StatusBadRequest, "InvalidArgument", message}
 }
 
 // operations are sub-resources, which name another operation than the method alone.
@@ -244,33 +198,14 @@ func (c *call) inBucket() error {
 	return nil
 }
 
-// fail answers with S3's document for an error. Those that are no failure of the
-// API's are a fault here.
+// fail answers an error. Those that S3 has no name for are a fault here.
 func (c *call) fail(err error) {
-	var f *failure
-	switch {
-	case errors.As(err, &f):
-	case errors.Is(err, errNoBucket):
-		f = noSuchBucket
-	case errors.Is(err, fs.ErrNotExist):
-		f = noSuchKey
-	case errors.Is(err, errChunk), errors.Is(err, io.ErrUnexpectedEOF):
-		f = incompleteBody
-	default:
-		c.log.Error("S3 could not answer", "bucket", c.bucket, "key", c.key, "error", err)
-		f = internalFailure
-	}
 	if c.begun {
 		return // what is sent cannot be taken back: the body is short
 	}
-	h := c.w.Header()
-	h.Set("Content-Type", "application/xml")
-	c.w.WriteHeader(f.status)
-	if c.r.Method == http.MethodHead {
-		return
+	f := failureOf(err)
+	if f == internalFailure {
+		c.log.Error("S3 could not answer", "bucket", c.bucket, "key", c.key, "error", err)
 	}
-	doc, err := xml.Marshal(errorDocument{Code: f.code, Message: f.message, RequestID: h.Get("X-Amz-Request-Id"), HostID: h.Get("X-Amz-Id-2")})
-	if err == nil {
-		fmt.Fprintf(c.w, "%s%s", xml.Header, doc)
-	}
+	_ = f.answer(c.w, c.r) // a client that has left needs no error
 }

@@ -89,7 +89,7 @@ type list struct {
 // listObjects is ListObjectsV2, and ListObjects where the client does not ask for it.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 func (c *call) listObjects() error {
-	limit, err := c.count("max-keys", 1000)
+	limit, err := c.count("max-keys", 1000, 1000)
 	if err != nil {
 		return err
 	}
@@ -193,11 +193,11 @@ func (c *call) page(prefix, delimiter, after string, limit int) (list, error) {
 	return out, nil
 }
 
-// count is a parameter's number, of which at most so many are given.
-func (c *call) count(name string, most int) (int, error) {
+// count is a parameter's number, or the fallback where it is not given, and never above most.
+func (c *call) count(name string, fallback, most int) (int, error) {
 	text := c.query.Get(name)
 	if text == "" {
-		return most, nil
+		return fallback, nil
 	}
 	n, err := strconv.Atoi(text)
 	if errors.Is(err, strconv.ErrRange) && !strings.HasPrefix(text, "-") {

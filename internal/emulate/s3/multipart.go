@@ -203,7 +203,7 @@ func (u *upload) check(wanted []wantedPart) error {
 }
 
 func (c *call) listUploads() error {
-	limit, err := c.count("max-uploads", 1000)
+	limit, err := c.count("max-uploads", 1000, 1000)
 	if err == nil {
 		err = c.inBucket()
 	}
@@ -250,7 +250,11 @@ func (c *call) listUploads() error {
 }
 
 func (c *call) listParts() error {
-	limit, err := c.count("max-parts", 1000)
+	limit, err := c.count("max-parts", 1000, 1000)
+	if err != nil {
+		return err
+	}
+	after, err := c.count("part-number-marker", 0, maxParts)
 	if err != nil {
 		return err
 	}
@@ -276,14 +280,9 @@ func (c *call) listParts() error {
 		MaxParts             int
 		IsTruncated          bool
 		Parts                []entry `xml:"Part"`
-	}{Bucket: c.bucket, Key: c.key, UploadID: u.id, MaxParts: limit}
-	if out.PartNumberMarker, err = c.count("part-number-marker", maxParts); c.query.Get("part-number-marker") == "" {
-		out.PartNumberMarker = 0
-	} else if err != nil {
-		return err
-	}
+	}{Bucket: c.bucket, Key: c.key, UploadID: u.id, PartNumberMarker: after, MaxParts: limit}
 	for _, n := range slices.Sorted(maps.Keys(u.parts)) {
-		if n <= out.PartNumberMarker {
+		if n <= after {
 			continue
 		}
 		if len(out.Parts) == limit {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -121,50 +120,15 @@ func (c *call) getObject() error {
 		return err
 	}
 	defer body.Close()
-	h := c.w.Header()
-	maps.Copy(h, o.metadata)
+	set := http.Header{}
 	for parameter, name := range overrides {
 		if c.query.Has(parameter) {
-			h.Set(name, c.query.Get(parameter))
+			set.Set(name, c.query.Get(parameter))
 		}
 	}
-	h.Set("Etag", o.etag())
-	h.Set("Accept-Ranges", "bytes")
-	h.Set("X-Amz-Server-Side-Encryption", "AES256")
-	r := c.r
-	if strings.Contains(r.Header.Get("Range"), ",") {
-		r = r.Clone(r.Context())
-		r.Header.Del("Range") // S3 serves one range per request and ignores more
-	}
-	http.ServeContent(&objectWriter{ResponseWriter: c.w, c: c}, r, "", o.modified, body)
+	c.begun = true
+	serveObject(c.w, c.r, o, body, set)
 	return nil
-}
-
-// objectWriter replaces the error pages of http.ServeContent by S3's documents.
-type objectWriter struct {
-	http.ResponseWriter
-	c     *call
-	muted bool
-}
-
-func (w *objectWriter) WriteHeader(status int) {
-	refused := map[int]*failure{http.StatusPreconditionFailed: precondition, http.StatusRequestedRangeNotSatisfiable: invalidRange}[status]
-	if refused == nil {
-		w.ResponseWriter.WriteHeader(status)
-		return
-	}
-	w.muted = true
-	for _, name := range append([]string{"Etag", "Last-Modified", "Content-Length", "Accept-Ranges"}, kept...) {
-		w.Header().Del(name)
-	}
-	w.c.fail(refused)
-}
-
-func (w *objectWriter) Write(p []byte) (int, error) {
-	if w.muted {
-		return len(p), nil
-	}
-	return w.ResponseWriter.Write(p)
 }
 
 func (c *call) deleteObject() error {
