@@ -3,7 +3,6 @@ package relay
 import (
 	"encoding/hex"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
@@ -13,7 +12,7 @@ import (
 // of events, in a spelling that some web server takes for it, and could carry an event. An app may have a page or a stream of
 // the same path, so that GET, HEAD and OPTIONS without a body pass.
 func (inv *invocation) forEvents() bool {
-	return inv.cfg.EventsPath != "" && carries(inv.req) && plain(inv.req.Path) == plain(inv.cfg.EventsPath)
+	return inv.closed != "" && carries(inv.req) && plain(inv.req.Path) == inv.closed
 }
 
 // overrides are headers by which web servers take a request for one of another method.
@@ -37,10 +36,7 @@ func carries(r *proxyevent.Request) bool {
 // number of times, with dot segments, repeated, final or backward slashes, parameters behind a semicolon, an end that a C
 // string would have, or letters of another case.
 func plain(path string) string {
-	for decoded := unescaped(path); decoded != path; decoded = unescaped(path) {
-		path = decoded
-	}
-	path, _, _ = strings.Cut(path, "\x00")
+	path, _, _ = strings.Cut(unescaped(path), "\x00")
 	path, _, _ = strings.Cut(path, "?")
 	path, _, _ = strings.Cut(path, "#")
 	var out []string
@@ -57,12 +53,19 @@ func plain(path string) string {
 	return "/" + strings.Join(out, "/")
 }
 
-var escape = regexp.MustCompile("%[0-9A-Fa-f]{2}")
-
-// unescaped decodes each escape that is one, and leaves other percent signs.
+// unescaped decodes each escape that is one, those that come of others too, and leaves other percent signs. It goes over the path once:
+// its length is the sender's to choose.
 func unescaped(s string) string {
-	return escape.ReplaceAllStringFunc(s, func(e string) string {
-		b, _ := hex.DecodeString(e[1:]) // two digits: always a byte
-		return string(b)
-	})
+	out := make([]byte, 0, len(s))
+	for i := range len(s) {
+		out = append(out, s[i])
+		for n := len(out); n >= 3 && out[n-3] == '%'; n = len(out) {
+			b, err := hex.DecodeString(string(out[n-2:]))
+			if err != nil {
+				break
+			}
+			out = append(out[:n-3], b...)
+		}
+	}
+	return string(out)
 }

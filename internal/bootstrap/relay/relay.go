@@ -55,11 +55,16 @@ type Config struct {
 type Relay struct {
 	cfg    Config
 	dialer net.Dialer
+	closed string // plain spelling of the path of events; empty without one
 }
 
 // New makes a Relay.
 func New(cfg Config) *Relay {
-	return &Relay{cfg: cfg, dialer: net.Dialer{Timeout: 5 * time.Second, KeepAlive: -1}}
+	r := &Relay{cfg: cfg, dialer: net.Dialer{Timeout: 5 * time.Second, KeepAlive: -1}}
+	if cfg.EventsPath != "" {
+		r.closed = plain(cfg.EventsPath)
+	}
+	return r
 }
 
 // invocation is one call of Serve.
