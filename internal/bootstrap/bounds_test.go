@@ -1,13 +1,9 @@
 package bootstrap_test
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,15 +68,7 @@ func TestNoEventFillsTheMemory(t *testing.T) {
 		"line":   {"HTTP/1.1 200 OK\r\nX: ", "x", "passes 65536 bytes"},
 		"event":  {"HTTP/1.1 200 OK\r\nLambda-Runtime-Deadline-Ms: 1\r\n\r\n", "x", "event of more than 16777216 bytes"},
 	} {
-		address := testkit.Accept(t, func(conn net.Conn) {
-			if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
-				return
-			}
-			_, err := io.WriteString(conn, test.head)
-			for piece := strings.Repeat(test.piece, 10_000); err == nil; {
-				_, err = io.WriteString(conn, piece)
-			}
-		})
+		address := testkit.Endless(t, test.head, test.piece)
 		args := slices.Concat(limited, []string{build(t), "--"}, goApp("bin"))
 		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 		cmd.Env = append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+address.String(), "SLUICE_EXTENSION=false")
@@ -134,16 +122,7 @@ func TestNothingFetchedFillsTheMemory(t *testing.T) {
 		"large rules":                   {"", "", "SLUICE_RULES=" + sparse(t), "is larger than 33554432 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address := testkit.Accept(t, func(conn net.Conn) {
-				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
-					return
-				}
-				_, err := io.WriteString(conn, test.head)
-				for piece := strings.Repeat(test.piece, 10_000); err == nil && piece != ""; {
-					_, err = io.WriteString(conn, piece)
-				}
-			})
-			url := "http://" + address.String()
+			url := "http://" + testkit.Endless(t, test.head, test.piece).String()
 			env := []string{"AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL=" + url, "AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=key", "SLUICE_CONFIG_PATH=" + t.TempDir() + "/config"}
 			env = append(env, strings.Split(strings.ReplaceAll(test.setting, "ENDPOINT", url), "\n")...)
 			w := startBy(t, limited, goApp("bin"), env...)

@@ -4,11 +4,7 @@ package cli_test
 
 import (
 	"archive/tar"
-	"bufio"
 	"bytes"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,15 +128,7 @@ func TestNoAnswerFillsTheMemory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // the registry's client tries again, after seconds
-			address := testkit.Accept(t, func(conn net.Conn) {
-				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
-					return
-				}
-				_, err := io.WriteString(conn, test.head)
-				for piece := strings.Repeat(test.piece, 20_000); err == nil; {
-					_, err = io.WriteString(conn, piece)
-				}
-			}).String()
+			address := testkit.Endless(t, test.head, test.piece).String()
 			var args []string
 			for _, arg := range test.args {
 				args = append(args, strings.ReplaceAll(arg, "ADDRESS", address))

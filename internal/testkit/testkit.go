@@ -1,14 +1,18 @@
 // Package testkit holds what tests of many packages need: a wait that polls until a
-// deadline and says what it saw last, a server of bare connections, and a client for the
-// AWS SDK on loopback addresses. It imports
+// deadline and says what it saw last, servers of bare connections and of answers
+// without an end, and a client for the AWS SDK on loopback addresses. It imports
 // nothing of the module, and leaves out programs and packages that must be installed
 // (package testdeps), images (imagetest) and browsers (chromiumtest).
 package testkit
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -107,4 +111,21 @@ func Hold(conn net.Conn) {
 			return
 		}
 	}
+}
+
+// Endless listens on loopback and answers the one request of each connection with head
+// and then piece, again and again, until the client leaves. Without a piece the answer
+// ends after its head.
+func Endless(t testing.TB, head, piece string) *net.TCPAddr {
+	t.Helper()
+	pieces := strings.Repeat(piece, 10_000)
+	return Accept(t, func(conn net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+			return
+		}
+		_, err := io.WriteString(conn, head)
+		for err == nil && piece != "" {
+			_, err = io.WriteString(conn, pieces)
+		}
+	})
 }
