@@ -182,8 +182,17 @@ func (w *Workspace) State(ctx context.Context) (*tfjson.State, error) {
 // Outputs reads the string outputs that are not sensitive.
 func (w *Workspace) Outputs(ctx context.Context) (map[string]string, error) {
 	state, err := w.State(ctx)
-	if err != nil || state == nil {
+	if err != nil {
 		return nil, err
+	}
+	return OutputsOf(state), nil
+}
+
+// OutputsOf are the string outputs of a state that are not sensitive; nil where nothing
+// is deployed.
+func OutputsOf(state *tfjson.State) map[string]string {
+	if state == nil {
+		return nil
 	}
 	outputs := map[string]string{}
 	for name, o := range state.Values.Outputs {
@@ -191,7 +200,7 @@ func (w *Workspace) Outputs(ctx context.Context) (map[string]string, error) {
 			outputs[name] = value
 		}
 	}
-	return outputs, nil
+	return outputs
 }
 
 // errInterrupted is what an interrupted program's fault is wrapped in.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/cli/command"
 	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/infra"
 	"github.com/aproorg/sluice/internal/ui"
 )
 
@@ -53,10 +54,7 @@ func runStatus(ctx context.Context, p *command.Program, o environment) error {
 	if len(s.Resources) == 0 {
 		return hint.With(errors.New("nothing is deployed in "+o.dir), "sluice deploy")
 	}
-	if s.Outputs, err = workspace.Outputs(ctx); err != nil {
-		return err
-	}
-	s.LogGroups = logGroups(state)
+	s.Outputs, s.LogGroups = infra.OutputsOf(state), logGroups(state)
 	if p.JSON {
 		return p.WriteJSON(s)
 	}
