@@ -160,17 +160,7 @@ func placeholder(source, path string) error {
 	if err != nil {
 		return err
 	}
-	if info.IsDir() {
-		return os.MkdirAll(path, 0o755)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_CREATE, 0o644)
-	if err != nil {
-		return err
-	}
-	return f.Close()
+	return makePlace(path, info.IsDir())
 }
 
 // Terminate sends SIGTERM to the command and the process group it leads; the
