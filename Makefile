@@ -32,7 +32,7 @@ fuzz: ## run each fuzz target for FUZZTIME (10s); .ci/fuzz FOLDER runs those of 
 	@.ci/fuzz
 
 .PHONY: bounds
-bounds: ## show that nothing which is read fills the memory: under a limit of addresses, so without the race detector
+bounds: ## read files, registries and sites without an end under a memory limit, which the race detector would exceed
 	go test -count 1 -run 'FillsTheMemory|TestLargeEvent' ./internal/bootstrap ./internal/cli
 
 .PHONY: vuln

@@ -150,10 +150,10 @@ var names = regexp.MustCompile(`(?i)^(un)?(licen[sc]e|copying|copyright|notice|p
 // program is source code that has such a name by chance.
 var program = regexp.MustCompile(`(?i)\.(go|s|c|h|py|js|sh|json|ya?ml|tmpl|tpl|html|hcl)$`)
 
-// licences reads those at a module's top, where at least one must be known, and those beside code of others in it.
 // standardLibrary is the one module that has no path.
 const standardLibrary = "Go standard library"
 
+// licences reads those at a module's top, where at least one must be known, and those beside code of others in it.
 func licences(m Module) ([]licence, error) {
 	if m.Dir == "" {
 		return nil, errors.New("its source is not here: go mod download")

@@ -48,7 +48,7 @@ func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, r *res
 			"media_type":  computed("Media type of the manifest: Docker's schema 2 or OCI's, as the base has it."),
 			"size":        schema.Int64Attribute{Computed: true, MarkdownDescription: "Bytes of all layers and the configuration, compressed."},
 			"added_environment": schema.MapAttribute{Computed: true, ElementType: types.StringType,
-				MarkdownDescription: "Environment that the image has beside the base's: the app's, `environment`, and where the app keeps things outside the variable that differs between images."},
+				MarkdownDescription: "What is added to the base's environment: the app's variables, `environment`, and for an app that keeps data outside of the image a variable that differs between images."},
 			"uri":        computed("The image by digest, for `aws_lambda_function.image_uri`."),
 			"pushed_tag": computed("The image by tag."),
 		},

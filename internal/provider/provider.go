@@ -1,4 +1,4 @@
-// Package provider is Sluice as a Terraform provider: sluice_image, sluice_site and
+// Package provider is Sluice as a Terraform provider: sluice_image, sluice_site,
 // sluice_api_deployment and sluice_function_versions, the parts of a deployment that no
 // other provider does well.
 // The plan knows the image's digest and the site's release before anything is
@@ -68,7 +68,7 @@ func (p *sluice) Schema(_ context.Context, _ provider.SchemaRequest, r *provider
 		return schema.StringAttribute{Optional: true, MarkdownDescription: text}
 	}
 	r.Schema = schema.Schema{
-		MarkdownDescription: "An image for Lambda and a site for CloudFront, without Docker and without Node, and a deployment of a REST API. " +
+		MarkdownDescription: "An image for Lambda and a site for CloudFront, without Docker and without Node; deployments of a REST API, and the end of a function's old versions. " +
 			"Credentials and region come from where the AWS CLI finds them.",
 		Attributes: map[string]schema.Attribute{
 			"region":            optional("AWS region of the bucket. By default the environment's or the profile's."),

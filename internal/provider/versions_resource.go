@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/aproorg/sluice/internal/hint"
@@ -65,18 +66,18 @@ func (p positive) ValidateInt64(ctx context.Context, request validator.Int64Requ
 }
 
 func (v *versionsResource) Create(ctx context.Context, request resource.CreateRequest, r *resource.CreateResponse) {
-	var plan versionsModel
-	if r.Diagnostics.Append(request.Plan.Get(ctx, &plan)...); !r.Diagnostics.HasError() {
-		v.prune(ctx, plan, &r.Diagnostics)
-		r.Diagnostics.Append(r.State.Set(ctx, &plan)...)
-	}
+	v.apply(ctx, request.Plan, &r.State, &r.Diagnostics)
 }
 
 func (v *versionsResource) Update(ctx context.Context, request resource.UpdateRequest, r *resource.UpdateResponse) {
+	v.apply(ctx, request.Plan, &r.State, &r.Diagnostics)
+}
+
+func (v *versionsResource) apply(ctx context.Context, planned tfsdk.Plan, state *tfsdk.State, diags *diag.Diagnostics) {
 	var plan versionsModel
-	if r.Diagnostics.Append(request.Plan.Get(ctx, &plan)...); !r.Diagnostics.HasError() {
-		v.prune(ctx, plan, &r.Diagnostics)
-		r.Diagnostics.Append(r.State.Set(ctx, &plan)...)
+	if diags.Append(planned.Get(ctx, &plan)...); !diags.HasError() {
+		v.prune(ctx, plan, diags)
+		diags.Append(state.Set(ctx, &plan)...)
 	}
 }
 
