@@ -21,6 +21,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("{\"requestContexT\":{\"domainName\":\"\x7f\",\"http\":{\"method\":\"0\"}}}"))
 	f.Add([]byte(`{"httpMethod":"GET","headers":{"Host":"a b"},"requestContext":{"requestId":"\n","identity":{"sourceIp":"\u007f"}}}`))
 	f.Add([]byte(`{"httpMethod":"GET","headers":{"X-A":"1","x-a":"2"}}`))
+	f.Add([]byte(`{"httpMethod":"GET","path":"//a%2Fb{c}"}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		r, err := Reader{BasePath: "/v1"}.Read(payload)
 		if err != nil || r.Kind == Other {

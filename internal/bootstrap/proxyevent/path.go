@@ -24,6 +24,15 @@ func legalPath(path string) string {
 	return legal(path, "?#")
 }
 
+// sendable encodes in a path that begins with two slashes what net/url would not send as it stands: it would decode and encode the
+// whole path instead, and a %2F in it would become a slash.
+func sendable(path string) string {
+	if !strings.HasPrefix(path, "//") {
+		return path
+	}
+	return legal(path, "\"<>\\^`{|}")
+}
+
 func legalQuery(query string) string { return legal(query, "#") }
 
 const upperHex = "0123456789ABCDEF"

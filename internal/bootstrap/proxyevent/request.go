@@ -55,7 +55,7 @@ func (rd Reader) Read(payload []byte) (*Request, error) {
 	if r.Kind == HTTPv2 || r.Kind == FunctionURL {
 		r.Method, r.Path, source = e.Context.HTTP.Method, e.RawPath, e.Context.HTTP.SourceIP
 	}
-	r.Path = StripBase(legalPath(r.Path), rd.BasePath)
+	r.Path = sendable(StripBase(legalPath(r.Path), rd.BasePath))
 	r.RawQuery = legalQuery(e.query(r.Kind))
 	if err := r.setHeader(e); err != nil {
 		return r, err
