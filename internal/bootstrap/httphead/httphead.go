@@ -6,10 +6,12 @@ package httphead
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 )
 
 // Max is the limit of a head in bytes, of all the heads together where informational ones (1xx) come first. AWS's gateways pass on
@@ -36,6 +38,8 @@ func NewReader(conn io.Reader, size int) *Reader {
 // Begin starts the count of a head's bytes, or of several heads'.
 func (r *Reader) Begin() {
 	r.source.bounded, r.source.left, r.source.refused = true, Max, false
+	buffered, _ := r.Peek(r.Buffered()) // never fails
+	r.source.head = append(r.source.head[:0], buffered...)
 }
 
 // ReadResponse reads the next head, and sets up its body, as http.ReadResponse does. Begin must have been called. After a final response, which is one that is
@@ -53,8 +57,30 @@ func (r *Reader) ReadResponse(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("status %03d, which HTTP does not have", resp.StatusCode)
 	case resp.StatusCode >= 200:
 		r.source.bounded = false
+		if len(resp.Header["Pragma"]) > 0 && !sentCacheControl(r.source.head) {
+			delete(resp.Header, "Cache-Control")
+		}
 	}
 	return resp, nil
+}
+
+var (
+	endOfHead    = regexp.MustCompile(`\n\r?\n`)
+	cacheControl = regexp.MustCompile(`(?i)\ncache-control:`)
+)
+
+// sentCacheControl says whether the last of the heads has the field, which net/http adds to one that has Pragma: no-cache without it.
+func sentCacheControl(heads []byte) bool {
+	for {
+		end := endOfHead.FindIndex(heads)
+		if end == nil {
+			return cacheControl.Match(heads)
+		}
+		if !bytes.HasPrefix(heads, []byte("HTTP/1.1 1")) && !bytes.HasPrefix(heads, []byte("HTTP/1.0 1")) {
+			return cacheControl.Match(heads[:end[0]])
+		}
+		heads = heads[end[1]:]
+	}
 }
 
 // source yields what is left of a limit.
@@ -63,6 +89,7 @@ type source struct {
 	bounded bool
 	left    int
 	refused bool
+	head    []byte // what was read while it was bounded
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -75,5 +102,6 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 	n, err := s.conn.Read(p[:min(len(p), s.left)])
 	s.left -= n
+	s.head = append(s.head, p[:n]...)
 	return n, err
 }

@@ -40,6 +40,32 @@ func TestHeadWithoutEnd(t *testing.T) {
 	}
 }
 
+// TestPragmaStaysAlone: net/http adds Cache-Control to it, which caches obey and the app did not send.
+func TestPragmaStaysAlone(t *testing.T) {
+	for head, want := range map[string]string{
+		"Pragma: no-cache\r\n":                                    "",
+		"pragma: no-cache\r\ncache-control: no-cache\r\n":         "no-cache",
+		"Cache-Control: max-age=1\nPragma: no-cache\n":            "max-age=1",
+		"Cache-Control: no-cache\r\n":                             "no-cache",
+		"Pragma: no-cache\r\nX: \r\n cache-control: no-cache\r\n": "",
+	} {
+		early := "HTTP/1.1 103 Early Hints\r\nCache-Control: no-cache\r\n\r\n"
+		body := "\ncache-control: no-cache\n\n"
+		r := NewReader(strings.NewReader(early+"HTTP/1.1 200 OK\r\n"+head+"Content-Length: 27\r\n\r\n"+body), 4<<10)
+		r.Begin()
+		if _, err := r.ReadResponse(get); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := r.ReadResponse(get)
+		if err != nil {
+			t.Fatalf("%q: %v", head, err)
+		}
+		if got := resp.Header.Get("Cache-Control"); got != want {
+			t.Errorf("%q: Cache-Control %q, want %q", head, got, want)
+		}
+	}
+}
+
 // TestOnlyTheHeadCounts: a body may be longer than a head, and so may all the heads of a connection that is kept.
 func TestOnlyTheHeadCounts(t *testing.T) {
 	long := strings.Repeat("x", Max)

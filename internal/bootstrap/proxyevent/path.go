@@ -35,6 +35,20 @@ func sendable(path string) string {
 
 func legalQuery(query string) string { return legal(query, "#") }
 
+// queryEscape encodes what cannot stand in a name or value of a query (RFC 3986, section 3.4) or divides them: &, =, ; and +, which forms
+// read as a space. A space is %20, which all parsers read alike.
+func queryEscape(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if c := s[i]; isAlphanumeric(c) || strings.IndexByte("-._~!$'()*,:@/?", c) >= 0 {
+			out = append(out, c)
+		} else {
+			out = append(out, '%', upperHex[c>>4], upperHex[c&15])
+		}
+	}
+	return string(out)
+}
+
 const upperHex = "0123456789ABCDEF"
 
 // legal encodes controls, spaces, bytes above ASCII, the bytes in also, and percent signs that encode nothing.

@@ -111,7 +111,7 @@ func (e *event) query(k Kind) string {
 	case ALB, ALBMulti:
 		return firstOf(e.MultiQuery, e.Query).join(func(s string) string { return s }) // load balancers do not decode
 	}
-	return firstOf(e.MultiQuery, e.Query).join(url.QueryEscape)
+	return firstOf(e.MultiQuery, e.Query).join(queryEscape)
 }
 
 func firstOf(a, b pairs) pairs {
