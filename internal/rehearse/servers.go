@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/spelling"
 )
 
 // servers are the HTTP servers of a rehearsal. The zero value is ready.
@@ -33,6 +35,7 @@ func (s *servers) start(listener net.Listener, handler http.Handler, log *slog.L
 		ReadHeaderTimeout: idle,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	listener = spelling.Listen(server, listener)
 	s.stops = append(s.stops, func() {
 		cancel()
 		_ = server.Close() // it only ever says that the listener was closed before

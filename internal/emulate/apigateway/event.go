@@ -21,8 +21,8 @@ type event struct {
 	HTTPMethod        string              `json:"httpMethod"`
 	Headers           map[string]string   `json:"headers"`
 	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
-	Query             map[string]string   `json:"queryStringParameters"`
-	MultiValueQuery   map[string][]string `json:"multiValueQueryStringParameters"`
+	Query             *object[string]     `json:"queryStringParameters"`
+	MultiValueQuery   *object[[]string]   `json:"multiValueQueryStringParameters"`
 	PathParameters    map[string]string   `json:"pathParameters"`
 	StageVariables    map[string]string   `json:"stageVariables"`
 	RequestContext    requestContext      `json:"requestContext"`
@@ -73,7 +73,7 @@ func (g *Gateway) event(x *exchange, route match, body []byte) ([]byte, error) {
 	e := event{
 		Resource: route.path, Path: x.path, HTTPMethod: x.method,
 		Headers: last(headers), MultiValueHeaders: headers,
-		Query: last(query), MultiValueQuery: query,
+		Query: query.last(), MultiValueQuery: query.all(),
 		PathParameters: nullable(route.params),
 		RequestContext: g.requestContext(x, route),
 	}
@@ -124,23 +124,66 @@ func isBinary(binaryTypes []string, contentType string) bool {
 	return false
 }
 
+// query holds parameters in the order in which their names first came. The guide does
+// not say in which order the service's own objects are.
+type query struct {
+	names  []string
+	values map[string][]string
+}
+
 // parseQuery decodes names and values, which REST APIs do before the integration
 // sees them, and splits at semicolons too ("Important notes"). What cannot be
 // decoded stays as it came.
-func parseQuery(raw string) map[string][]string {
-	if raw == "" {
-		return nil
-	}
-	q := map[string][]string{}
+func parseQuery(raw string) query {
+	q := query{values: map[string][]string{}}
 	for _, pair := range strings.FieldsFunc(raw, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, value, _ := strings.Cut(pair, "=")
 		name, value = unescape(name), unescape(value)
-		q[name] = append(q[name], value)
-	}
-	if len(q) == 0 {
-		return nil
+		if _, known := q.values[name]; !known {
+			q.names = append(q.names, name)
+		}
+		q.values[name] = append(q.values[name], value)
 	}
 	return q
+}
+
+func (q query) all() *object[[]string] {
+	if len(q.names) == 0 {
+		return nil
+	}
+	return &object[[]string]{q.names, q.values}
+}
+
+func (q query) last() *object[string] {
+	if len(q.names) == 0 {
+		return nil
+	}
+	return &object[string]{q.names, last(q.values)}
+}
+
+// object is a JSON object whose members have an order.
+type object[V any] struct {
+	names  []string
+	values map[string]V
+}
+
+func (o *object[V]) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for i, name := range o.names {
+		key, err := json.Marshal(name)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(o.values[name])
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, key...), ':'), value...)
+	}
+	return append(out, '}'), nil
 }
 
 func unescape(s string) string {

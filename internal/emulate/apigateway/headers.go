@@ -3,6 +3,8 @@ package apigateway
 import (
 	"net/http"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/emulate/spelling"
 )
 
 // fate is what becomes of a header on its way through API Gateway.
@@ -21,6 +23,7 @@ var (
 		"Proxy-Authenticate": dropped, "Server": dropped, "Te": dropped, "Trailer": dropped,
 		"Transfer-Encoding": dropped, "Upgrade": dropped, "Www-Authenticate": dropped,
 		"X-Http-Method-Override": dropped, "Keep-Alive": dropped,
+		"Content-Length": dropped, // not in the table, but no captured event has it
 	}
 	responseFate = map[string]fate{
 		"Authorization": remapped, "Connection": remapped, "Content-Md5": remapped, "Date": remapped,
@@ -30,8 +33,8 @@ var (
 	}
 )
 
-// requestHeaders are the headers of the event: the viewer's without those that
-// are dropped, and what API Gateway sets itself.
+// requestHeaders are the headers of the event: the viewer's as it spelled them, without
+// those that are dropped, and what API Gateway writes itself.
 func requestHeaders(x *exchange, domainName string) map[string][]string {
 	out := make(map[string][]string, len(x.r.Header)+6)
 	for name, values := range x.r.Header {
@@ -46,6 +49,7 @@ func requestHeaders(x *exchange, domainName string) map[string][]string {
 	out["X-Forwarded-For"] = []string{forwarded}
 	out["X-Forwarded-Port"] = []string{"443"}
 	out["X-Forwarded-Proto"] = []string{"https"}
+	spelling.Of(x.r.Context()).Spell(out, "Host", "User-Agent", "X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto")
 	return out
 }
 
@@ -55,7 +59,7 @@ func signedV4(authorization string) bool {
 
 // responseHeaders sets the function's headers on the way to the client. With
 // stream the function's Content-Length stands, for nobody else knows it.
-func responseHeaders(to http.Header, from http.Header, stream bool) {
+func responseHeaders(to http.Header, from http.Header, status int, stream bool) {
 	for name, values := range from {
 		switch responseFate[name] {
 		case dropped:
@@ -69,7 +73,7 @@ func responseHeaders(to http.Header, from http.Header, stream bool) {
 			to[name] = values
 		}
 	}
-	if to.Get("Content-Type") == "" {
+	if to.Get("Content-Type") == "" && status != http.StatusNoContent && status != http.StatusNotModified {
 		to.Set("Content-Type", "application/json")
 	}
 }

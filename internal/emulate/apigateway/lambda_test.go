@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aproorg/sluice/internal/emulate/spelling"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 )
@@ -67,7 +68,9 @@ func newStage(t *testing.T, api stack.RestAPI, function func(*invocation)) (*htt
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(g)
+	s := httptest.NewUnstartedServer(g)
+	s.Listener = spelling.Listen(s.Config, s.Listener)
+	s.Start()
 	t.Cleanup(func() { s.Close(); g.Close() })
 	return s, g
 }

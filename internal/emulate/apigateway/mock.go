@@ -108,8 +108,8 @@ func (x *exchange) serveMock(m *mock) error {
 		return x.fail(internalError, nil)
 	}
 	h := x.w.Header()
-	responseHeaders(h, response.header, false)
-	body := response.body[h.Get("Content-Type")]
+	responseHeaders(h, response.header, response.status, false)
+	body := response.body[or(h.Get("Content-Type"), "application/json")]
 	return x.whole(response.status, []byte(body))
 }
 

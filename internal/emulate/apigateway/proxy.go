@@ -131,7 +131,7 @@ func (x *exchange) buffered(res *http.Response) error {
 	if err != nil {
 		return err
 	}
-	responseHeaders(x.w.Header(), head.Header, false)
+	responseHeaders(x.w.Header(), head.Header, head.Status, false)
 	return x.whole(head.Status, body)
 }
 
@@ -168,7 +168,7 @@ func (x *exchange) stream(ctx context.Context, s *response.Stream, idle *idleTim
 		}
 		idle.reset()
 		if head != nil {
-			responseHeaders(x.w.Header(), head.Header, true)
+			responseHeaders(x.w.Header(), head.Header, head.Status, true)
 			x.w.Header().Set("X-Amzn-Trace-Id", x.trace)
 			if err := x.begin(head.Status); err != nil {
 				return err

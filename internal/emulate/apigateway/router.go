@@ -2,6 +2,7 @@ package apigateway
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aproorg/sluice/internal/stack"
@@ -36,13 +37,20 @@ type match struct {
 	params map[string]string
 }
 
+// method is the resource's own of that name, or its ANY, which stands for the seven that
+// the service knows ("Set up a method using the API Gateway console").
 func (m match) method(name string) (*method, bool) {
 	if found, ok := m.methods[name]; ok {
 		return found, true
 	}
+	if !slices.Contains(methods, name) {
+		return nil, false
+	}
 	found, ok := m.methods["ANY"]
 	return found, ok
 }
+
+var methods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 func buildRoutes(cfg Config) (*node, error) {
 	root := &node{}

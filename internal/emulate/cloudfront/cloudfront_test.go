@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aproorg/sluice/internal/emulate/spelling"
 	"github.com/aproorg/sluice/internal/stack"
 )
 
@@ -32,7 +33,9 @@ func newDistribution(t *testing.T, site, api http.HandlerFunc, change ...func(*C
 		if h == nil {
 			h = func(w http.ResponseWriter, r *http.Request) { t.Errorf("unexpected request for %s", r.URL) }
 		}
-		s := httptest.NewServer(h)
+		s := httptest.NewUnstartedServer(h)
+		s.Listener = spelling.Listen(s.Config, s.Listener)
+		s.Start()
 		t.Cleanup(s.Close)
 		return s.URL
 	}
@@ -56,7 +59,9 @@ func newDistribution(t *testing.T, site, api http.HandlerFunc, change ...func(*C
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(d)
+	s := httptest.NewUnstartedServer(d)
+	s.Listener = spelling.Listen(s.Config, s.Listener)
+	s.Start()
 	t.Cleanup(func() { s.Close(); d.Close() })
 	return s, d
 }

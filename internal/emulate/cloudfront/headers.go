@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aproorg/sluice/internal/emulate/cloudfront/policy"
+	"github.com/aproorg/sluice/internal/emulate/spelling"
 )
 
 // The table "HTTP request headers and CloudFront behavior" in "Request and
@@ -31,10 +32,11 @@ func headerSet(names ...string) map[string]bool {
 }
 
 // originHeaders are the headers of an origin request: those that the policies
-// take of the viewer's, those that CloudFront adds, and the origin's custom ones,
-// which overwrite.
+// take of the viewer's, as the viewer spelled them, those that CloudFront adds, and the
+// origin's custom ones, which overwrite.
 func (d *Distribution) originHeaders(x *exchange, condition http.Header) http.Header {
 	h := x.selectedHeaders()
+	own := []string{"User-Agent", "Accept-Encoding", "Cookie", "Via", "X-Forwarded-For"}
 	if h.Get("User-Agent") == "" {
 		h.Set("User-Agent", "Amazon CloudFront")
 	}
@@ -44,6 +46,7 @@ func (d *Distribution) originHeaders(x *exchange, condition http.Header) http.He
 	h.Set("Via", strings.Join(append(slices.Clone(x.request.Header.Values("Via")), via), ", "))
 	for name, values := range condition {
 		h[name] = values
+		own = append(own, name)
 	}
 	if condition != nil {
 		h.Del("Range")
@@ -53,7 +56,9 @@ func (d *Distribution) originHeaders(x *exchange, condition http.Header) http.He
 	}
 	for _, c := range x.b.origin.CustomHeaders {
 		h.Set(c.Name, c.Value)
+		own = append(own, c.Name)
 	}
+	spelling.Of(x.r.Context()).Spell(h, own...)
 	return h
 }
 
@@ -150,12 +155,12 @@ func (b *behavior) cleanResponse(h http.Header) {
 	}
 }
 
-// vary keeps the names that the origin gets to see, and two that always stay.
+// vary keeps the names that the origin gets to see, and three that always stay.
 func (b *behavior) vary(values []string) []string {
 	var kept []string
 	for name := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		name = strings.TrimSpace(name)
-		always := strings.EqualFold(name, "Accept-Encoding") || strings.EqualFold(name, "Cookie")
+		always := name == "*" || strings.EqualFold(name, "Accept-Encoding") || strings.EqualFold(name, "Cookie")
 		if name != "" && (always || policy.Header(b.CachePolicy.Headers, name) || policy.Header(b.OriginRequestPolicy.Headers, name)) {
 			kept = append(kept, name)
 		}

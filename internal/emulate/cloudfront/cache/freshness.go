@@ -43,7 +43,7 @@ func FreshFor(p stack.CachePolicy, errorTTL time.Duration, status int, h http.He
 		}
 		return 0, c.noCache && !c.noStore && !c.private
 	}
-	if h.Get("Vary") == "*" && p.MinTTL == 0 {
+	if p.MinTTL == 0 && variesByAll(h) {
 		return 0, false
 	}
 	age, ok := c.age(h, now)
@@ -51,6 +51,16 @@ func FreshFor(p stack.CachePolicy, errorTTL time.Duration, status int, h http.He
 		return max(p.MinTTL, p.DefaultTTL), true
 	}
 	return min(max(age, p.MinTTL), p.MaxTTL), true
+}
+
+// variesByAll looks for the member * that no request matches (RFC 9111, section 4.1).
+func variesByAll(h http.Header) bool {
+	for member := range strings.SplitSeq(strings.Join(h.Values("Vary"), ","), ",") {
+		if strings.TrimSpace(member) == "*" {
+			return true
+		}
+	}
+	return false
 }
 
 func errorFreshFor(errorTTL time.Duration, status int, h http.Header) (time.Duration, bool) {

@@ -60,11 +60,22 @@ func (e *Entry) Answer(r *http.Request) (status int, h http.Header, body []byte)
 	out := &capture{header: h}
 	h.Del("Content-Length")
 	http.ServeContent(out, r, "", modified, bytes.NewReader(e.Body))
-	if out.status == http.StatusOK {
+	switch out.status {
+	case http.StatusOK:
 		h.Set("Content-Length", strconv.Itoa(len(e.Body)))
+	case http.StatusRequestedRangeNotSatisfiable:
+		h.Set("Content-Type", "text/html")
+		h.Set("Content-Length", strconv.Itoa(len(unsatisfiable)))
+		h.Del("X-Content-Type-Options")
+		return out.status, h, []byte(unsatisfiable)
 	}
 	return out.status, h, out.body.Bytes()
 }
+
+// unsatisfiable is in the form that CloudFront's own short answers have, its redirects
+// among them. Its guide gives none for 416.
+const unsatisfiable = "<html>\r\n<head><title>416 Requested Range Not Satisfiable</title></head>\r\n<body>\r\n" +
+	"<center><h1>416 Requested Range Not Satisfiable</h1></center>\r\n<hr><center>CloudFront</center>\r\n</body>\r\n</html>\r\n"
 
 // capture is a response writer in memory.
 type capture struct {

@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aproorg/sluice/internal/emulate/spelling"
 	"github.com/aproorg/sluice/internal/stack"
 )
 
@@ -64,7 +65,7 @@ func New(o stack.Origin, base string, transport http.RoundTripper) (*Origin, err
 			MaxIdleConnsPerHost: 256,
 			DisableCompression:  true,
 		}
-		out.transport = out.owned
+		out.transport = spelling.Transport(out.owned)
 	}
 	return out, nil
 }
