@@ -99,7 +99,23 @@ func (d *Deployment) Plan(ctx context.Context, destroy bool) (*infra.Plan, error
 		plan, err = d.Infra.Plan(ctx, infra.PlanOptions{Out: file, Destroy: destroy, Vars: d.Vars}, collect(&faults, d.events(StepPlan)))
 		return rights(err, faults)
 	})
+	if err == nil && !destroy {
+		err = refused(plan)
+	}
 	return plan, err
+}
+
+// refused is what AWS would refuse of a plan; nil too where the plan is no whole stack.
+func refused(plan *infra.Plan) error {
+	data, err := plan.Bytes()
+	if err != nil {
+		return err
+	}
+	var fault *stack.RefusedError
+	if _, err := stack.Parse(data); errors.As(err, &fault) {
+		return fmt.Errorf("AWS would refuse the plan: %w", fault)
+	}
+	return nil
 }
 
 // Question is what there is to know of a plan before it is applied.

@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,7 @@ import (
 	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/emulate/s3"
 	"github.com/aproorg/sluice/internal/emulate/sigv4"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/loopback"
 	"github.com/aproorg/sluice/internal/site"
 	"github.com/aproorg/sluice/internal/stack"
@@ -176,6 +178,9 @@ func (w *World) startLambda() error {
 	}
 	function := w.Stack.Function
 	function.Environment = w.environment()
+	if err := agreeOnMode(w.Stack, function.Environment); err != nil {
+		return err
+	}
 	if app.State != "" {
 		state := filepath.Join(w.dir, "state")
 		if err := os.Mkdir(state, 0o755); err != nil {
@@ -203,6 +208,26 @@ func (w *World) startLambda() error {
 	}
 	w.Lambda = emulator
 	w.onClose(emulator.Close)
+	return nil
+}
+
+// agreeOnMode refuses a bootstrap that streams to an integration that reads whole answers,
+// and the reverse: API Gateway answers 502 to every call then.
+func agreeOnMode(s *stack.Stack, env map[string]string) error {
+	mode := cmp.Or(env[settings.ResponseModeVariable], "stream")
+	wants := map[string]string{stack.TransferStream: "stream", stack.TransferBuffered: "buffered"}
+	for _, r := range s.RestAPI.Resources {
+		for _, m := range r.Methods {
+			i := m.Integration
+			want, known := wants[i.ResponseTransferMode]
+			if i.Type != stack.IntegrationProxy || !known || mode == want {
+				continue
+			}
+			return hint.With(fmt.Errorf("integration %s: response_transfer_mode is %s, and the bootstrap answers with %s=%s",
+				cmp.Or(i.Address, r.Address), i.ResponseTransferMode, settings.ResponseModeVariable, mode),
+				"set response_transfer_mode STREAM and the uri that streams, or %s=%s in the function's environment", settings.ResponseModeVariable, want)
+		}
+	}
 	return nil
 }
 

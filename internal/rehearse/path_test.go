@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/testkit"
@@ -165,6 +167,51 @@ func TestAppWithoutASite(t *testing.T) {
 	for path, want := range map[string]string{"/": "/", "/a": "/a", "/a/b%20c": "/a/b c", "/index.html": "/index.html"} {
 		if res, body := get(t, c, w.ViewerURL+path); res.StatusCode != http.StatusOK || body != strings.Repeat(want, 10) {
 			t.Errorf("GET %s: %s, %.80s, want %s", path, res.Status, body, want)
+		}
+	}
+}
+
+// A plan whose only way to the API is the default behavior is the path of every request.
+func TestDefaultBehaviorLeadsToTheAPI(t *testing.T) {
+	cfg := clockConfig(t)
+	s, err := stack.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	toAPI := s.Distribution.OrderedCacheBehaviors[0]
+	toAPI.PathPattern = ""
+	s.Distribution.DefaultCacheBehavior, s.Distribution.OrderedCacheBehaviors = toAPI, nil
+	s.Distribution.Origins = slices.DeleteFunc(s.Distribution.Origins, func(o stack.Origin) bool { return o.Bucket })
+	cfg.Stack = s
+	w := start(t, cfg)
+	if res, body := get(t, visitor(t), w.ViewerURL+"/a"); res.StatusCode != http.StatusOK || body != strings.Repeat("/a", 10) {
+		t.Errorf("%s, %.80s", res.Status, body)
+	}
+}
+
+// A bootstrap that streams to a buffered integration, or the reverse, is refused before anything starts.
+func TestModeOfTheIntegrationIsTheBootstraps(t *testing.T) {
+	for transfer, mode := range map[string]string{stack.TransferBuffered: "", stack.TransferStream: "buffered"} {
+		cfg := clockConfig(t)
+		s, err := stack.Default()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range s.RestAPI.Resources {
+			for i := range r.Methods {
+				r.Methods[i].Integration.ResponseTransferMode = transfer
+				r.Methods[i].Integration.Timeout = 29 * time.Second
+			}
+		}
+		cfg.Stack = s
+		cfg.App.Env = map[string]string{"SLUICE_RESPONSE_MODE": mode}
+		w, err := rehearse.Start(t.Context(), cfg)
+		if err == nil {
+			w.Close(t.Context())
+			t.Fatalf("%s with %q was taken", transfer, mode)
+		}
+		if text := err.Error() + hint.Text(err); !strings.Contains(text, "SLUICE_RESPONSE_MODE=") || !strings.Contains(text, transfer) {
+			t.Errorf("%s with %q: %s", transfer, mode, text)
 		}
 	}
 }

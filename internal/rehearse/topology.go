@@ -109,7 +109,7 @@ func reroute(s *stack.Stack, patterns []string) error {
 }
 
 func apiBehavior(s *stack.Stack) (stack.CacheBehavior, error) {
-	for _, b := range s.Distribution.OrderedCacheBehaviors {
+	for _, b := range append(slices.Clone(s.Distribution.OrderedCacheBehaviors), s.Distribution.DefaultCacheBehavior) {
 		for _, o := range s.Distribution.Origins {
 			if o.OriginID == b.TargetOriginID && !o.Bucket {
 				return b, nil

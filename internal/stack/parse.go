@@ -19,6 +19,10 @@ var defaultPlan []byte
 // extract of its plan. Each call makes a new one, which the caller may change.
 func Default() (*Stack, error) { return Parse(defaultPlan) }
 
+// RefusedError is what AWS would refuse of a plan that reads well, with the address of
+// its resource.
+type RefusedError = tfplan.RefusedError
+
 // Parse reads a Terraform or OpenTofu plan (`tofu show -json PLANFILE`), a state
 // (`tofu show -json`), or an extract of either in the same shape, as
 // https://developer.hashicorp.com/terraform/internals/json-format describes it.

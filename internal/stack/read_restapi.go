@@ -15,11 +15,8 @@ func (r *reader) restAPI(res *tfplan.Resource) RestAPI {
 	api := RestAPI{
 		Address:          res.Address,
 		Name:             a.Str("name"),
-		EndpointType:     "EDGE",
+		EndpointType:     r.endpointType(),
 		BinaryMediaTypes: a.Strings("binary_media_types"),
-	}
-	if types := a.Block("endpoint_configuration").Strings("types"); len(types) > 0 {
-		api.EndpointType = types[0]
 	}
 	if stages := r.All("aws_api_gateway_stage"); len(stages) == 1 {
 		stage := r.Attributes(stages[0])
@@ -32,8 +29,21 @@ func (r *reader) restAPI(res *tfplan.Resource) RestAPI {
 	if keys := r.All("aws_api_gateway_api_key"); len(keys) == 1 {
 		api.APIKey = r.Attributes(keys[0]).Str("value")
 	}
+	if api.EndpointType == "PRIVATE" {
+		a.Refuse("endpoint type PRIVATE: no distribution reaches it")
+	}
 	api.Resources = r.apiResources(res)
 	return api
+}
+
+// endpointType is that of the one API. AWS's own default is EDGE.
+func (r *reader) endpointType() string {
+	for _, res := range r.All("aws_api_gateway_rest_api") {
+		if types := r.Attributes(res).Block("endpoint_configuration").Strings("types"); len(types) > 0 {
+			return types[0]
+		}
+	}
+	return "EDGE"
 }
 
 // throttling reads the limits of the whole stage, within the account's. -1, Terraform's default, sets none.
@@ -156,6 +166,7 @@ func (r *reader) integration(res, on *tfplan.Resource, httpMethod string) Integr
 		}
 		if f != nil {
 			i.Function = f.Address
+			r.uri(res, f, i.ResponseTransferMode)
 		} else {
 			a.Fail("uri points at no aws_lambda_function of the plan")
 		}
@@ -164,7 +175,63 @@ func (r *reader) integration(res, on *tfplan.Resource, httpMethod string) Integr
 	default:
 		a.Fail("type is %q: only %s and %s are understood", i.Type, IntegrationProxy, IntegrationMock)
 	}
+	r.limits(res, i)
 	return i
+}
+
+// Paths of Lambda's API in an integration's URI, one for each response transfer mode
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html).
+const (
+	streamingPath = "/2021-11-15/functions/.../response-streaming-invocations"
+	bufferedPath  = "/2015-03-31/functions/.../invocations"
+)
+
+// uri refuses the API of Lambda that PutIntegration refuses in the mode. A plan that does
+// not know the URI yet tells by the attribute of the function that it refers to.
+func (r *reader) uri(res, function *tfplan.Resource, mode string) {
+	a := r.Attributes(res)
+	streams := strings.HasSuffix(a.Str("uri"), "/response-streaming-invocations")
+	if a.Str("uri") == "" {
+		read := r.Reads(res, "uri", function)
+		streams = slices.Contains(read, "response_streaming_invoke_arn")
+		if !streams && !slices.Contains(read, "invoke_arn") {
+			return // put together of parts that are not known
+		}
+	}
+	switch {
+	case mode == TransferStream && !streams:
+		a.Refuse("response_transfer_mode STREAM needs a uri with %s, as in response_streaming_invoke_arn: API Gateway refuses this one", streamingPath)
+	case mode == TransferBuffered && streams:
+		a.Refuse("a uri with %s needs response_transfer_mode STREAM: BUFFERED calls %s, as in invoke_arn", streamingPath, bufferedPath)
+	}
+}
+
+// limits refuses what PutIntegration refuses of the other attributes, and what no call
+// gets through (quotas of REST APIs,
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html).
+func (r *reader) limits(res *tfplan.Resource, i Integration) {
+	a := r.Attributes(res)
+	edge := r.endpointType() == "EDGE"
+	longest := MaxBufferedTimeout
+	switch {
+	case i.ResponseTransferMode == TransferStream:
+		longest = MaxStreamTimeout
+	case edge:
+		longest = MaxEdgeTimeout
+	}
+	switch {
+	case i.ResponseTransferMode != TransferStream && i.ResponseTransferMode != TransferBuffered:
+		a.Refuse("response_transfer_mode is %q: it is STREAM or BUFFERED", i.ResponseTransferMode)
+	case i.Type == IntegrationMock && i.ResponseTransferMode == TransferStream:
+		a.Refuse("response_transfer_mode STREAM is for AWS_PROXY and HTTP_PROXY, not for MOCK")
+	case i.Timeout < MinTimeout || i.Timeout > longest:
+		kind := r.endpointType()
+		a.Refuse("timeout_milliseconds is %d: with response_transfer_mode %s and an endpoint of type %s it is %d to %d",
+			i.Timeout.Milliseconds(), i.ResponseTransferMode, kind, MinTimeout.Milliseconds(), longest.Milliseconds())
+	}
+	if method := a.Str("integration_http_method"); i.Type == IntegrationProxy && method != "" && method != "POST" {
+		a.Refuse("integration_http_method is %q: Lambda is invoked by POST", method)
+	}
 }
 
 func (r *reader) integrationResponses(on *tfplan.Resource, httpMethod string) []IntegrationResponse {

@@ -48,6 +48,16 @@ const (
 	TransferBuffered = "BUFFERED"
 )
 
+// Bounds of an integration's timeout, in the quotas of REST APIs: up to 29 s by default,
+// more for regional and private APIs by a raised quota (Terraform's provider allows 300 s),
+// 15 minutes with STREAM.
+const (
+	MinTimeout         = 50 * time.Millisecond
+	MaxEdgeTimeout     = 29 * time.Second
+	MaxBufferedTimeout = 300 * time.Second
+	MaxStreamTimeout   = 15 * time.Minute
+)
+
 // Integration is an aws_api_gateway_integration.
 type Integration struct {
 	Address              string

@@ -15,6 +15,7 @@ const (
 	ReadyPathVariable     = Prefix + "READY_PATH"
 	ReadyStatusVariable   = Prefix + "READY_STATUS"
 	InitLimitVariable     = Prefix + "INIT_LIMIT"
+	ResponseModeVariable  = Prefix + "RESPONSE_MODE"
 	OriginSecretVariable  = Prefix + "ORIGIN_SECRET"
 	PublicHostVariable    = Prefix + "PUBLIC_HOST"
 	RulesVariable         = Prefix + "RULES" // the file of rules, which `sluice image` puts into an image
@@ -66,7 +67,7 @@ func table(s *Settings) []variable {
 		row("SLUICE_STOP_GRACE", "1.8s", Serving, "time between SIGTERM and SIGKILL of the app at shutdown; Lambda allows 500 ms, or 2 s with an external extension", duration(&s.StopGrace, 0)),
 		row("SLUICE_EXTENSION", "true", Serving, "register as an internal extension; without any extension Lambda sends SIGKILL and no SIGTERM", boolean(&s.Extension)),
 
-		row("SLUICE_RESPONSE_MODE", "stream", Serving, "stream or buffered; what the REST API's integration or the function URL is set to. HTTP APIs and load balancers are always answered buffered", oneOf(&s.Buffered, "stream", "buffered")),
+		row(ResponseModeVariable, "stream", Serving, "stream or buffered; what the REST API's integration or the function URL is set to. HTTP APIs and load balancers are always answered buffered", oneOf(&s.Buffered, "stream", "buffered")),
 		row("SLUICE_BASE_PATH", "", Serving, "prefix such as a stage, taken off the request path once, at a segment boundary", prefix(&s.BasePath)),
 		row(OriginSecretVariable, "", Serving, "requests without this value in X-Origin-Verify get 403; the app sees neither the header nor this variable", secret(&s.OriginSecret)),
 		row(PublicHostVariable, "", Serving, "X-Forwarded-Host for the app, host or host:port; empty takes the request's Host", optional(by(&s.PublicHost, hostPort))),

@@ -7,15 +7,8 @@ import (
 	"github.com/aproorg/sluice/internal/stack"
 )
 
-// Integration timeouts in the REST API quotas: 50 ms to 29 s by default, more for
-// regional APIs by a raised quota (Terraform's provider allows 300 s), up to 15
-// minutes with STREAM.
-const (
-	minTimeout       = 50 * time.Millisecond
-	defaultTimeout   = 29 * time.Second
-	maxTimeout       = 300 * time.Second
-	maxStreamTimeout = 15 * time.Minute
-)
+// defaultTimeout is an integration's that has none.
+const defaultTimeout = 29 * time.Second
 
 func newMethod(cfg Config, m stack.Method) (*method, error) {
 	in := m.Integration
@@ -46,15 +39,15 @@ func newMethod(cfg Config, m stack.Method) (*method, error) {
 }
 
 func timeout(in stack.Integration) (time.Duration, error) {
-	limit := maxTimeout
+	limit := stack.MaxBufferedTimeout
 	if in.ResponseTransferMode == stack.TransferStream {
-		limit = maxStreamTimeout
+		limit = stack.MaxStreamTimeout
 	}
 	switch {
 	case in.Timeout == 0:
 		return defaultTimeout, nil
-	case in.Timeout < minTimeout || in.Timeout > limit:
-		return 0, fmt.Errorf("timeout %s: want %s to %s", in.Timeout, minTimeout, limit)
+	case in.Timeout < stack.MinTimeout || in.Timeout > limit:
+		return 0, fmt.Errorf("timeout %s: want %s to %s", in.Timeout, stack.MinTimeout, limit)
 	}
 	return in.Timeout, nil
 }

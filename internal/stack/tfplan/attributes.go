@@ -28,6 +28,18 @@ func (a Attributes) Fail(format string, args ...any) {
 	}
 }
 
+// RefusedError is what AWS would refuse of a resource that reads well.
+type RefusedError struct{ Address, Reason string }
+
+func (e *RefusedError) Error() string { return e.Address + ": " + e.Reason }
+
+// Refuse keeps the first fault, as a RefusedError.
+func (a Attributes) Refuse(format string, args ...any) {
+	if *a.err == nil {
+		*a.err = &RefusedError{a.address, fmt.Sprintf(format, args...)}
+	}
+}
+
 func (a Attributes) mistyped(name, want string) {
 	a.Fail("%s is %T, not %s", name, a.values[name], want)
 }

@@ -81,13 +81,32 @@ func (p *Plan) named(value string, candidates []*Resource) *Resource {
 	return nil
 }
 
+// Reads returns the names of the attributes of another resource that r's attribute at path
+// refers to, as far as the configuration names them.
+func (p *Plan) Reads(r *Resource, path string, of *Resource) []string {
+	return p.targets(r, path)[of.config()]
+}
+
 // referenced follows the configuration from r's attribute.
 func (p *Plan) referenced(r *Resource, path string, candidates []*Resource) *Resource {
+	targets := p.targets(r, path)
+	var hits []*Resource
+	for _, c := range candidates {
+		if _, ok := targets[c.config()]; ok {
+			hits = append(hits, c)
+		}
+	}
+	return sameKey(r, hits)
+}
+
+// targets are what the configuration of r's attribute leads to: addresses of resources
+// without keys, each with the attributes that are read of it.
+func (p *Plan) targets(r *Resource, path string) map[string][]string {
 	config, ok := p.configs[r.config()]
 	if !ok {
 		return nil
 	}
-	targets := map[string]bool{}
+	targets := map[string][]string{}
 	steps := strings.Split(path, ".")
 	refs := references(config.Expressions, steps)
 	if config.Expressions[steps[0]] == nil {
@@ -98,13 +117,7 @@ func (p *Plan) referenced(r *Resource, path string, candidates []*Resource) *Res
 	for _, ref := range refs {
 		p.follow(config.module, ref, targets, 0)
 	}
-	var hits []*Resource
-	for _, c := range candidates {
-		if targets[c.config()] {
-			hits = append(hits, c)
-		}
-	}
-	return sameKey(r, hits)
+	return targets
 }
 
 // references collects what the expressions at path refer to.
@@ -125,7 +138,7 @@ func references(expressions map[string]*tfjson.Expression, path []string) []stri
 
 // follow adds the configuration addresses of the resources behind ref, as seen
 // from module.
-func (p *Plan) follow(module, ref string, targets map[string]bool, depth int) {
+func (p *Plan) follow(module, ref string, targets map[string][]string, depth int) {
 	if depth > 16 { // a cycle is no valid configuration, but the file may be anything
 		return
 	}
@@ -144,12 +157,13 @@ func (p *Plan) follow(module, ref string, targets map[string]bool, depth int) {
 			}
 		}
 	default:
-		targets[join(module, parts[0]+"."+parts[1])] = true
+		address := join(module, parts[0]+"."+parts[1])
+		targets[address] = append(targets[address], parts[2:min(len(parts), 3)]...)
 	}
 }
 
 // followCall goes on in the calling module with what it passes for a variable.
-func (p *Plan) followCall(module, variable string, targets map[string]bool, depth int) {
+func (p *Plan) followCall(module, variable string, targets map[string][]string, depth int) {
 	call := p.calls[module]
 	if call == nil {
 		return
