@@ -68,7 +68,7 @@ func (em *Emulator) buffer(w http.ResponseWriter, v *environment.Invocation) {
 	body, err := runtimeapi.ReadLimited(v, limit)
 	if errors.Is(err, runtimeapi.ErrTooLarge) {
 		v.Abandon(err)
-		err = runtimeapi.Fail(runtimeapi.ResponseTooLarge, "", "Response payload size exceeded maximum allowed payload size (%d bytes).", limit)
+		err = runtimeapi.TooLarge(limit)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	var f *runtimeapi.Failure

@@ -145,7 +145,7 @@ func (c *Config) checkFunction() error {
 func (c *Config) environment() environment.Config {
 	return environment.Config{
 		Function: c.Function, Process: c.Process, Extensions: c.Extensions,
-		Region: c.Region, Version: c.Version, Credentials: c.Credentials, Limits: c.Limits.environment(),
+		Region: c.Region, Account: c.Account, Version: c.Version, Credentials: c.Credentials, Limits: c.Limits.environment(),
 		NoFreeze: c.NoFreeze, NoMemoryLimit: c.NoMemoryLimit, MaxAge: c.MaxAge, MaxInvocations: c.MaxInvocations,
 		Record: c.Record, Log: c.Log,
 	}

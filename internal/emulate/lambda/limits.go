@@ -12,7 +12,7 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 type Limits struct {
 	Init             time.Duration // of the init phase: 10 s
-	Request          int64         // bytes of the event: 6,291,556
+	Request          int64         // bytes of the event: 6 MB
 	BufferedResponse int64         // bytes of an answer that is not streamed: 6,291,556
 	StreamedResponse int64         // bytes of a streamed answer: 200 MB
 	// The first Burst bytes of a streamed answer pass unhindered, the rest at Rate
@@ -27,7 +27,7 @@ type Limits struct {
 
 const (
 	mb = 1 << 20
-	// maxPayload is 6 MB and what the service's own envelope needs.
+	// maxPayload of an answer is 6 MB and what the service's own envelope needs.
 	maxPayload = 6*mb + 100
 )
 
@@ -35,7 +35,7 @@ func (l Limits) withDefaults() Limits {
 	orDuration(&l.Init, environment.DefaultInit)
 	orDuration(&l.ShutdownInternal, 500*time.Millisecond)
 	orDuration(&l.ShutdownExternal, 2*time.Second)
-	orBytes(&l.Request, maxPayload)
+	orBytes(&l.Request, 6*mb)
 	orBytes(&l.BufferedResponse, maxPayload)
 	orBytes(&l.StreamedResponse, 200*mb)
 	orBytes(&l.Burst, 6*mb)

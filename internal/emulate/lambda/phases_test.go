@@ -210,6 +210,31 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// TestTruncated: a runtime whose answer broke off may go on.
+func TestTruncated(t *testing.T) {
+	w := start(t, nil)
+	if got, failure := w.invoke(event{Do: "truncated", Text: "half"}); got != "" || !strings.Contains(failure, "Runtime.TruncatedResponse") {
+		t.Errorf("buffered: %s %s", got, failure)
+	}
+	w.logged(`status 400 {"errorMessage":"HTTP request detected as truncated","errorType":"TruncatedHTTPRequest"}`)
+	chunks, end := w.stream(event{Do: "truncated", Text: "half"})
+	if len(chunks) != 1 || chunks[0].text != "half" || *end.ErrorCode != "Runtime.TruncatedResponse" {
+		t.Errorf("streamed: %v, then %s", chunks, *end.ErrorCode)
+	}
+	if got, failure := w.invoke(event{Text: "again"}); got == "" {
+		t.Error(failure)
+	}
+	starts := 0
+	for _, l := range w.logs() {
+		if l == "runtime starts" {
+			starts++
+		}
+	}
+	if starts != 1 {
+		t.Errorf("the runtime started %d times", starts)
+	}
+}
+
 func TestMemory(t *testing.T) {
 	w := start(t, func(cfg *lambda.Config) { cfg.Function.MemorySize = 128 })
 	_, failure := w.invoke(event{Do: "memory", N: 200})
@@ -265,13 +290,15 @@ func TestRuntimeAPI(t *testing.T) {
 	for _, c := range []struct{ request, want string }{
 		{"POST 2018-06-01/runtime/invocation/nobody/response", `400 {"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`},
 		{"POST 2018-06-01/runtime/init/error", `403 {"errorMessage":"State transition from Running to InitError failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`},
-		{"GET 2018-06-01/runtime/restore/next", "403"},
+		{"GET 2018-06-01/runtime/restore/next", "404"},                // of SnapStart alone
 		{"GET 2018-06-01/runtime/invocation/next", `200 {"do":"raw"`}, // the same one again
 		{"GET 2018-06-01/ping", "200 pong"},
 		{"GET 2020-01-01/extension/event/next", "403"},
 		{"POST 2020-01-01/extension/register", "403"},
-		{"PUT 2022-07-01/telemetry", "404"},
+		{"PUT 2020-08-15/logs", `202 {"errorMessage":"Logs API is not supported","errorType":"Logs.NotSupported"}`},
+		{"PUT 2022-07-01/telemetry", `202 {"errorMessage":"Telemetry API is not supported","errorType":"Telemetry.NotSupported"}`},
 		{"DELETE 2018-06-01/runtime/invocation/next", "405"},
+		{"HEAD 2018-06-01/runtime/invocation/next", "405"},
 		{"POST 2018-06-01/runtime/invocation/ID/error", ""},
 	} {
 		got, failure := w.invoke(event{Do: "raw", Text: c.request})

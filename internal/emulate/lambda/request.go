@@ -76,7 +76,7 @@ func (em *Emulator) accept(r *http.Request, id string) (target, *environment.Inv
 		return t, nil, err
 	}
 	v := environment.NewInvocation(requestID(r, id), r.Header.Get("X-Amz-Log-Type") == "Tail")
-	v.ID, v.Event = id, event
+	v.ID, v.Event, v.Streaming = id, event, t.streaming
 	v.ARN = em.arn
 	if q := r.URL.Query().Get("Qualifier"); q != "" {
 		t.qualifier = q

@@ -224,13 +224,15 @@ func (c *runtimeClient) handle(e Event, h http.Header, body []byte) {
 		}
 		b, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if resp.StatusCode == 202 {
+		if resp.StatusCode == 202 && strings.Contains(path, c.id) {
 			return
 		}
 		respond(fmt.Sprintf("%d %s", resp.StatusCode, b))
 	case "twice":
 		respond("1")
 		respond("2")
+	case "truncated": // half of an answer, after which the runtime goes on
+		c.truncated(e)
 	case "mode":
 		req, _ := http.NewRequest("POST", c.base+"invocation/"+c.id+"/response", strings.NewReader("x"))
 		req.Header.Set("Lambda-Runtime-Function-Response-Mode", "buffered")
@@ -272,6 +274,28 @@ func (c *runtimeClient) stream(e Event) {
 	io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
 	fmt.Println("status", resp.StatusCode)
+}
+
+// truncated breaks its answer off by closing the connection in one direction, and
+// prints what it gets in the other.
+func (c *runtimeClient) truncated(e Event) {
+	address := os.Getenv("AWS_LAMBDA_RUNTIME_API")
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(9)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n%s", c.id, address, e.Text)
+	_ = conn.(*net.TCPConn).CloseWrite()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		fmt.Println("truncated", err)
+		return
+	}
+	b, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	fmt.Printf("status %d %s", resp.StatusCode, b)
 }
 
 // RunExtension is an external extension named outside: it registers, prints its

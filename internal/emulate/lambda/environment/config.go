@@ -16,6 +16,7 @@ type Config struct {
 	Process     Process
 	Extensions  []Extension
 	Region      string
+	Account     string
 	Version     string
 	Credentials Credentials
 	Limits      Limits

@@ -96,7 +96,7 @@ func New(cfg Config, host *sandbox.Host, id, dir string, provisioned bool) (*Env
 
 func (e *Environment) apiConfig() runtimeapi.Config {
 	c := runtimeapi.Config{
-		Function: e.cfg.Function.FunctionName, Version: e.cfg.Version, Handler: e.cfg.Process.Handler,
+		Account: e.cfg.Account, Function: e.cfg.Function.FunctionName, Version: e.cfg.Version, Handler: e.cfg.Process.Handler,
 		Limits: e.cfg.Limits.Response, Limit: func(note string) { e.hit("%s", note) },
 	}
 	for _, x := range e.cfg.Extensions {

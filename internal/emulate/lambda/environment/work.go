@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -77,14 +78,16 @@ func (e *Environment) work(v *Invocation) (f *runtimeapi.Failure, fatal bool) {
 		case <-responded:
 			responded = nil
 			if v.Truncated() {
-				return e.broken(s, v), true
+				if f, fatal = e.broken(s, v, idle); fatal {
+					return f, true
+				}
 			}
 			e.setState(timeline.Draining, "")
 		case <-idle:
 			if responded != nil {
-				e.setState(timeline.Draining, "")
+				continue // both came at once, and the answer first
 			}
-			return v.Failure(), false
+			return cmp.Or(f, v.Failure()), false
 		case <-s.exited:
 			return e.crashed(s, v), true
 		case name := <-s.crash:
@@ -121,12 +124,16 @@ func (e *Environment) crashed(s *session, v *Invocation) *runtimeapi.Failure {
 	return e.exitFailure(s, v.ID)
 }
 
-// broken is called when a response broke off: mostly the runtime is ending.
-func (e *Environment) broken(s *session, v *Invocation) *runtimeapi.Failure {
+// broken is called when a response broke off: mostly the runtime is ending, and its
+// end says more. One that goes on keeps its environment.
+func (e *Environment) broken(s *session, v *Invocation, idle <-chan struct{}) (f *runtimeapi.Failure, fatal bool) {
 	select {
 	case <-s.exited:
-		return e.exitFailure(s, v.ID)
+		return e.exitFailure(s, v.ID), true
+	case <-idle:
 	case <-time.After(500 * time.Millisecond):
-		return runtimeapi.Fail(runtimeapi.TruncatedResponse, v.ID, "Runtime truncated the response")
 	}
+	f = runtimeapi.Fail(runtimeapi.TruncatedResponse, v.ID, "Runtime truncated the response")
+	v.End(f)
+	return f, false
 }

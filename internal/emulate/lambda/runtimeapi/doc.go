@@ -3,15 +3,19 @@
 // AWS_LAMBDA_RUNTIME_API, and keeps the state that their calls move.
 //
 // It models:
-//   - Runtime API 2018-06-01: next, response buffered and streamed (with the error
-//     trailers), error, init/error, statuses 202, 400, 403, 413. (runtimes-api.html)
+//   - Runtime API 2018-06-01: next, response buffered or streamed as the invoker asked
+//     (with the error trailers), error, init/error, statuses 202, 400, 403, 405, 413.
+//     (runtimes-api.html)
 //   - Extensions API 2020-01-01: register, event/next, init/error, exit/error.
 //     (runtimes-extensions-api.html)
 //   - The limits of an answer, and its speed after the burst.
 //     (configuration-response-streaming.html)
 //
-// It refuses restore/next and restore/error of SnapStart (403); the Logs, Telemetry
-// and credentials APIs are not there (404).
+// Texts, states and statuses are those of rapid, Amazon's own server of both, in
+// github.com/aws/aws-lambda-runtime-interface-emulator.
+//
+// It refuses restore/next, restore/error and the credentials API, which SnapStart alone
+// has (404); the Logs and Telemetry APIs answer that they are not supported (202).
 //
 // It cannot know which status next gives to a process that outlived its environment
 // (here 410).

@@ -39,6 +39,15 @@ func Fail(kind, request, message string, args ...any) *Failure {
 	return &Failure{kind, body}
 }
 
+// TooLarge is an answer of more than limit bytes.
+func TooLarge(limit int64) *Failure {
+	body, _ := json.Marshal(struct {
+		Message string `json:"errorMessage"`
+		Type    string `json:"errorType"`
+	}{fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", limit), ResponseTooLarge})
+	return &Failure{ResponseTooLarge, body}
+}
+
 // Message is what the log line of the failure says.
 func (f *Failure) Message() string {
 	var doc struct {

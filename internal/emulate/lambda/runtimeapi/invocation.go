@@ -15,6 +15,7 @@ type Invocation struct {
 	Trace         string
 	ClientContext string
 	Event         []byte
+	Streaming     bool // the invoker called InvokeWithResponseStream
 
 	// Deadline and Answered are set before [Session.Begin]. Answered, if not nil, is
 	// called when the answer ends, before the invoker sees the end.

@@ -2,6 +2,7 @@ package runtimeapi
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -17,6 +18,7 @@ const (
 	headerErrorType = "Lambda-Runtime-Function-Error-Type"
 	headerErrorBody = "Lambda-Runtime-Function-Error-Body"
 	headerMode      = "Lambda-Runtime-Function-Response-Mode"
+	modeStreaming   = "streaming"
 )
 
 // next ends the init phase or the invocation at hand and waits, for as long as
@@ -93,50 +95,70 @@ func (a runtimeAPI) enter(w http.ResponseWriter, r *http.Request, phase string) 
 	return s, v
 }
 
+// answered ends the runtime's answer, with an error of its own if f is not nil.
+func (s *Session) answered(v *Invocation, f *Failure) {
+	v.respond(f, false)
+	s.sent()
+}
+
 func (s *Session) sent() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.phase = phaseSent
 }
 
+// response passes the answer on as it comes where the invoker asked for a stream,
+// whatever the runtime says of it: its header only lets trailers count in an answer
+// that is not streamed, as in Amazon's SendDirectInvokeResponse (package directinvoke
+// of github.com/aws/aws-lambda-runtime-interface-emulator).
 func (a runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 	s, v := a.enter(w, r, phaseResponse)
 	if v == nil {
 		return
 	}
-	switch r.Header.Get(headerMode) {
-	case "streaming":
-		a.stream(w, r, s, v)
-	case "":
-		a.buffered(w, r, s, v)
-	default:
-		s.sent()
-		v.respond(Fail(InvalidMode, v.ID, "Invalid function response mode"), false)
+	mode := r.Header.Get(headerMode)
+	switch {
+	case mode != "" && mode != modeStreaming: // this runtime may not answer or ask any more
+		v.respond(&Failure{Kind: InvalidMode}, false)
 		answerError(w, http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode")
+	case v.Streaming:
+		a.stream(w, r, s, v)
+	default:
+		a.buffered(w, r, s, v, mode == modeStreaming)
 	}
 }
 
-func (a runtimeAPI) buffered(w http.ResponseWriter, r *http.Request, s *Session, v *Invocation) {
+func (a runtimeAPI) buffered(w http.ResponseWriter, r *http.Request, s *Session, v *Invocation, trailers bool) {
 	limit := a.cfg.Limits.Buffered
 	body, err := ReadLimited(r.Body, limit)
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		a.tooLarge(w, s, v, limit)
 	case err != nil:
-		v.respond(nil, true)
+		truncated(w, s, v)
 	default:
 		_, _ = v.write.Write(body)
-		s.sent()
-		v.respond(nil, false)
+		var f *Failure
+		if trailers {
+			f = trailerFailure(r.Trailer)
+		}
+		s.answered(v, f)
 		accepted(w)
 	}
 }
 
+// truncated answers a request that broke off. The runtime may go on; mostly it ends.
+func truncated(w http.ResponseWriter, s *Session, v *Invocation) {
+	v.respond(nil, true)
+	s.sent()
+	answerError(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+}
+
 func (a runtimeAPI) tooLarge(w http.ResponseWriter, s *Session, v *Invocation, limit int64) {
 	a.cfg.Limit("the response is larger than " + strconv.FormatInt(limit, 10) + " bytes")
-	s.sent()
-	v.respond(Fail(ResponseTooLarge, "", "Response payload size exceeded maximum allowed payload size (%d bytes).", limit), false)
-	answerError(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (%d bytes).", limit)
+	s.answered(v, TooLarge(limit))
+	// The runtime is told the limit of an answer that is not streamed in either case.
+	answerError(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (%d bytes).", a.cfg.Limits.Buffered)
 }
 
 // stream passes each read on at once. What the invoker no longer wants is read
@@ -163,12 +185,11 @@ func (a runtimeAPI) stream(w http.ResponseWriter, r *http.Request, s *Session, v
 			break
 		}
 		if err != nil {
-			v.respond(nil, true)
+			truncated(w, s, v)
 			return
 		}
 	}
-	s.sent()
-	v.respond(trailerFailure(r.Trailer), false)
+	s.answered(v, trailerFailure(r.Trailer))
 	accepted(w)
 }
 
@@ -182,12 +203,15 @@ func trailerFailure(trailer http.Header) *Failure {
 	if err != nil {
 		body = []byte(encoded)
 	}
-	return &Failure{errorType(kind), body}
+	if kind == "" {
+		kind = errorType(kind)
+	}
+	return &Failure{kind, body} // of any type: those of aws-lambda-go are names of Go's types
 }
 
-var errorTypePattern = regexp.MustCompile(`^(Runtime|Function)\.[A-Z][a-zA-Z]+$`)
+var errorTypePattern = regexp.MustCompile(`(Runtime|Function)\.[A-Z][a-zA-Z]+`)
 
-// errorType keeps to the form category.Reason that Lambda asks for.
+// errorType keeps to the form category.Reason that Lambda asks for in a header.
 func errorType(kind string) string {
 	switch {
 	case errorTypePattern.MatchString(kind):
@@ -209,9 +233,28 @@ func (a runtimeAPI) invocationError(w http.ResponseWriter, r *http.Request) {
 		a.tooLarge(w, s, v, limit)
 		return
 	}
-	s.sent()
-	v.respond(&Failure{errorType(r.Header.Get(headerErrorType)), body}, false)
+	if r.Header.Get("Content-Type") == errorWithCause {
+		body = withoutCause(body)
+	}
+	s.answered(v, &Failure{errorType(r.Header.Get(headerErrorType)), body})
 	accepted(w)
+}
+
+// errorWithCause is an error document with a part for X-Ray, which the invoker does
+// not get.
+const errorWithCause = "application/vnd.aws.lambda.error.cause+json"
+
+func withoutCause(body []byte) []byte {
+	var doc struct {
+		Message string   `json:"errorMessage"`
+		Type    string   `json:"errorType"`
+		Stack   []string `json:"stackTrace,omitempty"`
+	}
+	if json.Unmarshal(body, &doc) != nil {
+		return []byte(`"Invalid error body"`)
+	}
+	body, _ = json.Marshal(doc)
+	return body
 }
 
 func (a runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
@@ -229,13 +272,4 @@ func (a runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	s.phase = phaseInitError
 	s.reportInitError(&Failure{errorType(r.Header.Get(headerErrorType)), body})
 	accepted(w)
-}
-
-// restore belongs to SnapStart, which the emulator does not have.
-func (a runtimeAPI) restore(w http.ResponseWriter, _ *http.Request) {
-	if s := a.get(w); s != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		wrongPhase(w, s.phase, "RestoreReady")
-	}
 }

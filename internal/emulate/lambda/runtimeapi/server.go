@@ -16,7 +16,7 @@ import (
 
 // Config says which function the APIs belong to.
 type Config struct {
-	Function, Version, Handler string
+	Account, Function, Version, Handler string
 	// Extensions are the names of the external ones: programs beside the runtime. Who
 	// registers under any other name is the runtime's own, internal one.
 	Extensions []string
@@ -53,26 +53,52 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	a := &Server{cfg: cfg, address: listener.Addr().String(), done: make(chan struct{})}
-	mux := http.NewServeMux()
-	runtime := runtimeAPI{a}
-	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", runtime.next)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", runtime.response)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", runtime.invocationError)
-	mux.HandleFunc("POST /2018-06-01/runtime/init/error", runtime.initError)
-	mux.HandleFunc("GET /2018-06-01/runtime/restore/next", runtime.restore)
-	mux.HandleFunc("POST /2018-06-01/runtime/restore/error", runtime.restore)
-	mux.HandleFunc("GET /2018-06-01/ping", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "pong") })
-	extensions := extensionsAPI{a}
-	mux.HandleFunc("POST /2020-01-01/extension/register", extensions.register)
-	mux.HandleFunc("GET /2020-01-01/extension/event/next", extensions.next)
-	mux.HandleFunc("POST /2020-01-01/extension/init/error", extensions.initError)
-	mux.HandleFunc("POST /2020-01-01/extension/exit/error", extensions.exitError)
-	a.server = &http.Server{Handler: loopback.Program(mux), ReadHeaderTimeout: time.Minute}
+	a.server = &http.Server{Handler: loopback.Program(a.routes()), ReadHeaderTimeout: time.Minute}
 	go func() {
 		defer close(a.done)
 		_ = a.server.Serve(listener)
 	}()
 	return a, nil
+}
+
+// routes answers a wrong method as rapid does: HEAD is not GET, and takes no event.
+func (a *Server) routes() http.Handler {
+	runtime, extensions := runtimeAPI{a}, extensionsAPI{a}
+	mux := http.NewServeMux()
+	for _, route := range []struct {
+		method, path string
+		serve        http.HandlerFunc
+	}{
+		{"GET", "/2018-06-01/ping", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "pong") }},
+		{"GET", "/2018-06-01/runtime/invocation/next", runtime.next},
+		{"POST", "/2018-06-01/runtime/invocation/{id}/response", runtime.response},
+		{"POST", "/2018-06-01/runtime/invocation/{id}/error", runtime.invocationError},
+		{"POST", "/2018-06-01/runtime/init/error", runtime.initError},
+		{"POST", "/2020-01-01/extension/register", extensions.register},
+		{"GET", "/2020-01-01/extension/event/next", extensions.next},
+		{"POST", "/2020-01-01/extension/init/error", extensions.initError},
+		{"POST", "/2020-01-01/extension/exit/error", extensions.exitError},
+		{"PUT", "/2020-08-15/logs", notSupported("Logs")},
+		{"PUT", "/2022-07-01/telemetry", notSupported("Telemetry")},
+	} {
+		mux.HandleFunc(route.path, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != route.method {
+				w.Header().Set("Allow", route.method)
+				w.WriteHeader(http.StatusMethodNotAllowed)
+				return
+			}
+			route.serve(w, r)
+		})
+	}
+	return mux
+}
+
+// notSupported is the answer of rapid where it has no service behind an API, so that
+// extensions go on without it.
+func notSupported(api string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		answerError(w, http.StatusAccepted, api+".NotSupported", "%s API is not supported", api)
+	}
 }
 
 // Address is what the processes find in AWS_LAMBDA_RUNTIME_API.

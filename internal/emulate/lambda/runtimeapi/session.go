@@ -83,7 +83,7 @@ func (s *Session) settle() {
 		return
 	}
 	for _, x := range s.extensions {
-		if !x.waiting {
+		if x.state != stateReady {
 			return
 		}
 	}
@@ -101,8 +101,7 @@ func (s *Session) Begin(v *Invocation) (idle <-chan struct{}) {
 	s.phase, s.current = phaseRunning, v
 	for _, x := range s.extensions {
 		if x.invoke {
-			x.waiting = false
-			x.send(invokeEvent(v))
+			x.send(newInvokeEvent(v))
 		}
 	}
 	return s.idle
@@ -137,7 +136,7 @@ func (s *Session) Shutdown(reason string, deadline time.Time) (names []string) {
 	defer s.mu.Unlock()
 	for _, x := range s.extensions {
 		if x.shutdown {
-			x.send(shutdownEvent(reason, deadline))
+			x.send(newShutdownEvent(reason, deadline))
 			names = append(names, x.name)
 		}
 	}
