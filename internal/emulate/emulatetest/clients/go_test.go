@@ -38,7 +38,7 @@ func handle(ctx context.Context, e event) (any, error) {
 		go func() {
 			for i := range e.N {
 				fmt.Fprintf(w, "%d %s", i, e.Text)
-				time.Sleep(time.Duration(e.Millis) * time.Millisecond)
+				time.Sleep(time.Duration(e.Millis) * time.Millisecond) // the pace of the answer
 			}
 			switch e.Do {
 			case "stream-error":
