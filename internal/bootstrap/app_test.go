@@ -42,6 +42,7 @@ func runApp(kind string) {
 		}
 	})
 	routes(mux)
+	talks(mux)
 	mux.Handle("/", httpbin.New())
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "echo-target") { // the mux would clean the path
@@ -123,6 +124,9 @@ func events(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	_ = control.Flush()
 	for i := range query("n", 3) {
+		if name := r.URL.Query().Get("name"); name != "" {
+			fmt.Fprintf(w, "event: %s\n", name)
+		}
 		fmt.Fprintf(w, "data: {\"i\":%d,", i)
 		if pause := query("split", 0); pause > 0 {
 			_ = control.Flush()

@@ -92,7 +92,7 @@ func relayConfig(e *environment) relay.Config {
 		API: e.api, App: e.app, LateSecret: late,
 		Events:     proxyevent.Reader{BasePath: s.BasePath, PublicHost: s.PublicHost, ForwardedHops: s.ForwardedHops},
 		EventsPath: s.EventsPath, OriginSecret: s.OriginSecret.Reveal(), Buffered: s.Buffered,
-		Heartbeat: s.Heartbeat, EarlyHeaders: s.EarlyHeaders, SilenceLimit: s.SilenceLimit,
+		Heartbeat: s.Heartbeat, HeartbeatForm: s.HeartbeatForm, EarlyHeaders: s.EarlyHeaders, SilenceLimit: s.SilenceLimit,
 		DeadlineMargin: s.DeadlineMargin, DeadlineEvent: s.DeadlineEvent, Logger: e.cfg.Logger,
 	}
 }

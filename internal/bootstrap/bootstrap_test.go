@@ -154,23 +154,35 @@ func TestChunksArriveAsWritten(t *testing.T) {
 }
 
 func TestHeartbeats(t *testing.T) {
-	w := start(t, goApp("bin"), "SLUICE_HEARTBEAT=60ms")
+	worlds := map[string]*world{}
+	for _, form := range []string{"", "event", "comment"} {
+		worlds[form] = start(t, goApp("bin"), "SLUICE_HEARTBEAT=60ms", "SLUICE_HEARTBEAT_FORM="+form)
+	}
+	const ping, comment = "event: ping\ndata: {\"type\":\"ping\"}\n\n", ": ping\n"
 	for _, test := range []struct {
-		path  string
-		pings bool
+		form, path string
+		beat       string
 	}{
-		{"/events?n=3&every=200", true},
-		{"/events?n=2&every=1&split=200", false}, // silent inside an event
-		{"/events?n=2&every=200&encoding=br", false},
-		{"/drip?duration=1&numbytes=2", false},
+		{"", "/events?n=3&every=200", comment},
+		{"", "/events?n=3&every=200&name=tick", ping},
+		{"", "/events?n=3&every=200&name=message", comment},
+		{"event", "/events?n=3&every=200", ping},
+		{"event", "/events?n=2&every=1&split=200", ""}, // silent inside an event
+		{"event", "/events?n=2&every=200&encoding=br", ""},
+		{"event", "/drip?duration=1&numbytes=2", ""},
+		{"comment", "/events?n=3&every=200&name=tick", comment},
+		{"comment", "/events?n=2&every=1&split=200", ""}, // silent inside a line
+		{"comment", "/events?n=2&every=200&encoding=br", ""},
 	} {
-		inv, _ := w.begin(get(test.path), 30*time.Second)
+		inv, _ := worlds[test.form].begin(get(test.path), 30*time.Second)
 		body, err := io.ReadAll(inv.Body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := bytes.Contains(body, []byte("event: ping")); got != test.pings {
-			t.Errorf("%s: pings %v, want %v:\n%s", test.path, got, test.pings, body)
+		for _, beat := range []string{ping, comment} {
+			if got := strings.Contains("\n"+string(body), "\n"+beat); got != (beat == test.beat) {
+				t.Errorf("%q %s: %q %v, want %q:\n%s", test.form, test.path, beat, got, test.beat, body)
+			}
 		}
 		for event := range readEvents(bytes.NewReader(body)) {
 			if event.name != "ping" && strings.HasPrefix(test.path, "/events") && !json.Valid([]byte(event.data)) {
@@ -181,7 +193,7 @@ func TestHeartbeats(t *testing.T) {
 }
 
 func TestSilenceLimit(t *testing.T) {
-	w := start(t, goApp("bin"), "SLUICE_HEARTBEAT=60ms", "SLUICE_SILENCE_LIMIT=400ms")
+	w := start(t, goApp("bin"), "SLUICE_HEARTBEAT=60ms", "SLUICE_HEARTBEAT_FORM=event", "SLUICE_SILENCE_LIMIT=400ms")
 	got := w.do(get("/events?n=2&every=2000"))
 	if got.broken() == "" || strings.Count(got.body, "event: ping") < 3 {
 		t.Errorf("a silent stream ended as %v: %s", got.trailer, got.body)
@@ -192,7 +204,7 @@ func TestSilenceLimit(t *testing.T) {
 }
 
 func TestEarlyHeaders(t *testing.T) {
-	w := start(t, goApp("bin"), "SLUICE_HEARTBEAT=50ms", "SLUICE_EARLY_HEADERS=100ms")
+	w := start(t, goApp("bin"), "SLUICE_HEARTBEAT=50ms", "SLUICE_HEARTBEAT_FORM=event", "SLUICE_EARLY_HEADERS=100ms")
 	accept := map[string]string{"Accept": "text/event-stream"}
 
 	got := w.do(request{path: "/events?before=400&n=2", header: accept}.event())
@@ -200,7 +212,7 @@ func TestEarlyHeaders(t *testing.T) {
 		t.Errorf("status %d: %s", got.status, got.body)
 	}
 	got = w.do(request{path: "/events?before=300&status=404", header: accept}.event())
-	if want := "event: error\ndata: {\"status\":404,\"body\":\"no such chat\"}\n\n"; got.status != 200 || !strings.HasSuffix(got.body, want) {
+	if want := "event: error\ndata: {\"status\":404,\"body\":\"no such chat\",\"error\":{\"code\":404,\"message\":\"no such chat\"}}\n\n"; got.status != 200 || !strings.HasSuffix(got.body, want) {
 		t.Errorf("status %d: %q", got.status, got.body)
 	}
 	if got = w.do(request{path: "/events?status=404", header: accept}.event()); got.status != 404 {
@@ -304,12 +316,13 @@ func readEvents(r io.Reader) func(func(event) bool) {
 		var e event
 		for lines := bufio.NewScanner(r); lines.Scan(); {
 			name, value, _ := strings.Cut(lines.Text(), ": ")
-			switch name {
-			case "event":
+			switch {
+			case strings.HasPrefix(lines.Text(), ":"): // a comment
+			case name == "event":
 				e.name = value
-			case "data":
+			case name == "data":
 				e.data += value
-			case "":
+			case name == "":
 				if !yield(e) {
 					return
 				}

@@ -113,11 +113,11 @@ func checkHeartbeats(_ context.Context, s *session) (report.Finding, error) {
 	case s.silence == nil:
 		return report.Finding{}, report.Skipped("the stream with the silence was not received")
 	}
-	beats, comments, longest := s.silence.Silence(s.d.HeartbeatEvent)
+	beats, alone, longest := s.silence.Silence(s.d.HeartbeatEvent)
 	f := report.Found("%d in %s, longest time without a byte %s", beats, report.Seconds(s.o.Silence), report.Seconds(longest)).
-		With("heartbeats", float64(beats)).With("comments", float64(comments)).With("longestQuietMs", report.Millis(longest))
-	if comments > 0 {
-		return f, report.Failed("send an event instead (event: ping, data: {}): some clients hand a comment line to their JSON parser", "%d comment lines came as heartbeats", comments)
+		With("heartbeats", float64(beats)).With("emptyEvents", float64(alone)).With("longestQuietMs", report.Millis(longest))
+	if alone > 0 {
+		return f, report.Failed("leave the empty line out, or send an event instead (event: ping): some clients hand an event without data to their JSON parser", "%d comment lines came with an empty line after them", alone)
 	}
 	if longest >= longestPatience {
 		return f, report.Failed("set SLUICE_HEARTBEAT below 30 s, CloudFront's default patience between packets", "nothing came for %s", report.Seconds(longest))

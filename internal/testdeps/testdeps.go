@@ -20,18 +20,25 @@ func Node(t testing.TB) string {
 }
 
 // NodeModules returns the node_modules folder that holds the official MCP server
-// and TypeScript client. Node finds packages beside the file that imports them:
-// link the folder into the one of the script.
-func NodeModules(t testing.TB) string {
+// and TypeScript client, and the packages that are named. Node finds packages
+// beside the file that imports them: link the folder into the one of the script.
+func NodeModules(t testing.TB, named ...string) string {
 	t.Helper()
-	return folder(t, "node_modules")
+	return folder(t, "node_modules", named...)
 }
 
 // Python returns the path of Python, and a folder with the official MCP client for
-// its PYTHONPATH.
-func Python(t testing.TB) (python, packages string) {
+// its PYTHONPATH, and the packages that are named.
+func Python(t testing.TB, named ...string) (python, packages string) {
 	t.Helper()
-	return program(t, "python3"), folder(t, "python")
+	return program(t, "python3"), folder(t, "python", named...)
+}
+
+// GoClient returns a folder with a Go module that requires the Go SDK of MCP, whose
+// source lies in Go's own cache.
+func GoClient(t testing.TB) string {
+	t.Helper()
+	return folder(t, "go")
 }
 
 func program(t testing.TB, name string) string {
@@ -43,9 +50,10 @@ func program(t testing.TB, name string) string {
 	return path
 }
 
-// folder returns one of the folders that .ci/deps installs packages into: in
-// $SLUICE_TEST_PACKAGES, or in the user's cache, for all copies of the repository.
-func folder(t testing.TB, name string) string {
+// folder returns one of the folders that .ci/deps installs packages into, with the
+// packages that are named: in $SLUICE_TEST_PACKAGES, or in the user's cache, for
+// all copies of the repository.
+func folder(t testing.TB, name string, named ...string) string {
 	t.Helper()
 	packages := os.Getenv("SLUICE_TEST_PACKAGES")
 	if packages == "" {
@@ -56,8 +64,15 @@ func folder(t testing.TB, name string) string {
 		packages = filepath.Join(cache, "sluice", "test-packages")
 	}
 	path := filepath.Join(packages, name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("%s is not here: make deps", path)
+	for _, wanted := range append(named, "") {
+		if wanted = filepath.Join(path, wanted); !exists(wanted) {
+			t.Skipf("%s is not here: make deps", wanted)
+		}
 	}
 	return path
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -2,15 +2,12 @@ package relay
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
-	"github.com/aproorg/sluice/internal/bootstrap/sse"
 	"github.com/aproorg/sluice/internal/hint"
 )
 
@@ -20,8 +17,8 @@ type outcome struct {
 	err  error
 }
 
-// serveEarly waits for the app for EarlyHeaders and then gives the status away, so that pings can keep the path open while
-// the app thinks.
+// serveEarly waits for the app for EarlyHeaders and then gives the status away, so that heartbeats can keep the path open
+// while the app thinks.
 func (inv *invocation) serveEarly(ctx, appCtx context.Context, alarm *time.Timer) error {
 	appCtx, cancel := context.WithCancel(appCtx)
 	outcomes := make(chan outcome, 1)
@@ -49,7 +46,7 @@ func (inv *invocation) serveEarly(ctx, appCtx context.Context, alarm *time.Timer
 func (inv *invocation) streamEarly(ctx context.Context, cancel func(), outcomes <-chan outcome) error {
 	stream := inv.newEventStream(func(emit func([]byte) bool) error { return inv.late(<-outcomes, emit) })
 	defer func() { cancel(); stream.stop() }()
-	stream.rest = []byte(sse.Ping)
+	stream.rest = []byte(stream.beat())
 	h := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}, "Cache-Control": {"no-cache, no-transform"}}
 	prelude, err := proxyevent.AppendPrelude(nil, inv.req.Kind, http.StatusOK, h)
 	if err != nil {
@@ -64,32 +61,25 @@ func (inv *invocation) late(o outcome, emit func([]byte) bool) error {
 	if o.err != nil {
 		inv.log.Error("the app did not answer", "path", inv.req.Path, "error", hint.Text(o.err))
 		message, _ := whyNoAnswer(o.err)
-		return lateError(emit, http.StatusBadGateway, []byte(message))
+		return inv.emitError(emit, http.StatusBadGateway, []byte(message))
 	}
 	defer o.resp.close()
 	if o.resp.StatusCode == http.StatusOK && isEventStream(o.resp) {
 		return fromBody(o.resp.Body)(emit)
 	}
 	body, _ := io.ReadAll(io.LimitReader(o.resp.Body, maxLateBody))
-	return lateError(emit, o.resp.StatusCode, body)
+	return inv.emitError(emit, o.resp.StatusCode, body)
 }
 
 // maxLateBody bounds the part of a body that an error event carries, in bytes.
 const maxLateBody = 64 << 10
 
-// lateError tells a client that already has a 200 what the app answered.
-func lateError(emit func([]byte) bool, status int, body []byte) error {
-	if !utf8.Valid(body) {
-		body = []byte(http.StatusText(status))
-	}
-	data, err := json.Marshal(struct {
-		Status int    `json:"status"`
-		Body   string `json:"body"`
-	}{status, string(body)})
+func (inv *invocation) emitError(emit func([]byte) bool, status int, body []byte) error {
+	event, err := inv.lateError(status, body)
 	if err != nil {
 		return err
 	}
-	if !emit(sse.AppendEvent(nil, "error", string(data))) {
+	if !emit(event) {
 		return errors.New("the stream had ended")
 	}
 	return io.EOF

@@ -8,8 +8,8 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/sse"
 )
 
-// eventStream is a text/event-stream on its way to Lambda: the app's bytes, pings where it is silent, and an end before the
-// deadline. One goroutine reads the app, so that Read can also wake for a timer.
+// eventStream is a text/event-stream on its way to Lambda: the app's bytes, heartbeats where it is silent, and an end before
+// the deadline. One goroutine reads the app, so that Read can also wake for a timer.
 type eventStream struct {
 	inv     *invocation
 	scanner sse.Scanner
@@ -119,15 +119,15 @@ func (s *eventStream) take(c chunk) ([]byte, error) {
 	return nil, s.inv.brokeOff(c.err)
 }
 
-// untilWake is the time to the next thing to do by itself. Inside an event there is no ping to send, and after the cut only
-// the event's end, or half of the margin, is waited for.
+// untilWake is the time to the next thing to do by itself. Where no heartbeat may stand there is none to send, and after the cut
+// only the event's end, or half of the margin, is waited for.
 func (s *eventStream) untilWake() time.Duration {
 	now := time.Now()
 	wake := s.inv.cut
 	if !now.Before(wake) {
 		wake = s.inv.cut.Add(s.inv.margin / 2)
 	}
-	if beat := s.last.Add(s.inv.cfg.Heartbeat); s.inv.cfg.Heartbeat > 0 && s.scanner.Between() && beat.Before(wake) {
+	if beat := s.last.Add(s.inv.cfg.Heartbeat); s.inv.cfg.Heartbeat > 0 && s.beat() != "" && beat.Before(wake) {
 		wake = beat
 	}
 	if silent := s.heard.Add(s.inv.cfg.SilenceLimit); s.inv.cfg.SilenceLimit > 0 && silent.Before(wake) {
@@ -140,17 +140,45 @@ func (s *eventStream) untilWake() time.Duration {
 func (s *eventStream) wake(now time.Time) (data []byte, err error, ok bool) {
 	between := s.scanner.Between()
 	switch {
-	case !now.Before(s.inv.cut) && between && s.inv.cfg.DeadlineEvent != "":
-		s.inv.log.Warn("an event stream was ended at the deadline", "path", s.inv.req.Path)
-		return sse.AppendEvent(nil, "error", s.inv.cfg.DeadlineEvent), io.EOF, true
-	case !now.Before(s.inv.cut) && between, !now.Before(s.inv.cut.Add(s.inv.margin / 2)):
-		s.inv.log.Warn("an event stream was broken off at the deadline", "path", s.inv.req.Path)
-		return nil, &runtimeapi.Failure{Type: "Sluice.Deadline", Message: errCut.Error()}, true
+	case !now.Before(s.inv.cut) && between:
+		data, err = s.cut()
+		return data, err, true
+	case !now.Before(s.inv.cut.Add(s.inv.margin / 2)):
+		return nil, s.breakOff(), true
 	case s.inv.cfg.SilenceLimit > 0 && now.Sub(s.heard) >= s.inv.cfg.SilenceLimit:
 		s.inv.log.Warn("a silent event stream was broken off", "path", s.inv.req.Path)
 		return nil, &runtimeapi.Failure{Type: "Sluice.Silent", Message: "the app has sent nothing for " + s.inv.cfg.SilenceLimit.String()}, true
-	case between && s.inv.cfg.Heartbeat > 0 && now.Sub(s.last) >= s.inv.cfg.Heartbeat:
-		return []byte(sse.Ping), nil, true
+	case s.inv.cfg.Heartbeat > 0 && s.beat() != "" && now.Sub(s.last) >= s.inv.cfg.Heartbeat:
+		return []byte(s.beat()), nil, true
 	}
 	return nil, nil, false
+}
+
+// beat is the heartbeat that may stand here, or "".
+func (s *eventStream) beat() string { return s.inv.cfg.HeartbeatForm.Beat(&s.scanner) }
+
+// cut is the end of the stream at the deadline: an event that its client takes for an error. A stream that its client can resume
+// by the ids of its events is broken off instead: to a JSON-RPC request an error would be the answer.
+func (s *eventStream) cut() ([]byte, error) {
+	event := s.inv.cfg.DeadlineEvent
+	if event == "" {
+		return nil, s.breakOff()
+	}
+	last := sse.AppendEvent(nil, "error", event)
+	if ids := rpcRequests(s.inv.req.Body); len(ids) > 0 {
+		if s.scanner.Style().IDs {
+			return nil, s.breakOff()
+		}
+		var err error
+		if last, err = appendRPC(nil, ids, deadlineError(event)); err != nil {
+			return nil, err
+		}
+	}
+	s.inv.log.Warn("an event stream was ended at the deadline", "path", s.inv.req.Path)
+	return last, io.EOF
+}
+
+func (s *eventStream) breakOff() error {
+	s.inv.log.Warn("an event stream was broken off at the deadline", "path", s.inv.req.Path)
+	return &runtimeapi.Failure{Type: "Sluice.Deadline", Message: errCut.Error()}
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
+	"github.com/aproorg/sluice/internal/bootstrap/sse"
 	"github.com/aproorg/sluice/internal/bootstrap/supervise"
 )
 
@@ -40,12 +41,14 @@ type Config struct {
 	// Buffered is set where the gateway does not take streams.
 	Buffered bool
 
-	Heartbeat    time.Duration
-	EarlyHeaders time.Duration
+	Heartbeat     time.Duration
+	HeartbeatForm sse.Form
+	EarlyHeaders  time.Duration
 	// SilenceLimit breaks off an event stream on which the app has sent nothing for so long. Heartbeats are not the app's.
 	SilenceLimit   time.Duration
 	DeadlineMargin time.Duration
-	// DeadlineEvent is the data of the last event of a stream cut at the deadline; empty breaks the stream.
+	// DeadlineEvent is the data of the last event of a stream cut at the deadline; empty breaks the stream. To a JSON-RPC request
+	// it is the data of an error.
 	DeadlineEvent string
 
 	Logger *slog.Logger

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aproorg/sluice/internal/bootstrap/sse"
 	"github.com/aproorg/sluice/internal/dotenv"
 	"github.com/aproorg/sluice/internal/hint"
 )
@@ -212,6 +213,18 @@ func pattern(to **regexp.Regexp) parser {
 		*to = re
 		return nil
 	}
+}
+
+func heartbeatForm(text string) (sse.Form, error) {
+	switch text {
+	case "auto":
+		return sse.Auto, nil
+	case "event":
+		return sse.AsEvent, nil
+	case "comment":
+		return sse.AsComment, nil
+	}
+	return 0, errors.New("want auto, event or comment")
 }
 
 func eventData(to *string) parser {

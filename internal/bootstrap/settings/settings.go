@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"regexp"
 	"time"
+
+	"github.com/aproorg/sluice/internal/bootstrap/sse"
 )
 
 // Settings are the parsed values. Read fills every field; the zero value is not useful.
@@ -45,6 +47,7 @@ type Settings struct {
 	EventsPath    string
 
 	Heartbeat      time.Duration
+	HeartbeatForm  sse.Form
 	SilenceLimit   time.Duration
 	EarlyHeaders   time.Duration
 	DeadlineMargin time.Duration

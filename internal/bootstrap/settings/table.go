@@ -33,6 +33,10 @@ const (
 // OriginVerifyHeader is the header in which the distribution brings the origin secret.
 const OriginVerifyHeader = "X-Origin-Verify"
 
+// deadlineEvent has its message where clients look for one: those of OpenAI's and Anthropic's APIs in an object of the name
+// error, others at the top.
+const deadlineEvent = `{"type":"error","error":{"type":"timeout_error","message":"The time limit of this request has been reached."},"message":"The time limit of this request has been reached."}`
+
 type variable struct {
 	Setting
 	parse parser
@@ -74,11 +78,12 @@ func table(s *Settings) []variable {
 		row("SLUICE_FORWARDED_HOPS", "-1", Serving, "proxies between the viewer and the gateway, whose addresses are cut from X-Forwarded-For; -1 is 1 (CloudFront) with an origin secret and 0 without", number(&s.ForwardedHops, -1, 16)),
 		row("SLUICE_EVENTS_PATH", "/events", Serving, "where events that are not HTTP are posted; a request from the web to this path is refused, in whatever spelling, unless it is a GET, HEAD or OPTIONS without a body", path(&s.EventsPath)),
 
-		row("SLUICE_HEARTBEAT", "15s", Serving, "an event stream silent for so long gets an event `ping`; 0 is off", duration(&s.Heartbeat, 0)),
+		row("SLUICE_HEARTBEAT", "15s", Serving, "an event stream silent for so long gets a heartbeat; 0 is off", duration(&s.Heartbeat, 0)),
+		row("SLUICE_HEARTBEAT_FORM", "auto", Serving, "`event` is an event `ping`, `comment` a line that clients skip; `auto` is an event where all of the app's own events have names (not message) and none has an id, else a comment", by(&s.HeartbeatForm, heartbeatForm)),
 		row("SLUICE_SILENCE_LIMIT", "0", Serving, "an event stream on which the app has sent nothing for so long is broken off, for clients that then resume; heartbeats do not count; 0 is off", duration(&s.SilenceLimit, 0)),
-		row("SLUICE_EARLY_HEADERS", "0", Serving, "a request that accepts text/event-stream and has no answer after this time gets a 200 with pings; the app's own status is then only known to the stream; 0 is off", duration(&s.EarlyHeaders, 0)),
+		row("SLUICE_EARLY_HEADERS", "0", Serving, "a request that accepts text/event-stream and has no answer after this time gets a 200 with heartbeats; the app's own status is then only known to the stream; 0 is off", duration(&s.EarlyHeaders, 0)),
 		row("SLUICE_DEADLINE_MARGIN", "5s", Serving, "time before Lambda's timeout at which a response is ended; never more than a quarter of the timeout", duration(&s.DeadlineMargin, 0)),
-		row("SLUICE_DEADLINE_EVENT", `{"message":"The time limit of this request has been reached."}`, Serving, "data of the `event: error` that ends an event stream at the deadline; `break` breaks the stream off instead, for clients that then resume", eventData(&s.DeadlineEvent)),
+		row("SLUICE_DEADLINE_EVENT", deadlineEvent, Serving, "data of the `event: error` that ends an event stream at the deadline; a JSON-RPC request (MCP) gets an error with it, or a broken stream where the events have ids; `break` breaks the stream off instead, for clients that then resume", eventData(&s.DeadlineEvent)),
 
 		row("SLUICE_DRAIN_LIMIT", "15m", Serving, "longest time that an invocation is held open for the app's work after the response; the deadline bounds it too; 0 is off", duration(&s.DrainLimit, 0)),
 		row("SLUICE_DRAIN_TIMER", "2s", Serving, "Node: a setTimeout of at most this length, made by a request, counts as its work (retries, debounced saves); 0 ignores timers", duration(&s.DrainTimer, 0)),

@@ -147,19 +147,21 @@ func cutHint(r *Recording) string {
 	return "a hop truncates bodies, or the app or its environment ended: look for a crash, a timeout or a size limit at this time"
 }
 
-// Silence is how the time between events was filled: with heartbeats of that name, with comment lines, and the longest
-// time without either.
-func (r *Recording) Silence(heartbeat string) (beats, comments int, longest time.Duration) {
+// Silence is how the time between events was filled: with heartbeats of that name or comment lines, how many comments had an empty
+// line after them, and the longest time without either.
+func (r *Recording) Silence(heartbeat string) (beats, alone int, longest time.Duration) {
 	last := r.Began.Add(r.Head)
 	for _, a := range r.Arrivals {
 		longest = max(longest, a.At.Sub(last))
 		last = a.At
 		switch {
+		case a.Alone:
+			alone++
 		case a.Comment:
-			comments++
+			beats++
 		case heartbeat != "" && a.Name == heartbeat:
 			beats++
 		}
 	}
-	return beats, comments, longest
+	return beats, alone, longest
 }

@@ -17,6 +17,8 @@ type Event struct {
 	Data    string
 	ID      string
 	Comment bool // Data is the comment's text
+	// Alone is set on the empty line after comments that no event follows: some clients take it for an event without data.
+	Alone bool
 }
 
 // maxEvent bounds one event.
@@ -30,6 +32,8 @@ type parser struct {
 	rest    []byte // a line without its end
 	started bool   // a byte order mark may no longer come
 	skipLF  bool   // the last line ended in CR, and a LF that follows belongs to it
+	comment bool   // nothing but comments came since the last empty line
+	inEvent bool   // a field came since then
 	event   Event
 	data    []string
 	size    int
@@ -75,9 +79,12 @@ func (p *parser) line(events []Event) []Event {
 	}
 	field, value, _ := strings.Cut(line, ":")
 	value = strings.TrimPrefix(value, " ")
-	switch field {
-	case "":
+	if field == "" {
+		p.comment = p.comment || !p.inEvent
 		return append(events, Event{Comment: true, Data: value})
+	}
+	p.comment, p.inEvent = false, true
+	switch field {
 	case "data":
 		p.size += len(value) + 1
 		p.data = append(p.data, value)
@@ -93,8 +100,12 @@ func (p *parser) line(events []Event) []Event {
 
 // dispatch ends an event at an empty line. One without data is none; the id goes on to the next.
 func (p *parser) dispatch(events []Event) []Event {
+	if p.comment {
+		events = append(events, Event{Comment: true, Alone: true})
+	}
 	e := p.event
 	data := p.data
+	p.comment, p.inEvent = false, false
 	p.event, p.data, p.size = Event{ID: e.ID}, nil, 0
 	if data == nil {
 		return events

@@ -31,7 +31,8 @@ func TestParser(t *testing.T) {
 	}{
 		{"two lines of data", "data: YHOO\ndata: +2\ndata: 10\n\n", []Event{{Name: "message", Data: "YHOO\n+2\n10"}}},
 		{"comment, ids", ": test stream\n\ndata: first\nid: 1\n\ndata:second\nid\n\ndata:  third\n\n", []Event{
-			{Comment: true, Data: "test stream"}, {Name: "message", Data: "first", ID: "1"}, {Name: "message", Data: "second"}, {Name: "message", Data: " third"}}},
+			{Comment: true, Data: "test stream"}, {Comment: true, Alone: true}, {Name: "message", Data: "first", ID: "1"}, {Name: "message", Data: "second"}, {Name: "message", Data: " third"}}},
+		{"comments within an event", ": a\n: b\ndata: x\n: c\n\n", []Event{{Comment: true, Data: "a"}, {Comment: true, Data: "b"}, {Comment: true, Data: "c"}, {Name: "message", Data: "x"}}},
 		{"empty data", "data\n\ndata\ndata\n\ndata:", []Event{{Name: "message"}, {Name: "message", Data: "\n"}}},
 		{"CR and CRLF", "event: ping\r\ndata: {}\r\n\r\ndata: x\r\r", []Event{{Name: "ping", Data: "{}"}, {Name: "message", Data: "x"}}},
 		{"byte order mark", "\uFEFFdata: x\n\n", []Event{{Name: "message", Data: "x"}}},

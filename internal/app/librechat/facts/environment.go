@@ -122,6 +122,7 @@ func (r Release) Bootstrap() map[string]string {
 		"SLUICE_CONFIG_VARIABLE": "CONFIG_PATH",
 		"SLUICE_CONFIG_EXPECT":   "fileStrategy=s3,fileStrategies", // or uploads vanish with their environment
 		"SLUICE_DEADLINE_EVENT":  r.DeadlineEvent(),
+		"SLUICE_HEARTBEAT_FORM":  "event", // its client takes a comment at the end of a stream for an event without data
 	}
 	if r.ReadyLog != "" {
 		s["SLUICE_READY_LOG"] = r.ReadyLog
