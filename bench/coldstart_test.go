@@ -51,8 +51,8 @@ func coldWorld(b *testing.B) coldstart.Config {
 	ssmServer, s3Server := httptest.NewServer(slow(parameters)), httptest.NewServer(slow(objects.API()))
 	b.Cleanup(ssmServer.Close)
 	b.Cleanup(s3Server.Close)
-	env := map[string]string{"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B", "AWS_ENDPOINT_URL_SSM": ssmServer.URL,
-		"AWS_ENDPOINT_URL_S3": s3Server.URL, "SLUICE_SECRETS": strings.Join(refs, ","), "SLUICE_ENV_S3": "s3://config/env",
+	env := map[string]string{"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B", "SLUICE_ENDPOINT_URL_SSM": ssmServer.URL,
+		"SLUICE_ENDPOINT_URL_S3": s3Server.URL, "SLUICE_SECRETS": strings.Join(refs, ","), "SLUICE_ENV_S3": "s3://config/env",
 		"SLUICE_CONFIG_S3": "s3://config/config.yaml", "SLUICE_CONFIG_PATH": filepath.Join(b.TempDir(), "config.yaml")}
 	s, err := settings.Read(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 	if err != nil {

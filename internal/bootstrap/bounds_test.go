@@ -123,7 +123,7 @@ func TestNothingFetchedFillsTheMemory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := "http://" + testkit.Endless(t, test.head, test.piece).String()
-			env := []string{"AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL=" + url, "AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=key", "SLUICE_CONFIG_PATH=" + t.TempDir() + "/config"}
+			env := []string{"AWS_REGION=eu-west-1", "SLUICE_ENDPOINT_URL_SSM=" + url, "SLUICE_ENDPOINT_URL_S3=" + url, "AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=key", "SLUICE_CONFIG_PATH=" + t.TempDir() + "/config"}
 			env = append(env, strings.Split(strings.ReplaceAll(test.setting, "ENDPOINT", url), "\n")...)
 			w := startBy(t, limited, goApp("bin"), env...)
 			w.wantEnd(20 * time.Second)

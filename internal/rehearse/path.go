@@ -289,7 +289,7 @@ func (w *World) environment() map[string]string {
 // deployed app that this one does not have: parameters and objects where the app
 // has no emulated AWS, and paths of an image where there is no image.
 func dropColdStart(env map[string]string, app App) {
-	noAWS := app.Env["AWS_ENDPOINT_URL"] == "" && app.Env["AWS_ENDPOINT_URL_SSM"] == ""
+	noAWS := app.Env[settings.EndpointSSMVariable] == "" && app.Env[settings.EndpointS3Variable] == ""
 	for _, s := range settings.Table() {
 		if s.Names == settings.NamesResources && noAWS || s.Names == settings.NamesPaths && app.Root == "" {
 			delete(env, s.Name)

@@ -68,7 +68,8 @@ func newWorld(t *testing.T, secure map[string]string, objects map[string]string,
 	t.Cleanup(objectAPI.Close)
 	w.env = map[string]string{
 		"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": value + "-key", "AWS_SESSION_TOKEN": value + "-session",
-		"AWS_ENDPOINT_URL_SSM": parameters.URL, "AWS_ENDPOINT_URL_S3": objectAPI.URL, "NODE_ENV": "production",
+		"SLUICE_ENDPOINT_URL_SSM": parameters.URL, "SLUICE_ENDPOINT_URL_S3": objectAPI.URL, "NODE_ENV": "production",
+		"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_S3": "minio:9000", // of the app's storage: not the bootstrap's to use
 	}
 	return w
 }

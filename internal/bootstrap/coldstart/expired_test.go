@@ -26,7 +26,7 @@ func TestExpiredCredentials(t *testing.T) {
 		io.WriteString(w, `<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>`)
 	}))
 	defer server.Close()
-	env := map[string]string{"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_SESSION_TOKEN": "hunter2", "AWS_ENDPOINT_URL": server.URL,
+	env := map[string]string{"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_SESSION_TOKEN": "hunter2", "SLUICE_ENDPOINT_URL_SSM": server.URL, "SLUICE_ENDPOINT_URL_S3": server.URL,
 		"SLUICE_SECRETS": "JWT_SECRET=/a/jwt CREDS_KEY=/a/key", "SLUICE_CONFIG_S3": "s3://config/librechat.yaml"}
 	s, err := settings.Read(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 	if err != nil {

@@ -1,14 +1,13 @@
 package settings
 
-// AWS is what Lambda's own variables and those of all SDKs say. The app may see other values; the bootstrap uses these.
+// AWS is what Lambda's own variables say. The app may see other values; the bootstrap uses these. AWS_ENDPOINT_URL is not among them: it
+// is for the app's own clients, whose storage need not be AWS's.
 type AWS struct {
 	Region string
 	Keys   Keys
 	// ContainerURI and ContainerToken are Lambda's own endpoint, where it gives no keys.
 	ContainerURI   string
 	ContainerToken Secret
-	// EndpointSSM and EndpointS3 are used instead of AWS's, by a rehearsal.
-	EndpointSSM, EndpointS3 string
 }
 
 // Keys are the role's credentials as Lambda gives them.
@@ -17,7 +16,6 @@ type Keys struct {
 	Secret, Token Secret
 }
 
-// readAWS knows the endpoint overrides of all SDKs: AWS_ENDPOINT_URL_SSM, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL.
 func readAWS(lookup func(string) (string, bool)) AWS {
 	get := func(names ...string) string {
 		for _, name := range names {
@@ -32,7 +30,5 @@ func readAWS(lookup func(string) (string, bool)) AWS {
 		Keys:           Keys{get("AWS_ACCESS_KEY_ID"), Secret{get("AWS_SECRET_ACCESS_KEY")}, Secret{get("AWS_SESSION_TOKEN")}},
 		ContainerURI:   get("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
 		ContainerToken: Secret{get("AWS_CONTAINER_AUTHORIZATION_TOKEN")},
-		EndpointSSM:    get("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL"),
-		EndpointS3:     get("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
 	}
 }

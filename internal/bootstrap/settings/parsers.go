@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -132,6 +133,25 @@ func host(text string) (string, error) {
 }
 
 // hostPort takes what a browser shows of a site's address: a name or an address, an IPv6 one in brackets, and a port where it is not the scheme's.
+// endpoint takes the URL of a service: a scheme and a host, with nothing behind them.
+func endpoint(text string) (string, error) {
+	u, err := url.Parse(text)
+	switch {
+	case !strings.Contains(text, "://"):
+		return "", hint.With(errors.New("want a URL that begins with https:// or http://"), "perhaps https://%s", text)
+	case err != nil:
+		return "", errors.New("want a URL such as https://host:port")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", fmt.Errorf("scheme %q: want https or http", u.Scheme)
+	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return "", errors.New("want scheme, host and port alone, without a user, a path or a query")
+	}
+	if _, err := hostPort(u.Host); err != nil {
+		return "", err
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
 func hostPort(text string) (string, error) {
 	if scheme, rest, ok := strings.Cut(text, "://"); ok {
 		rest, _, _ = strings.Cut(rest, "/")

@@ -82,6 +82,8 @@ type ColdStart struct {
 	Writable []string
 	// Reach are variables of the app with URIs of servers that must answer before it is started.
 	Reach []string
+	// EndpointSSM and EndpointS3 are URLs used instead of AWS's own; empty where AWS's are.
+	EndpointSSM, EndpointS3 string
 	// ServeCredentials keeps Lambda's keys from the app and serves them at an endpoint.
 	ServeCredentials bool
 	// Limit is the time that all of it may take.

@@ -62,6 +62,7 @@ func TestBadValuesAreNamed(t *testing.T) {
 		"SLUICE_CONFIG_S3": {"https://x/y"}, "SLUICE_CONFIG_PATH": {"tmp/x"}, "SLUICE_CONFIG_VARIABLE": {"A B"},
 		"SLUICE_CONFIG_REPLACE": {"x", "=y"}, "SLUICE_WRITABLE": {"logs"}, "SLUICE_CREDENTIALS": {"yes"}, "SLUICE_COLDSTART_LIMIT": {"8", "-1s"},
 		"SLUICE_REACH": {"A B-C"}, "SLUICE_APP_HOST": {"127.0.0.1:80", "a b", "http://app", "[::1]"}, "SLUICE_READY_PATH": {"health", "/a b"}, "SLUICE_EVENTS_PATH": {"/a\r\nX: y"},
+		"SLUICE_ENDPOINT_URL_SSM": {"localhost:4566", "minio", "ftp://a", "http://", "http://a:0", "https://user@a", "http://a/path", "http://a?b", "http:// a"},
 		"SLUICE_PUBLIC_HOST": {"https://chat.example.com", "https://chat.example.com/x", "a b", "a,b", "a/", "a:", "a:0", "a:+1", "a:65536", "a:http", "::1", "[::1", "[a]", "[a]:80",
 			"a..b", "-a", "a\r\nX: y", "[fe80::1%eth0]", "user@a", "ü.example", strings.Repeat("a.", 127) + "a"},
 	} {

@@ -25,6 +25,8 @@ const (
 	ConfigS3Variable      = Prefix + "CONFIG_S3"
 	ConfigPathVariable    = Prefix + "CONFIG_PATH"
 	ConfigReplaceVariable = Prefix + "CONFIG_REPLACE"
+	EndpointSSMVariable   = Prefix + "ENDPOINT_URL_SSM"
+	EndpointS3Variable    = Prefix + "ENDPOINT_URL_S3"
 	WritableVariable      = Prefix + "WRITABLE"
 	ReachVariable         = Prefix + "REACH"
 	LimitVariable         = Prefix + "COLDSTART_LIMIT"
@@ -103,6 +105,8 @@ func table(s *Settings) []variable {
 		row("SLUICE_CONFIG_EXPECT", "", Fetching, "what the configuration should say at its top level: KEY or KEY=VALUE, any one of several divided by commas; the log of a cold start warns where it says none", by(&c.ConfigExpect, ParseExpectations)),
 		row(WritableVariable, "", Fetching, "directories to make before the app starts, divided by commas; a symbolic link in the image stands for what it points at", by(&c.Writable, absolutes), NamesPaths),
 		row(ReachVariable, "", Fetching, "variables of the app with URIs of servers that it cannot start without, such as MONGO_URI,REDIS_URI: one that does not answer within 3 s is the error of the init phase", by(&c.Reach, variableNames), NamesResources),
+		row(EndpointSSMVariable, "", Fetching, "URL of Parameter Store where it is not AWS's own, such as a VPC endpoint without private DNS or an emulator; AWS_ENDPOINT_URL is the app's and is not read", optional(by(&c.EndpointSSM, endpoint))),
+		row(EndpointS3Variable, "", Fetching, "URL of S3, as above; buckets are then in its path", optional(by(&c.EndpointS3, endpoint))),
 		row("SLUICE_CREDENTIALS", "endpoint", Fetching, "endpoint keeps Lambda's keys from the app and serves them at a loopback address; environment leaves them where they are", oneOf(&c.ServeCredentials, "environment", "endpoint")),
 		row(LimitVariable, "8s", Fetching, "time for all that is fetched before the app starts; Lambda's init phase has 10 s", duration(&c.Limit, time.Nanosecond)),
 	}

@@ -206,11 +206,11 @@ func (l *LibreChat) makeWritable() error {
 func (l *LibreChat) app() rehearse.App {
 	env := l.function()
 	maps.Copy(env, map[string]string{
-		settings.SecretsVariable:  l.references(),
-		settings.EnvS3Variable:    settings.Object{Bucket: envBucket, Key: envKey}.String(),
-		settings.ConfigS3Variable: l.config.String(),
-		"AWS_ENDPOINT_URL_SSM":    l.Stores.SSMURL,
-		"AWS_ENDPOINT_URL_S3":     l.Stores.S3URL,
+		settings.SecretsVariable:     l.references(),
+		settings.EnvS3Variable:       settings.Object{Bucket: envBucket, Key: envKey}.String(),
+		settings.ConfigS3Variable:    l.config.String(),
+		settings.EndpointSSMVariable: l.Stores.SSMURL,
+		settings.EndpointS3Variable:  l.Stores.S3URL,
 	})
 	r := l.cfg.Release
 	return rehearse.App{
