@@ -136,11 +136,19 @@ func (w *Workspace) ShowPlan(ctx context.Context, file string) (*Plan, error) {
 	return newPlan(file, plan), nil
 }
 
-// Apply carries out a plan file, no more and no less. When ctx ends, the program
-// is interrupted and given a minute to write its state; a second Apply of a new
-// plan goes on from there.
+// Apply carries out a plan file, no more and no less, and removes it as soon as the
+// program has read it: an apply takes long, and a process that is killed removes
+// nothing. When ctx ends, the program is interrupted and given a minute to write its
+// state; a second Apply of a new plan goes on from there.
 func (w *Workspace) Apply(ctx context.Context, plan *Plan, progress func(Event)) error {
-	stream := newStream(progress)
+	stream := newStream(func(e Event) {
+		if e.Type == "apply_start" {
+			_ = os.Remove(plan.File) // where an open file cannot be removed, Forget does it later
+		}
+		if progress != nil {
+			progress(e)
+		}
+	})
 	err := w.program.run(ctx, stream, "apply", "-no-color", "-input=false", "-json", plan.File)
 	return w.failure("apply", stream, err)
 }

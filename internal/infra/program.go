@@ -74,11 +74,14 @@ func (p *program) run(ctx context.Context, out io.Writer, args ...string) error 
 		return ctx.Err()
 	}
 	if err != nil {
-		said, _ := os.ReadFile(faults.file.Name())
+		said, _ := io.ReadAll(io.NewSectionReader(faults.file, 0, longestFault))
 		return errors.Join(err, text(said))
 	}
 	return nil
 }
+
+// longestFault bounds what is read of a program's standard error.
+const longestFault = 1 << 20
 
 // text is an error of what a program said, or nil where it said nothing.
 func text(said []byte) error {
@@ -100,7 +103,9 @@ func environment(own []string) []string {
 	return append(env, "TF_IN_AUTOMATION=1", "TF_INPUT=0")
 }
 
-// output is a file that a program prints to.
+// output is a file that a program prints to. It has no name from the start where the
+// system allows that: what is printed holds secrets, and a process that is killed
+// removes nothing.
 type output struct {
 	file *os.File
 	read int64
@@ -111,6 +116,7 @@ func (p *program) file(name string) (*output, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep what %s prints: %w", filepath.Base(p.path), err)
 	}
+	_ = os.Remove(file.Name()) // on Windows close does it
 	return &output{file: file}, nil
 }
 
