@@ -90,23 +90,23 @@ func TestBadInput(t *testing.T) {
 			in(v, "secrets")["MONGO_URI"] = "mongodb://u:p@host/db"
 			in(v, "domain")["certificate_arn"] = "arn:aws:acm:eu-west-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
 		}, []string{"Put the secret itself there", "must be a certificate of us-east-1"}},
-		{"parameter's name with a space, certificate of another domain", func(v map[string]any) {
+		{"parameter's name with a space", func(v map[string]any) {
 			in(v, "secrets")["JWT_SECRET"] = "/librechat/jwt secret"
-			in(v, "domain")["certificate_domain"] = "*.example.org"
 		}, []string{"must be an SSM parameter's name"}},
 		{"a certificate, subnet, security group and librechat.yaml that are not there", func(v map[string]any) {
-			in(v, "domain")["certificate_domain"] = "*.example.org"
+			delete(in(v, "domain"), "certificate_arn")
+			in(v, "domain")["name"] = "a.b.sandbox.data.apro.is"
 			in(v, "network")["subnet_ids"] = []any{"subnet-00000000", "subnet-00000001"}
 			in(v, "documentdb")["security_group_id"] = "sg-00000000"
 			in(v, "config")["key"] = "dev/librechat"
 		}, []string{
-			"reading ACM Certificates: empty result with module.domain[0].", "no subnet subnet-00000000 in this region: set network.subnet_ids",
+			"no certificate of us-east-1 covers a.b.sandbox.data.apro.is", "domain = var.domain.name", "no subnet subnet-00000000 in this region: set network.subnet_ids",
 			"no security group sg-00000000 in this region: set documentdb.security_group_id", "has no dev/librechat: upload librechat.yaml",
 		}},
 		{"a VPC and a bucket that are not there", func(v map[string]any) {
 			in(v, "network")["vpc_id"] = "vpc-00000000"
 			in(v, "config")["bucket"] = "apro-librechat-conifg"
-		}, []string{"no VPC vpc-00000000 in this region: set network.vpc_id", "listing S3 Bucket (apro-librechat-conifg)", "NoSuchBucket", "with module.backend.data.aws_s3_objects.config,"}},
+		}, []string{"no VPC vpc-00000000 in this region: set network.vpc_id", "There is no bucket apro-librechat-conifg: upload librechat.yaml, and set config.bucket and config.key"}},
 		{"subnets of another VPC, and public ones", func(v map[string]any) {
 			in(v, "network")["subnet_ids"] = []any{a.wrong["other_vpc"], a.wrong["public"]}
 		}, []string{"Subnet " + a.wrong["other_vpc"] + " is private and in", "Subnet " + a.wrong["public"] + " is public and in"}},
@@ -116,7 +116,10 @@ func TestBadInput(t *testing.T) {
 		{"unknown zone, another certificate", func(v map[string]any) {
 			in(v, "domain")["zone_id"] = "Z00000000000000000000"
 			in(v, "domain")["certificate_arn"] = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
-		}, []string{"set domain.zone_id to one that", "set domain.certificate_arn to it"}},
+		}, []string{"set domain.zone_id to one that", "this account has no certificate arn:aws:acm:us-east-1:123456789012:certificate/11111111", "arn = var.domain.certificate_arn"}},
+		{"certificate of another domain", func(v map[string]any) {
+			in(v, "domain")["name"] = "a.b.sandbox.data.apro.is"
+		}, []string{"is for *.sandbox.data.apro.is, which does not cover a.b.sandbox.data.apro.is", "arn = var.domain.certificate_arn"}},
 		{"a version without the alias", func(v map[string]any) { v["release"] = "7" }, []string{"versions are called by the alias alone"}},
 		{"zone of another domain", func(v map[string]any) { in(v, "domain")["zone_id"] = a.wrong["other_zone"] }, []string{"set domain.zone_id to the zone that holds it"}},
 	} {

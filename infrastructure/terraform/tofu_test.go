@@ -103,7 +103,7 @@ func TestApply(t *testing.T) {
 // sharedCertificate is a domain with a certificate that has it beside its main name.
 func (a *account) sharedCertificate(vars map[string]any) {
 	domain := vars["domain"].(map[string]any)
-	domain["certificate_arn"], domain["certificate_domain"] = a.options["shared_certificate"], "www.example.org"
+	domain["certificate_arn"] = a.options["shared_certificate"]
 }
 
 // complaint is what tofu printed from its first error on.

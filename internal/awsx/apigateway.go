@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -47,7 +46,7 @@ func (a *RestAPI) Deployments(ctx context.Context, description string) ([]string
 		page, err := pages.NextPage(ctx)
 		var gone *types.NotFoundException
 		if errors.As(err, &gone) {
-			return nil, fmt.Errorf("REST API %s: %w", a.id, fs.ErrNotExist)
+			return nil, absent{"REST API " + a.id}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("list deployments of REST API %s: %w", a.id, explain(err))

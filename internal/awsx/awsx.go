@@ -1,6 +1,6 @@
 // Package awsx is where Sluice's tool meets the AWS SDK: a bucket for package
 // site, CloudFront's invalidations, a REST API's deployments, ECR's login and
-// deletion, a function's versions. Nothing else of the tool imports the SDK, so that
+// deletion, a function's versions, a domain's certificate. Nothing else of the tool imports the SDK, so that
 // all else runs and is tested without it.
 //
 // Errors are the SDK's, wrapped once with what was attempted, and for what a

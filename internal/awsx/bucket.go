@@ -101,6 +101,20 @@ func (b *Bucket) List(ctx context.Context) ([]site.Object, error) {
 	return objects, nil
 }
 
+// Has tells whether the bucket, which must be there, has the object. It needs no more
+// than s3:ListBucket.
+func (b *Bucket) Has(ctx context.Context, key string) (bool, error) {
+	if err := b.Check(ctx); err != nil {
+		return false, err
+	}
+	page, err := b.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b.name, ExpectedBucketOwner: b.owner,
+		Prefix: &key, MaxKeys: aws.Int32(1)}) // the key itself comes first among those that begin with it
+	if err != nil {
+		return false, fmt.Errorf("bucket %s: %w", b.name, explain(err))
+	}
+	return len(page.Contents) > 0 && aws.ToString(page.Contents[0].Key) == key, nil
+}
+
 // maxObject bounds what Get reads: releases of 100,000 files are smaller.
 const maxObject = 64 << 20
 

@@ -46,7 +46,7 @@ func (*deploymentResource) Metadata(_ context.Context, _ resource.MetadataReques
 }
 
 func (d *deploymentResource) Configure(_ context.Context, request resource.ConfigureRequest, r *resource.ConfigureResponse) {
-	receive(&d.session, request.ProviderData, r)
+	receive(&d.session, request.ProviderData, &r.Diagnostics)
 }
 
 func (*deploymentResource) Schema(_ context.Context, _ resource.SchemaRequest, r *resource.SchemaResponse) {

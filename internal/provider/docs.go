@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
@@ -15,7 +16,7 @@ import (
 
 //go:generate go run ../docgen provider ../../docs/provider.md
 
-// attribute is what the schemas of the provider and of its resources share.
+// attribute is what the schemas of the provider, its resources and data sources share.
 type attribute interface {
 	GetMarkdownDescription() string
 	IsRequired() bool
@@ -65,6 +66,15 @@ func Markdown(ctx context.Context) string {
 		var schema resource.SchemaResponse
 		made.Schema(ctx, resource.SchemaRequest{}, &schema)
 		fmt.Fprintf(&out, "\n## %s\n\n%s\n\n", metadata.TypeName, schema.Schema.MarkdownDescription)
+		table(&out, schema.Schema.Attributes)
+	}
+	for _, make := range p.DataSources(ctx) {
+		made := make()
+		var metadata datasource.MetadataResponse
+		made.Metadata(ctx, datasource.MetadataRequest{}, &metadata)
+		var schema datasource.SchemaResponse
+		made.Schema(ctx, datasource.SchemaRequest{}, &schema)
+		fmt.Fprintf(&out, "\n## data %s\n\n%s\n\n", metadata.TypeName, schema.Schema.MarkdownDescription)
 		table(&out, schema.Schema.Attributes)
 	}
 	return out.String()

@@ -39,7 +39,7 @@ func (*imageResource) Metadata(_ context.Context, _ resource.MetadataRequest, r 
 }
 
 func (i *imageResource) Configure(_ context.Context, request resource.ConfigureRequest, r *resource.ConfigureResponse) {
-	receive(&i.session, request.ProviderData, r)
+	receive(&i.session, request.ProviderData, &r.Diagnostics)
 }
 
 // ModifyPlan works the digest out, so that what refers to it is planned too.

@@ -1,6 +1,6 @@
 // Package provider is Sluice as a Terraform provider: sluice_image, sluice_site,
 // sluice_api_deployment and sluice_function_versions, the parts of a deployment that no
-// other provider does well.
+// other provider does well, and the data sources sluice_certificate and sluice_object.
 // The plan knows the image's digest and the site's release before anything is
 // sent, and is empty when nothing changed.
 //
@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -68,7 +69,7 @@ func (p *sluice) Schema(_ context.Context, _ provider.SchemaRequest, r *provider
 		return schema.StringAttribute{Optional: true, MarkdownDescription: text}
 	}
 	r.Schema = schema.Schema{
-		MarkdownDescription: "An image for Lambda and a site for CloudFront, without Docker and without Node; deployments of a REST API, and the end of a function's old versions. " +
+		MarkdownDescription: "An image for Lambda and a site for CloudFront, without Docker and without Node; deployments of a REST API, the end of a function's old versions, a domain's certificate, and whether an object is there. " +
 			"Credentials and region come from where the AWS CLI finds them.",
 		Attributes: map[string]schema.Attribute{
 			"region":            optional("AWS region of the bucket. By default the environment's or the profile's."),
@@ -103,7 +104,7 @@ func (p *sluice) Configure(_ context.Context, request provider.ConfigureRequest,
 			session.cacheDir = filepath.Join(dir, "sluice")
 		}
 	}
-	r.ResourceData = session
+	r.ResourceData, r.DataSourceData = session, session
 }
 
 func (p *sluice) Resources(context.Context) []func() resource.Resource {
@@ -115,7 +116,12 @@ func (p *sluice) Resources(context.Context) []func() resource.Resource {
 	}
 }
 
-func (p *sluice) DataSources(context.Context) []func() datasource.DataSource { return nil }
+func (p *sluice) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{
+		func() datasource.DataSource { return &certificateData{} },
+		func() datasource.DataSource { return &objectData{} },
+	}
+}
 
 // session is what the resources share: AWS, asked for when first needed, since
 // an image between two other registries needs none.
@@ -181,14 +187,14 @@ func ecr(ref string) bool {
 	return err == nil && awsx.IsECR(parsed.Context().RegistryStr())
 }
 
-// receive takes the session in a resource's Configure.
-func receive(to **session, data any, r *resource.ConfigureResponse) {
+// receive takes the session in the Configure of a resource or data source.
+func receive(to **session, data any, diags *diag.Diagnostics) {
 	if data == nil {
 		return // validation only
 	}
 	session, ok := data.(*session)
 	if !ok {
-		r.Diagnostics.AddError("The provider is broken", fmt.Sprintf("got %T as its session", data))
+		diags.AddError("The provider is broken", fmt.Sprintf("got %T as its session", data))
 		return
 	}
 	*to = session

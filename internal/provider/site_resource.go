@@ -47,7 +47,7 @@ func (*siteResource) Metadata(_ context.Context, _ resource.MetadataRequest, r *
 }
 
 func (s *siteResource) Configure(_ context.Context, request resource.ConfigureRequest, r *resource.ConfigureResponse) {
-	receive(&s.session, request.ProviderData, r)
+	receive(&s.session, request.ProviderData, &r.Diagnostics)
 }
 
 // ValidateConfig catches a period or a pattern that cannot be read.

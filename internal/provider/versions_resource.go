@@ -33,7 +33,7 @@ func (*versionsResource) Metadata(_ context.Context, _ resource.MetadataRequest,
 }
 
 func (v *versionsResource) Configure(_ context.Context, request resource.ConfigureRequest, r *resource.ConfigureResponse) {
-	receive(&v.session, request.ProviderData, r)
+	receive(&v.session, request.ProviderData, &r.Diagnostics)
 }
 
 func (*versionsResource) Schema(_ context.Context, _ resource.SchemaRequest, r *resource.SchemaResponse) {

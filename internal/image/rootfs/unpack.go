@@ -102,7 +102,7 @@ func unpack(ctx context.Context, img v1.Image, from, dir string, maxSize int64) 
 	}
 	source := filepath.Join(partial, filepath.FromSlash(from))
 	if info, err := os.Lstat(source); err != nil || !info.IsDir() {
-		return counts, fmt.Errorf("unpack image: it has no directory %s: %w", from, fs.ErrNotExist)
+		return counts, fmt.Errorf("unpack image: %w", &fs.PathError{Op: "find directory", Path: from, Err: fs.ErrNotExist})
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return counts, fmt.Errorf("unpack image: %w", err)

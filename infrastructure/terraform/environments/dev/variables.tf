@@ -75,10 +75,9 @@ variable "network" {
 variable "domain" {
   description = "The custom domain with its existing hosted zone and certificate (us-east-1); null uses CloudFront's own name."
   type = object({
-    name               = string
-    zone_id            = optional(string)
-    certificate_arn    = optional(string)
-    certificate_domain = optional(string)
+    name            = string
+    zone_id         = optional(string)
+    certificate_arn = optional(string)
   })
   default = null
 }

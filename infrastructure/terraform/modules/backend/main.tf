@@ -1,7 +1,10 @@
 # The function and all that is its own, by concern: the registry of its image
 # (registry.tf), its role (role.tf), its environment, log, bucket for uploads, and the
 # function itself (function.tf).
-terraform { required_version = ">= 1.5.7" }
+terraform {
+  required_version = ">= 1.5.7"
+  required_providers { sluice = { source = "aproorg/sluice" } }
+}
 
 data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}

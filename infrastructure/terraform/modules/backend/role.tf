@@ -8,14 +8,13 @@ data "aws_kms_key" "config" {
   key_id = var.config.kms_key
 }
 
-data "aws_s3_objects" "config" {
-  bucket   = var.config.bucket
-  prefix   = var.config.key
-  max_keys = 1 # the key itself comes first among those that begin with it
+data "sluice_object" "config" {
+  bucket = var.config.bucket
+  key    = var.config.key
   lifecycle {
     postcondition {
-      condition     = contains(self.keys, var.config.key)
-      error_message = "Bucket ${self.bucket} has no ${var.config.key}: upload librechat.yaml there, or set config.bucket and config.key."
+      condition     = self.missing == ""
+      error_message = "${self.missing}: upload librechat.yaml, and set config.bucket and config.key to where it is."
     }
   }
 }

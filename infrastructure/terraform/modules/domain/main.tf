@@ -1,6 +1,9 @@
 # A custom domain for the distribution: the account's zone and certificate, looked
 # up and checked before anything is made, and the records that point at it.
-terraform { required_version = ">= 1.5.7" }
+terraform {
+  required_version = ">= 1.5.7"
+  required_providers { sluice = { source = "aproorg/sluice" } }
+}
 
 # All zones are listed first: a data source of an unknown zone fails without saying what to change.
 data "aws_route53_zones" "all" {}
@@ -25,22 +28,10 @@ data "aws_route53_zone" "this" {
   }
 }
 
-# CloudFront reads certificates in us-east-1, wherever the rest stands. ACM lists RSA up to 2048 alone unless it is asked for more,
-# and by the main name alone. These are the key types that CloudFront takes.
-data "aws_acm_certificate" "this" {
-  region      = "us-east-1"
-  domain      = coalesce(var.domain.certificate_domain, var.domain.name)
-  key_types   = ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1"]
-  most_recent = true
-  lifecycle {
-    postcondition {
-      condition     = self.arn == var.domain.certificate_arn
-      error_message = <<-EOT
-        The newest issued certificate of ${self.domain} in us-east-1 is ${self.arn}: set domain.certificate_arn to it,
-        or domain.certificate_domain to the main name of the certificate that you want.
-      EOT
-    }
-  }
+# Found by the name, or checked where its ARN is given: it must be one that CloudFront takes, and be for the name.
+data "sluice_certificate" "this" {
+  domain = var.domain.name
+  arn    = var.domain.certificate_arn
 }
 
 resource "aws_route53_record" "this" {

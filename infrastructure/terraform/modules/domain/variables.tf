@@ -1,13 +1,12 @@
 variable "domain" {
   description = <<-EOT
-    The name, the public Route 53 zone that holds it, and an issued certificate of us-east-1. certificate_domain is the
-    certificate's main name where that is another than name: a wildcard, or a name beside which it lists this one.
+    The name, the public Route 53 zone that holds it, and an issued certificate of us-east-1 that covers it, by any of its names.
+    Without certificate_arn it is found by the name: of several the one that expires last.
   EOT
   type = object({
-    name               = string
-    zone_id            = optional(string)
-    certificate_arn    = optional(string)
-    certificate_domain = optional(string)
+    name            = string
+    zone_id         = optional(string)
+    certificate_arn = optional(string)
   })
   nullable = false
 
@@ -23,7 +22,8 @@ variable "domain" {
     EOT
   }
   validation {
-    condition     = can(regex("^arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/", var.domain.certificate_arn))
+    condition = (var.domain.certificate_arn == null ? true :
+    can(regex("^arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/", var.domain.certificate_arn)))
     error_message = <<-EOT
       domain.certificate_arn must be a certificate of us-east-1, the one region where CloudFront reads them:
       request or import it there and give that ARN.

@@ -33,6 +33,11 @@ data "aws_security_groups" "this" {
   }
 }
 
+locals {
+  missing_groups     = setsubtract(local.group_ids, flatten(data.aws_security_groups.this[*].ids))
+  missing_documentdb = setintersection(local.missing_groups, compact(var.documentdb[*].security_group_id))
+}
+
 data "aws_vpc" "this" {
   id = var.network.vpc_id
   lifecycle {
@@ -96,10 +101,10 @@ resource "aws_security_group" "this" {
   timeouts { delete = "60m" } # Lambda keeps its network interfaces for up to 40 minutes
   lifecycle {
     precondition {
-      condition     = length(setsubtract(local.group_ids, flatten(data.aws_security_groups.this[*].ids))) == 0
+      condition     = length(local.missing_groups) == 0
       error_message = <<-EOT
-        This account has no security group ${join(", ", setsubtract(local.group_ids, flatten(data.aws_security_groups.this[*].ids)))}
-        in this region: set documentdb.security_group_id and network.security_group_ids to those that
+        This account has no security group ${join(", ", local.missing_groups)} in this region: set
+        ${length(local.missing_documentdb) > 0 ? "documentdb.security_group_id" : "network.security_group_ids"} to what
         `aws ec2 describe-security-groups` shows.
       EOT
     }

@@ -112,10 +112,9 @@ output "tfvars" {
     services   = { namespace = aws_service_discovery_private_dns_namespace.this.name, ports = [8000] }
     config     = { bucket = aws_s3_bucket.config.id, key = aws_s3_object.config.key }
     domain = {
-      name               = var.domain
-      zone_id            = aws_route53_zone.this.zone_id
-      certificate_arn    = aws_acm_certificate.this.arn
-      certificate_domain = "*.${aws_route53_zone.this.name}"
+      name            = var.domain
+      zone_id         = aws_route53_zone.this.zone_id
+      certificate_arn = aws_acm_certificate.this.arn
     }
   }
 }
