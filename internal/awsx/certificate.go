@@ -77,8 +77,7 @@ func checkNamed(ctx context.Context, client *acm.Client, domain, named string) e
 	found, err := describe(ctx, client, named)
 	var none *types.ResourceNotFoundException
 	if errors.As(err, &none) {
-		return hint.With(fmt.Errorf("this account has no certificate %s", named), "`aws acm list-certificates --region %s --includes keyTypes=%s` shows those that it has",
-			cloudFrontRegion, strings.Join(keyNames(), ","))
+		return hint.With(fmt.Errorf("this account has no certificate %s", named), "check the ARN, and whose credentials these are; without an ARN it is found by the domain")
 	}
 	if err != nil {
 		return err
