@@ -101,7 +101,7 @@ func TestTableIsWhole(t *testing.T) {
 			fetching++
 		}
 	}
-	if fetching != 12 {
+	if fetching != 14 {
 		t.Errorf("%d settings of a cold start are documented", fetching)
 	}
 }

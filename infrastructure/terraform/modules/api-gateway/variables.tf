@@ -53,12 +53,17 @@ variable "stage" {
 
 variable "binary_media_types" {
   description = <<-EOT
-    Content types of request bodies that reach the function as base64 instead of damaged. Not */*: then every request
-    would grow by a third towards Lambda's 6 MB.
+    Content types of request bodies that reach the function as base64 instead of damaged, whole: the API knows no image/*.
+    Not */*: then every request would grow by a third towards Lambda's 6 MB.
   EOT
   type        = list(string)
-  default     = ["multipart/form-data", "application/octet-stream"]
-  nullable    = false
+  default = [
+    "multipart/form-data", "application/octet-stream", "application/pdf", "application/zip", "application/x-zip-compressed", "application/gzip",
+    "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heic", "image/bmp", "image/tiff", "image/x-icon",
+    "audio/mpeg", "audio/mp4", "audio/x-m4a", "audio/aac", "audio/wav", "audio/x-wav", "audio/webm", "audio/ogg", "audio/flac",
+    "video/mp4", "video/webm", "video/ogg", "video/quicktime",
+  ]
+  nullable = false
 }
 
 variable "log_retention_days" {
