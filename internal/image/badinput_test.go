@@ -1,6 +1,7 @@
 package image
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,6 +37,16 @@ func TestBadBase(t *testing.T) {
 		{"uncompressed Docker layer", func(t *testing.T) string {
 			return stored(t, app(t, oci, "amd64", layer(t, types.DockerUncompressedLayer, dir("x"))))
 		}, nil, "gzip"},
+		{"file without its directories", func(t *testing.T) string { // aws/aws-lambda-web-adapter#236
+			return stored(t, app(t, oci, "amd64", layer(t, types.OCILayer, dir("app"), dir("app/api"), file("app/api/index.js", 1)),
+				layer(t, types.OCILayer, dir("opt"), file("opt/extensions/lambda-adapter", 1))))
+		}, nil, "layer 2 of 2: /opt/extensions/lambda-adapter comes without an entry for its directory"},
+		{"directories after the file", func(t *testing.T) string { // nlewo/nix2container#54
+			return stored(t, app(t, oci, "amd64", layer(t, types.OCILayer, file("app/api/index.js", 1), dir("app"), dir("app/api"))))
+		}, nil, "layer 1 of 1: /app/api/index.js comes without"},
+		{"schema 1", func(t *testing.T) string {
+			return "oci:" + layoutOf(t, `{"mediaType":"application/vnd.docker.distribution.manifest.v1+prettyjws","size":2,"digest":"sha256:`+strings.Repeat("0", 64)+`"}`)
+		}, nil, "schema 1"},
 		{"nothing to start", func(t *testing.T) string { return stored(t, without(t, app(t, oci, "amd64"))) }, nil, "starts nothing"},
 		{"expected path missing", plain, func(o *Options) { o.Expect = []string{"/app/none.js"} }, "has no /app/none.js"},
 		{"expected path removed by a layer", func(t *testing.T) string {
@@ -86,6 +97,37 @@ func TestBadBase(t *testing.T) {
 				t.Errorf("wrote %v, %v", found, err)
 			}
 		})
+	}
+}
+
+// layoutOf is a layout whose index lists a descriptor and that has nothing else.
+func layoutOf(t *testing.T, descriptor string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"oci-layout": `{"imageLayoutVersion":"1.0.0"}`, "index.json": `{"schemaVersion":2,"manifests":[` + descriptor + `]}`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestLayersAtTheDestinationAreNotReadAgain: a base whose layers are there, as in a CI job without a cache, costs no download.
+func TestLayersAtTheDestinationAreNotReadAgain(t *testing.T) {
+	o := options(stored(t, app(t, types.OCIManifestSchema1, "amd64")))
+	o.To, o.Expect, o.Links = "oci:"+filepath.Join(t.TempDir(), "out"), nil, nil
+	read := 0
+	o.Progress = func(e Event) {
+		if e.Step == "check" {
+			read++
+		}
+	}
+	if _, err := Build(t.Context(), o); err != nil || read != 2 {
+		t.Fatalf("%d layers were read, %v", read, err)
+	}
+	o.Bootstrap = append(o.Bootstrap, 0)
+	if _, err := Build(t.Context(), o); err != nil || read != 2 {
+		t.Errorf("%d layers were read, %v", read, err)
 	}
 }
 

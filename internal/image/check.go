@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -19,11 +20,16 @@ import (
 	"github.com/aproorg/sluice/internal/image/rootfs"
 )
 
-// check looks for the expected paths in the base, from the top layer down and
-// no further than needed. A base that passed is remembered by its digest.
-func check(ctx context.Context, img *Image, o Options) error {
+// wholeLayers in the note about a base says that none of its layers is one that Lambda refuses.
+const wholeLayers = "layers"
+
+// check looks for the expected paths in the base, from the top layer down and no
+// further than needed, and reads whole the layers that are new to the destination: what
+// is there has been read before it was sent. A base that passed is remembered by its digest.
+func check(ctx context.Context, img *Image, o Options, missing []v1.Hash) error {
 	wanted := expected(o)
-	if len(wanted) == 0 || o.remembered(img.Base, wanted) {
+	noted := append(slices.Clone(wanted), wholeLayers)
+	if o.remembered(img.Base, noted) {
 		return nil
 	}
 	layers, err := img.Layers()
@@ -32,16 +38,30 @@ func check(ctx context.Context, img *Image, o Options) error {
 	}
 	layers = layers[:len(layers)-img.added]
 	search := rootfs.NewSearch(wanted)
-	for n := len(layers) - 1; n >= 0 && !search.Done(); n-- {
-		o.progress()(Event{Step: "check", Text: fmt.Sprintf("look for the app's files in layer %d of %d", n+1, len(layers))})
-		if err := search.Layer(ctx, layers[n]); err != nil {
+	for n := len(layers) - 1; n >= 0; n-- {
+		digest, err := layers[n].Digest()
+		if err != nil {
+			return fmt.Errorf("check base image %s: layer %d: %w", o.Base, n+1, err)
+		}
+		whole := slices.Contains(missing, digest)
+		if !whole && search.Done() {
+			continue
+		}
+		o.progress()(Event{Step: "check", Text: fmt.Sprintf("read layer %d of %d for the app's files, and for what Lambda refuses", n+1, len(layers))})
+		err = search.Layer(ctx, layers[n], whole)
+		var orphan *rootfs.OrphanError
+		if errors.As(err, &orphan) {
+			return hint.With(fmt.Errorf("base image %s: layer %d of %d: %w", o.Base, n+1, len(layers), err),
+				"build it anew with docker build or BuildKit; a builder that writes archives itself must list each directory before what is in it")
+		}
+		if err != nil {
 			return fmt.Errorf("check base image %s: layer %d: %w", o.Base, n+1, registry.Explain(err))
 		}
 	}
 	if err := verdict(search, wanted, o); err != nil {
 		return fmt.Errorf("base image %s: %w", o.Base, err)
 	}
-	return o.remember(img.Base, wanted)
+	return o.remember(img.Base, noted)
 }
 
 // expected is what to look for: the caller's paths, which must be there, and

@@ -171,11 +171,15 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if result.Unchanged, err = sink.has(ctx); err != nil || result.Unchanged {
 		return result, err
 	}
-	if o.DryRun {
-		result.Missing, result.Present, err = sink.lacks(ctx)
+	missing, present, err := sink.lacks(ctx)
+	if err != nil {
 		return result, err
 	}
-	if err := check(ctx, img, o); err != nil {
+	if o.DryRun {
+		result.Missing, result.Present = size(missing), present
+		return result, nil
+	}
+	if err := check(ctx, img, o, digests(missing)); err != nil {
 		return result, err
 	}
 	transfer, err := sink.put(ctx)

@@ -29,7 +29,7 @@ type sink interface {
 	reference() string // by digest
 	tag() string       // by name; empty for a layout
 	has(context.Context) (bool, error)
-	lacks(context.Context) (missing, present int64, err error)
+	lacks(context.Context) (missing []v1.Descriptor, present int64, err error)
 	put(context.Context) (transfer, error)
 }
 
@@ -78,10 +78,25 @@ func (p *registrySink) has(ctx context.Context) (bool, error) {
 	return found.Digest == p.img.digest, nil
 }
 
-func (p *registrySink) lacks(ctx context.Context) (missing, present int64, err error) {
+// size is that of blobs together.
+func size(blobs []v1.Descriptor) (n int64) {
+	for _, blob := range blobs {
+		n += blob.Size
+	}
+	return n
+}
+
+func digests(blobs []v1.Descriptor) (all []v1.Hash) {
+	for _, blob := range blobs {
+		all = append(all, blob.Digest)
+	}
+	return all
+}
+
+func (p *registrySink) lacks(ctx context.Context) (missing []v1.Descriptor, present int64, err error) {
 	manifest, err := p.img.Manifest()
 	if err != nil {
-		return 0, 0, err
+		return nil, 0, err
 	}
 	blobs := append(slices.Clone(manifest.Layers), manifest.Config)
 	exists := make([]bool, len(blobs))
@@ -94,13 +109,13 @@ func (p *registrySink) lacks(ctx context.Context) (missing, present int64, err e
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return 0, 0, fmt.Errorf("ask %s for layers: %w", p.ref.Context(), registry.Explain(err))
+		return nil, 0, fmt.Errorf("ask %s for layers: %w", p.ref.Context(), registry.Explain(err))
 	}
 	for n, blob := range blobs {
 		if exists[n] {
 			present += blob.Size
 		} else {
-			missing += blob.Size
+			missing = append(missing, blob)
 		}
 	}
 	return missing, present, nil
@@ -182,7 +197,7 @@ func (d *layoutSink) has(context.Context) (bool, error) {
 		return false, nil
 	}
 	missing, _, err := d.lacks(context.Background())
-	return missing == 0, err
+	return len(missing) == 0, err
 }
 
 // checkFree refuses to write among files that are no layout.
@@ -197,10 +212,10 @@ func (d *layoutSink) checkFree() error {
 	return nil
 }
 
-func (d *layoutSink) lacks(context.Context) (missing, present int64, err error) {
+func (d *layoutSink) lacks(context.Context) (missing []v1.Descriptor, present int64, err error) {
 	manifest, err := d.img.Manifest()
 	if err != nil {
-		return 0, 0, err
+		return nil, 0, err
 	}
 	for _, blob := range append(slices.Clone(manifest.Layers), manifest.Config) {
 		info, err := os.Stat(filepath.Join(d.dir, "blobs", blob.Digest.Algorithm, blob.Digest.Hex))
@@ -208,17 +223,18 @@ func (d *layoutSink) lacks(context.Context) (missing, present int64, err error) 
 		case err == nil && info.Mode().Type() == fs.FileMode(0) && info.Size() == blob.Size:
 			present += blob.Size
 		default:
-			missing += blob.Size
+			missing = append(missing, blob)
 		}
 	}
 	return missing, present, nil
 }
 
 func (d *layoutSink) put(ctx context.Context) (transfer, error) {
-	missing, present, err := d.lacks(ctx)
+	blobs, present, err := d.lacks(ctx)
 	if err != nil {
 		return transfer{}, err
 	}
+	missing := size(blobs)
 	d.progress(Event{Step: "layers", Text: d.dir, Total: missing})
 	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: d.img, Descriptor: v1.Descriptor{
 		Platform: &v1.Platform{OS: "linux", Architecture: d.img.Arch},

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,6 +27,11 @@ func Programs(t testing.TB, mediaType types.MediaType, files map[string][]byte) 
 	t.Helper()
 	var out bytes.Buffer
 	archive := tar.NewWriter(&out)
+	for _, dir := range parents(files) {
+		if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o755, Size: int64(len(files[name]))})
 		if err == nil {
@@ -44,6 +50,17 @@ func Programs(t testing.TB, mediaType types.MediaType, files map[string][]byte) 
 		t.Fatal(err)
 	}
 	return layer
+}
+
+// parents are the directories of files, each after the one that it lies in.
+func parents(files map[string][]byte) []string {
+	all := map[string]bool{}
+	for name := range files {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			all[dir] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 // Node is this machine's Node, at usr/bin/node, with the libraries that it loads. The

@@ -48,7 +48,7 @@ func (u *unpacker) makeDir(at string, header *tar.Header) error {
 
 func (u *unpacker) writeFile(at string, header *tar.Header, content io.Reader) error {
 	if u.counts.Bytes += header.Size; u.counts.Bytes > u.maxSize {
-		return errors.New("the image is over 10 GB unpacked, which is Lambda's limit")
+		return errOverLimit
 	}
 	file, err := u.tree.OpenFile(at, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {

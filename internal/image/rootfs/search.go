@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -18,6 +19,7 @@ type Search struct {
 	found  map[string]byte // tar type
 	gone   map[string]bool // hidden from the layers below
 	left   int64           // of maxRead
+	size   int64           // of the files in layers that were read whole
 }
 
 // NewSearch looks for absolute paths.
@@ -42,16 +44,29 @@ func (s *Search) Done() bool {
 	return true
 }
 
-// Layer reads the next layer down.
-func (s *Search) Layer(ctx context.Context, layer v1.Layer) error {
+// OrphanError is an entry of a layer that the directories it lies in do not come before.
+// Lambda refuses such a layer (InvalidImage: MissingParentDirectory), whatever the layers
+// below it hold; container engines make the directories.
+// https://github.com/aws/aws-lambda-web-adapter/issues/236,
+// https://github.com/aspect-build/rules_aws/issues/103,
+// https://github.com/nlewo/nix2container/issues/54
+type OrphanError struct{ Path string }
+
+func (e *OrphanError) Error() string {
+	return fmt.Sprintf("%s comes without an entry for its directory before it: Lambda refuses that (MissingParentDirectory)", e.Path)
+}
+
+// Layer reads the next layer down, as far as it is needed, or whole to find what Lambda
+// would refuse of it: an *OrphanError, or more than MaxSize in all layers.
+func (s *Search) Layer(ctx context.Context, layer v1.Layer, whole bool) error {
 	content, err := layer.Uncompressed()
 	if err != nil {
 		return err
 	}
 	defer content.Close()
-	hidden := map[string]bool{}
+	hidden, listed := map[string]bool{}, map[string]bool{"/": true}
 	archive := tar.NewReader(bounded{content, &s.left})
-	for !s.Done() {
+	for whole || !s.Done() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -63,6 +78,20 @@ func (s *Search) Layer(ctx context.Context, layer v1.Layer) error {
 			return err
 		}
 		s.entry(header, hidden)
+		if !whole {
+			continue
+		}
+		name := path.Join("/", header.Name)
+		if strings.HasPrefix(path.Base(name), whiteout) {
+			continue // no file: what it needs of its directory is not known
+		}
+		if !listed[path.Dir(name)] {
+			return &OrphanError{name}
+		}
+		listed[name] = true
+		if s.size += header.Size; s.size > MaxSize {
+			return errOverLimit
+		}
 	}
 	for path := range hidden {
 		if _, ok := s.found[path]; !ok {

@@ -36,6 +36,8 @@ const (
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const MaxSize = 10 << 30
 
+var errOverLimit = errors.New("the image is over 10 GB unpacked, which is Lambda's limit")
+
 // maxEntries bounds what a small, hostile layer can ask of a disk.
 const maxEntries = 2_000_000
 

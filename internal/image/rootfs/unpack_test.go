@@ -227,7 +227,7 @@ func TestEndlessLayer(t *testing.T) {
 	}
 	s := NewSearch([]string{"/absent"})
 	s.left = 1 << 19
-	if err := s.Layer(t.Context(), endless); !errors.Is(err, errEndless) {
+	if err := s.Layer(t.Context(), endless, false); !errors.Is(err, errEndless) {
 		t.Errorf("searched: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/aproorg/sluice/internal/hint"
 )
@@ -77,6 +78,8 @@ func walkDepth(index v1.ImageIndex, visit func(v1.ImageIndex, v1.Descriptor) err
 			if nested, err = index.ImageIndex(entry.Digest); err == nil {
 				err = walkDepth(nested, visit, depth-1)
 			}
+		case entry.MediaType == types.DockerManifestSchema1 || entry.MediaType == types.DockerManifestSchema1Signed:
+			err = errSchema1
 		case entry.MediaType.IsImage() && !attestation(entry):
 			err = visit(index, entry)
 		}

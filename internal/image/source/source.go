@@ -85,6 +85,9 @@ func locate(ctx context.Context, ref, arch string, access registry.Access) (v1.I
 	if err != nil {
 		return nil, err
 	}
+	if found.MediaType == types.DockerManifestSchema1 || found.MediaType == types.DockerManifestSchema1Signed {
+		return nil, errSchema1
+	}
 	if found.MediaType.IsIndex() {
 		index, err := found.ImageIndex()
 		if err != nil {
@@ -175,10 +178,16 @@ func readConfig(img v1.Image, manifest *v1.Manifest) (*v1.ConfigFile, error) {
 	return config, nil
 }
 
+var errSchema1 = hint.With(errors.New("is in Docker's image manifest schema 1, of before 2016: Lambda takes schema 2 or OCI's"),
+	"skopeo copy --format v2s2 writes it anew")
+
 // checkManifest refuses what Lambda would refuse after the push. Lambda takes
 // gzip layers; of uncompressed ones only OCI's has a media type that it knows.
 // https://docs.aws.amazon.com/lambda/latest/dg/images-create.html
 func checkManifest(manifest *v1.Manifest) error {
+	if manifest.MediaType == types.DockerManifestSchema1 || manifest.MediaType == types.DockerManifestSchema1Signed {
+		return errSchema1
+	}
 	if !manifest.MediaType.IsImage() {
 		return fmt.Errorf("has a manifest of type %s: Lambda takes Docker's schema 2 or OCI's", manifest.MediaType)
 	}
