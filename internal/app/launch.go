@@ -14,6 +14,7 @@ import (
 	"github.com/mattn/go-shellwords"
 
 	"github.com/aproorg/sluice/internal/bounded"
+	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
@@ -81,6 +82,44 @@ func (r Request) App(dir string, preset Ready) (rehearse.App, error) {
 	return rehearse.App{
 		Name: filepath.Base(dir), Command: command, Dir: dir, Scratch: scratch, Port: r.Port, ReadyPath: ready.Path, ReadyStatus: ready.Status,
 		Env: r.Env, ImageEnv: []string{"PATH=" + r.Getenv("PATH"), "NODE_ENV=production"},
+	}, nil
+}
+
+// LambdaFunction describes the function in dir, which asks for invocations itself.
+// Without a command it is the program bootstrap there, as for Lambda's own runtimes
+// provided.*.
+func (r Request) LambdaFunction(dir, handler string, extensions []string) (rehearse.App, error) {
+	const program = "bootstrap"
+	dir, err := r.directory(dir)
+	if err != nil {
+		return rehearse.App{}, err
+	}
+	if _, err := exec.LookPath(filepath.Join(dir, program)); err == nil && r.Command == "" {
+		r.Command = "./" + program
+	}
+	if r.Command == "" {
+		return rehearse.App{}, &UsageError{hint.With(fmt.Errorf("no command for the function: %s has no program %s", dir, program),
+			`give its runtime client with --command, such as --command "node node_modules/aws-lambda-ric/index.mjs app.handler"`)}
+	}
+	command, err := r.commandLine(dir)
+	if err != nil {
+		return rehearse.App{}, err
+	}
+	if n := len(command); handler == "" && n > 1 {
+		handler = command[n-1] // as Amazon's runtime interface emulator takes it
+	}
+	f := &rehearse.Function{Task: dir, Handler: handler}
+	for _, path := range extensions {
+		if path, err = filepath.Abs(path); err == nil {
+			_, err = exec.LookPath(path)
+		}
+		if err != nil {
+			return rehearse.App{}, hint.With(fmt.Errorf("--extension: %w", err), "it is a program, as those in /opt/extensions")
+		}
+		f.Extensions = append(f.Extensions, lambda.Extension{Name: filepath.Base(path), Command: []string{path}})
+	}
+	return rehearse.App{
+		Name: filepath.Base(dir), Command: command, Function: f, Env: r.Env, ImageEnv: []string{"PATH=" + r.Getenv("PATH")},
 	}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -17,23 +18,30 @@ import (
 	"github.com/aproorg/sluice/internal/emulate/s3"
 )
 
-// make-base DIR [PROGRAM] writes an OCI layout with an image for linux/amd64 that
+// make-base DIR [PROGRAM [EXTENSION]] writes an OCI layout with an image for linux/amd64 that
 // has an app of one file. A program takes its place, between the files by which
-// LibreChat's image is known.
+// LibreChat's image is known; with an extension it is the image of a Lambda function.
 func makeBase(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 || len(args) > 2 {
-		ts.Fatalf("usage: make-base DIR [PROGRAM]")
+	if neg || len(args) < 1 || len(args) > 3 {
+		ts.Fatalf("usage: make-base DIR [PROGRAM [EXTENSION]]")
 	}
 	var files bytes.Buffer
 	w := tar.NewWriter(&files)
 	content := []byte("#!/bin/sh\n")
-	if len(args) == 2 {
+	if len(args) > 1 {
 		content = []byte(ts.ReadFile(args[1]))
 	}
 	ts.Check(w.WriteHeader(&tar.Header{Name: "app/", Typeflag: tar.TypeDir, Mode: 0o755}))
 	ts.Check(w.WriteHeader(&tar.Header{Name: "app/run", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))}))
 	_, err := w.Write(content)
 	ts.Check(err)
+	if len(args) == 3 {
+		extension := []byte(ts.ReadFile(args[2]))
+		ts.Check(w.WriteHeader(&tar.Header{Name: "opt/extensions/", Typeflag: tar.TypeDir, Mode: 0o755}))
+		ts.Check(w.WriteHeader(&tar.Header{Name: "opt/extensions/" + filepath.Base(args[2]), Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(extension))}))
+		_, err := w.Write(extension)
+		ts.Check(err)
+	}
 	if len(args) == 2 {
 		for _, path := range facts.ImageFiles() {
 			ts.Check(w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(path, "/"), Typeflag: tar.TypeReg, Mode: 0o644}))

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
@@ -23,6 +24,7 @@ import (
 	"github.com/aproorg/sluice/internal/loopback"
 	"github.com/aproorg/sluice/internal/site"
 	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/timeline"
 )
 
 // path builds the hops from the far end to the near one and returns the nearest.
@@ -164,22 +166,13 @@ func (w *World) startLambda() error {
 	if err := os.Mkdir(environments, 0o755); err != nil {
 		return fmt.Errorf("make a directory for the environments: %w", err)
 	}
-	command := app.Command
-	if app.Root == "" {
-		command = append([]string{w.cfg.Bootstrap, "--"}, command...)
-	}
-	process := lambda.Process{
-		Command: command,
-		Root:    app.Root,
-		Dir:     app.Dir,
-		Env:     app.ImageEnv,
-		Handler: app.Name,
-		Scratch: app.Scratch,
-	}
+	process, extensions := w.process()
 	function := w.Stack.Function
 	function.Environment = w.environment()
-	if err := agreeOnMode(w.Stack, function.Environment); err != nil {
-		return err
+	if app.Function == nil {
+		if err := agreeOnMode(w.Stack, function.Environment); err != nil {
+			return err
+		}
 	}
 	if app.State != "" {
 		state := filepath.Join(w.dir, "state")
@@ -193,6 +186,8 @@ func (w *World) startLambda() error {
 	emulator, err := lambda.New(lambda.Config{
 		Function:    function,
 		Process:     process,
+		Extensions:  extensions,
+		Stranger:    w.stranger(),
 		Region:      w.cfg.Region,
 		Credentials: w.credentials(),
 		Concurrency: w.cfg.Concurrency,
@@ -209,6 +204,35 @@ func (w *World) startLambda() error {
 	w.Lambda = emulator
 	w.onClose(emulator.Close)
 	return nil
+}
+
+// process is the app with the bootstrap in front of it, or a function as it is.
+func (w *World) process() (lambda.Process, []lambda.Extension) {
+	app := w.cfg.App
+	p := lambda.Process{Command: app.Command, Root: app.Root, Dir: app.Dir, Env: app.ImageEnv, Scratch: app.Scratch}
+	if f := app.Function; f != nil {
+		p.Task, p.Handler = f.Task, f.Handler
+		return p, f.Extensions
+	}
+	if app.Root == "" {
+		p.Command = append([]string{w.cfg.Bootstrap, "--"}, p.Command...)
+	}
+	p.Handler, p.Client = app.Name, settings.UserAgent
+	return p, nil
+}
+
+// stranger says once that the app is no web server.
+func (w *World) stranger() func(environment, userAgent string) {
+	var once sync.Once
+	return func(environment, userAgent string) {
+		once.Do(func() {
+			err := fmt.Errorf("the app asks Lambda for invocations itself (User-Agent %q): it is a Lambda function, not a web server, and on AWS would take requests away from the bootstrap", userAgent)
+			if w.cfg.FunctionAdvice != "" {
+				err = hint.With(err, "%s", w.cfg.FunctionAdvice)
+			}
+			w.Recorder.Record(timeline.Event{Kind: timeline.Notice, Environment: environment, Note: hint.Text(err)})
+		})
+	}
 }
 
 // agreeOnMode refuses a bootstrap that streams to an integration that reads whole answers,
@@ -265,6 +289,13 @@ func (w *World) environment() map[string]string {
 	env := maps.Clone(w.Stack.Function.Environment)
 	if env == nil {
 		env = map[string]string{}
+	}
+	if w.cfg.App.Function != nil {
+		for _, s := range settings.Table() {
+			delete(env, s.Name)
+		}
+		maps.Copy(env, w.cfg.App.Env)
+		return env
 	}
 	if w.cfg.Speed != 1 {
 		env[settings.InitLimitVariable] = w.faster(bootstrapInit).String()

@@ -74,13 +74,18 @@ type Config struct {
 	// less time; 0 is 1.
 	Speed float64
 
+	// TransferMode is the response transfer mode of the API's integrations, instead of the stack's.
+	TransferMode string
+	// FunctionAdvice is for who starts a Lambda function as if it were a web server.
+	FunctionAdvice string
+
 	// Bootstrap is the executable; if empty, that of this build.
 	Bootstrap string
 	Recorder  *timeline.Recorder // one of its own if nil
 	Log       *slog.Logger       // nil discards
 }
 
-// App is the web server that is rehearsed.
+// App is the web server, or the Lambda function, that is rehearsed.
 type App struct {
 	Name    string // for people
 	Command []string
@@ -93,6 +98,10 @@ type App struct {
 	// ImageEnv is what the image would set, as NAME=VALUE; at least PATH where the
 	// command needs one.
 	ImageEnv []string
+
+	// Function, if set, says that Command asks for invocations itself, as on AWS without
+	// a bootstrap: none of its settings, and nothing of readiness, applies.
+	Function *Function
 
 	// Port is where the app listens whatever it is told; 0 picks a free one for each
 	// environment. Environments share this machine's ports, so that with one of its
@@ -112,6 +121,13 @@ type App struct {
 	// State, if set, names the variable that tells the app a directory that all
 	// environments share, as a database would be.
 	State string
+}
+
+// Function is a Lambda function that somebody else wrote.
+type Function struct {
+	Task       string // its directory, seen at /var/task; empty for an image
+	Handler    string // _HANDLER
+	Extensions []lambda.Extension
 }
 
 // World is a running rehearsal.
@@ -180,7 +196,7 @@ func (w *World) start(ctx context.Context) (err error) {
 		w.cfg.Concurrency = 1
 		w.cfg.Log.Warn("requests are served one after the other, in one environment: the app's port can be taken only once on this machine", "port", w.cfg.App.Port)
 	}
-	if w.cfg.Bootstrap == "" && w.cfg.App.Root == "" {
+	if w.cfg.Bootstrap == "" && w.cfg.App.Root == "" && w.cfg.App.Function == nil {
 		if w.cfg.Bootstrap, err = bootstrapbin.Path(ctx); err != nil {
 			return err
 		}

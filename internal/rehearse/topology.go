@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/hint"
@@ -33,6 +34,9 @@ func (c Config) stack() (*stack.Stack, error) {
 	}
 	s.Function.Environment = maps.Clone(s.Function.Environment)
 	agreeOnSecrets(&s)
+	if c.TransferMode != "" {
+		s.RestAPI.Resources = transferring(s.RestAPI.Resources, c.TransferMode)
+	}
 	routes := c.Routes
 	if len(routes) == 0 && c.Site == nil {
 		routes = []string{"/*"}
@@ -44,6 +48,27 @@ func (c Config) stack() (*stack.Stack, error) {
 		}
 	}
 	return &s, nil
+}
+
+// transferring is a copy of the resources whose proxy integrations have a response
+// transfer mode, and no longer timeout than API Gateway allows for it.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+func transferring(resources []stack.Resource, mode string) []stack.Resource {
+	resources = slices.Clone(resources)
+	for i := range resources {
+		resources[i].Methods = slices.Clone(resources[i].Methods)
+		for j := range resources[i].Methods {
+			integration := &resources[i].Methods[j].Integration
+			if integration.Type != stack.IntegrationProxy {
+				continue
+			}
+			integration.ResponseTransferMode = mode
+			if mode == stack.TransferBuffered {
+				integration.Timeout = min(integration.Timeout, 29*time.Second)
+			}
+		}
+	}
+	return resources
 }
 
 // apiKeyHeader is the header in which the distribution brings the API's key.

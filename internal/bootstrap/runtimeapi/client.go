@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap/httphead"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
 const (
@@ -50,7 +51,7 @@ type Client struct {
 }
 
 var (
-	userAgent = "sluice-bootstrap/" + runtime.Version()
+	userAgent = settings.UserAgent + runtime.Version()
 	get       = &http.Request{Method: http.MethodGet}
 	post      = &http.Request{Method: http.MethodPost}
 )

@@ -32,6 +32,10 @@ const (
 	LimitVariable         = Prefix + "COLDSTART_LIMIT"
 )
 
+// UserAgent begins the User-Agent with which the bootstrap asks for invocations. Who asks
+// beside it takes them away from it.
+const UserAgent = "sluice-bootstrap/"
+
 // OriginVerifyHeader is the header in which the distribution brings the origin secret.
 const OriginVerifyHeader = "X-Origin-Verify"
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -14,7 +15,7 @@ import (
 	apps "github.com/aproorg/sluice/internal/app"
 	"github.com/aproorg/sluice/internal/app/presets"
 	"github.com/aproorg/sluice/internal/cli/command"
-	"github.com/aproorg/sluice/internal/hint"
+	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/image"
 	"github.com/aproorg/sluice/internal/image/rootfs"
 	"github.com/aproorg/sluice/internal/image/source"
@@ -32,7 +33,7 @@ type imageSource struct {
 }
 
 func (o *imageSource) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.ref, "image", "", "`REF` of an image that sluice image made (or oci:DIR, tar:FILE), to run from its own file system")
+	f.StringVar(&o.ref, "image", "", "`REF` of an image (or oci:DIR, tar:FILE) to run from its own file system: one that sluice image made,\nor any of a Lambda function, with the extensions in it")
 	f.StringVar(&o.arch, "image-arch", "amd64", "architecture of the image: amd64 or arm64")
 }
 
@@ -56,12 +57,45 @@ func (o *imageSource) Check(ctx context.Context, request apps.Request) error {
 		return fmt.Errorf("image %s: %w", o.ref, err)
 	}
 	config := file.Config
-	if len(config.Entrypoint) == 0 || config.Entrypoint[0] != image.BootstrapPath {
-		return hint.With(fmt.Errorf("image %s: its entry point is %q, not the bootstrap", o.ref, config.Entrypoint), "sluice image --base %s --to oci:out makes one that is", o.ref)
-	}
 	o.app = rehearse.App{
 		Name: o.ref, Command: append(config.Entrypoint, config.Cmd...), Dir: config.WorkingDir,
 		Env: request.Env, ImageEnv: config.Env, Port: request.Port, ReadyPath: request.Ready.Path, ReadyStatus: request.Ready.Status,
+	}
+	if len(o.app.Command) == 0 {
+		return fmt.Errorf("image %s has no entry point and no command: Lambda cannot start it", o.ref)
+	}
+	if o.app.Command[0] == image.BootstrapPath {
+		return nil
+	}
+	o.app.Function = &rehearse.Function{}
+	if n := len(config.Cmd); n > 0 {
+		o.app.Function.Handler = config.Cmd[n-1]
+	}
+	if err := request.Refuse("the image's own entry point runs, without the bootstrap; sluice image --base "+o.ref+" makes one that has it", "--command", "--scratch"); err != nil {
+		return err
+	}
+	return nil
+}
+
+// addExtensions finds the extensions of a function's image, as Lambda does: every
+// file in /opt/extensions is one.
+// https://docs.aws.amazon.com/lambda/latest/dg/extensions-configuration.html
+func (o *imageSource) addExtensions() error {
+	const folder = "/opt/extensions"
+	if o.app.Function == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(filepath.Join(o.app.Root, folder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find the image's extensions: %w", err)
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			o.app.Function.Extensions = append(o.app.Function.Extensions, lambda.Extension{Name: entry.Name(), Command: []string{folder + "/" + entry.Name()}})
+		}
 	}
 	return nil
 }
@@ -73,7 +107,11 @@ func (o *imageSource) Start(ctx context.Context, _ string) (apps.Prepared, error
 		return apps.Prepared{}, fmt.Errorf("make a place to unpack the image: %w", err)
 	}
 	o.app.Root = filepath.Join(dir, "root")
-	if _, err := rootfs.Unpack(ctx, o.image, o.app.Root); err != nil {
+	_, err = rootfs.Unpack(ctx, o.image, o.app.Root)
+	if err == nil {
+		err = o.addExtensions()
+	}
+	if err != nil {
 		return apps.Prepared{}, errors.Join(fmt.Errorf("unpack %s: %w", o.ref, err), os.RemoveAll(dir))
 	}
 	return apps.Prepared{App: o.app, Close: func() error { return os.RemoveAll(dir) }}, nil

@@ -31,9 +31,10 @@ import (
 
 // options are the flags of up.
 type options struct {
-	app   appOptions
-	image imageSource
-	stack command.Stack
+	app      appOptions
+	image    imageSource
+	function functionSource
+	stack    command.Stack
 
 	site     string
 	include  []string
@@ -45,6 +46,7 @@ type options struct {
 	memory      int
 	timeout     time.Duration
 	noFreeze    bool
+	transfer    string
 	speed       float64
 }
 
@@ -60,6 +62,7 @@ freeze between requests and keep Lambda's limits, with the real bootstrap in
 front of the app. Everything streams, and a timeline page shows it live.`,
 		Example: command.AppExamples("up", directoryPreset()) + `
   sluice up --image oci:out
+  sluice up --function ./dist --command "node node_modules/aws-lambda-ric/index.mjs app.handler"
   sluice up --concurrency 40 --memory 1024 --env-file .env --json`,
 		Args:        cobra.NoArgs,
 		Annotations: command.ExitCodes("0  ended by Ctrl-C or SIGTERM, nothing is left running", "1  it could not start; standard error says why"),
@@ -68,6 +71,7 @@ front of the app. Everything streams, and a timeline page shows it live.`,
 	f := cmd.Flags()
 	o.app.addFlags(f)
 	o.image.addFlags(f)
+	o.function.addFlags(f)
 	f.StringVar(&o.site, "site", "", "`DIR` with the built front end (default: the app's own; none for an app in a directory)")
 	f.StringArrayVar(&o.include, "include", nil, "`PATTERN` of the site's files to publish though they are hidden, backups or maps: a name,\nor a path from the site's root with a slash (repeatable)")
 	f.StringSliceVar(&o.routes, "routes", nil, "path `PATTERNS` of the API, such as /api/*,/health (default: the app's or the stack's; /* for an app without a site)")
@@ -77,11 +81,14 @@ front of the app. Everything streams, and a timeline page shows it live.`,
 	f.IntVar(&o.concurrency, "concurrency", rehearse.DefaultConcurrency, "most environments at a time; a request beyond gets 429 from Lambda")
 	f.IntVar(&o.memory, "memory", 0, "`MB` of memory per environment (default: the stack's)")
 	f.DurationVar(&o.timeout, "timeout", 0, "timeout of the function, at most 15m (default: the stack's)")
+	f.StringVar(&o.transfer, "transfer-mode", "", "response transfer `MODE` of the API's integrations: stream, or buffered for a function\nthat answers with a JSON document (default: the stack's)")
 	f.BoolVar(&o.noFreeze, "no-freeze", false, "let environments run on between requests, which Lambda never allows")
 	f.Float64Var(&o.speed, "speed", 1, "divide the limits of the init phase by this `FACTOR`, for tests of slow starts")
 	o.app.addOwnFlags(cmd)
 	return cmd
 }
+
+var transferModes = map[string]string{"stream": stack.TransferStream, "buffered": stack.TransferBuffered}
 
 func (o *options) check() error {
 	switch {
@@ -91,6 +98,12 @@ func (o *options) check() error {
 		return command.Usagef("--memory %d: Lambda allows 128 to 10240 MB", o.memory)
 	case o.timeout != 0 && (o.timeout < time.Second || o.timeout > 900*time.Second || o.timeout%time.Second != 0):
 		return command.Usagef("--timeout %s: Lambda allows 1s to 15m, in whole seconds", o.timeout)
+	case o.transfer != "" && transferModes[o.transfer] == "":
+		return command.Usagef("--transfer-mode %q: want stream or buffered", o.transfer)
+	case o.function.dir != "" && o.image.ref != "":
+		return command.Usagef("--function and --image are two things to run: give one")
+	case o.function.dir == "" && (o.function.handler != "" || len(o.function.extensions) > 0):
+		return command.Usagef("--handler and --extension go with --function")
 	case o.speed <= 0 || o.speed > 1000:
 		return command.Usagef("--speed %v: want a factor above 0, at most 1000", o.speed)
 	}
@@ -181,6 +194,9 @@ func (o *options) name() string {
 	if o.image.ref != "" {
 		return o.image.ref
 	}
+	if o.function.dir != "" {
+		return o.function.dir
+	}
 	return o.app.name
 }
 
@@ -205,13 +221,16 @@ func (o *options) rehearsal(ctx context.Context, p *command.Program, flags *pfla
 	}
 	request.Function, request.Image, request.Recorder = topology.Function.Environment, topology.Function.ImageEnvironment, recorder
 	chosen := o.app.rehearsal()
-	if o.image.ref != "" {
+	preset := ""
+	switch {
+	case o.image.ref != "":
 		chosen = &o.image
-		err = o.app.own.Check(flags, "")
-	} else {
-		err = o.app.own.Check(flags, o.app.preset())
+	case o.function.dir != "":
+		chosen = &o.function
+	default:
+		preset = o.app.preset()
 	}
-	if err != nil {
+	if err := o.app.own.Check(flags, preset); err != nil {
 		return nil, err
 	}
 	return chosen, chosen.Check(ctx, request)
@@ -221,7 +240,11 @@ func (o *options) rehearsal(ctx context.Context, p *command.Program, flags *pfla
 func (o *options) config(p apps.Prepared, topology *stack.Stack) rehearse.Config {
 	c := rehearse.Config{
 		Stack: topology, App: p.App, Stores: p.Stores, Site: p.Site, Include: o.include, Routes: p.Routes,
+		TransferMode: transferModes[o.transfer], FunctionAdvice: "--function DIR instead of --app DIR rehearses it as one",
 		Concurrency: o.concurrency, MemorySize: o.memory, Timeout: o.timeout, NoFreeze: o.noFreeze, Speed: o.speed,
+	}
+	if o.stack.Embedded() && p.App.Function != nil {
+		topology.Function.Environment, topology.Function.ImageEnvironment = nil, nil
 	}
 	if len(o.routes) > 0 {
 		c.Routes = o.routes

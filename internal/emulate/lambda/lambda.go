@@ -51,6 +51,9 @@ type Config struct {
 	Version     string // $LATEST if empty
 	Credentials Credentials
 
+	// Stranger hears of a program that asks for invocations beside Process.Client.
+	Stranger func(environment, userAgent string)
+
 	// Dir is where each environment keeps its /tmp; a temporary directory that New
 	// makes and Close removes if empty.
 	Dir    string
@@ -109,6 +112,9 @@ func (c *Config) complete() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Stranger == nil {
+		c.Stranger = func(string, string) {}
+	}
 	if c.Concurrency == 0 {
 		c.Concurrency = 10
 	}
@@ -147,7 +153,7 @@ func (c *Config) environment() environment.Config {
 		Function: c.Function, Process: c.Process, Extensions: c.Extensions,
 		Region: c.Region, Account: c.Account, Version: c.Version, Credentials: c.Credentials, Limits: c.Limits.environment(),
 		NoFreeze: c.NoFreeze, NoMemoryLimit: c.NoMemoryLimit, MaxAge: c.MaxAge, MaxInvocations: c.MaxInvocations,
-		Record: c.Record, Log: c.Log,
+		Stranger: c.Stranger, Record: c.Record, Log: c.Log,
 	}
 }
 

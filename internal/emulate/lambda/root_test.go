@@ -1,6 +1,7 @@
 package lambda_test
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,4 +52,52 @@ func TestRoot(t *testing.T) {
 	if slices.Contains(names, "x") {
 		t.Errorf("the image has changed: %v", names)
 	}
+}
+
+// TestTaskRoot: what LAMBDA_TASK_ROOT names is there, and holds the function.
+func TestTaskRoot(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "of-the-function"), []byte("four"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "bootstrap")
+	if err := os.Link(self, program); err != nil {
+		if err := copyFile(self, program); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, change := range map[string]func(*lambda.Process){
+		"an app's directory":   func(p *lambda.Process) { p.Dir = dir },
+		"a function":           func(p *lambda.Process) { p.Task, p.Command = dir, []string{"./bootstrap"} },
+		"a function, by path":  func(p *lambda.Process) { p.Task, p.Command = dir, []string{"/var/task/bootstrap"} },
+		"a function elsewhere": func(p *lambda.Process) { p.Task, p.Dir = dir, "/" },
+	} {
+		w := start(t, func(cfg *lambda.Config) { change(&cfg.Process) })
+		got, failure := w.invoke(event{Do: "task"})
+		var answer struct{ Root, Dir, File string }
+		if err := json.Unmarshal([]byte(got), &answer); err != nil || answer.File != "four" {
+			t.Errorf("%s: %s %s", name, got, failure)
+		}
+		if hasRoot := len(w.em.Missing()) < 2; hasRoot && answer.Root != "/var/task" || !hasRoot && answer.Root != dir {
+			t.Errorf("%s: LAMBDA_TASK_ROOT is %s", name, answer.Root)
+		}
+		if name == "a function" && answer.Dir != answer.Root {
+			t.Errorf("%s: it runs in %s", name, answer.Dir)
+		}
+		if got, _ := w.invoke(event{Do: "write", Path: answer.Root + "/x"}); !strings.Contains(got, "read-only file system") && answer.Root == "/var/task" {
+			t.Errorf("%s: write: %s", name, got)
+		}
+	}
+}
+
+func copyFile(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o755)
 }

@@ -18,7 +18,7 @@ const maxPrelude = 16000
 
 var (
 	delimiter       = make([]byte, 8) // eight NUL bytes
-	errNoPrelude    = errors.New("response has no metadata")
+	errNoPrelude    = errors.New("response has no metadata, which the transfer mode STREAM wants of a function; BUFFERED takes an answer in one document")
 	errBigPrelude   = fmt.Errorf("response metadata and delimiter exceed %d bytes", maxPrelude)
 	errNoStatusCode = errors.New("response metadata has no statusCode")
 )

@@ -28,6 +28,8 @@ type Config struct {
 	MaxAge         time.Duration
 	MaxInvocations int
 
+	Stranger func(environment, userAgent string) // see Process.Client
+
 	Record timeline.Record
 	Log    *slog.Logger
 }

@@ -12,6 +12,7 @@
 //     that Lambda writes; crash and reset, with /tmp kept.
 //   - Shutdown: SIGKILL at once without extensions; SIGTERM and 500 ms with an
 //     internal one, SIGTERM, the SHUTDOWN event and 2 s with an external one.
+//   - The function's directory at /var/task, LAMBDA_TASK_ROOT.
 //   - The variables that Lambda sets and nothing of the user's shell; 4 KB of
 //     configured ones and the reserved names. (configuration-envvars.html)
 //   - START, END, REPORT and INIT_REPORT lines; init billed as since August 2025.

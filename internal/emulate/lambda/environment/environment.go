@@ -39,6 +39,7 @@ type Environment struct {
 	logStream   string
 	started     time.Time
 	tmp         string
+	taskRoot    string // LAMBDA_TASK_ROOT
 	group       *sandbox.Group
 	api         *runtimeapi.Server
 
@@ -72,8 +73,11 @@ type Environment struct {
 func New(cfg Config, host *sandbox.Host, id, dir string, provisioned bool) (*Environment, error) {
 	e := &Environment{
 		cfg: cfg, id: id, provisioned: provisioned, started: time.Now(),
-		tmp:  filepath.Join(dir, "tmp"),
+		tmp: filepath.Join(dir, "tmp"), taskRoot: sandbox.TaskRoot,
 		jobs: make(chan *Invocation, 1), recycle: make(chan struct{}), killed: make(chan struct{}),
+	}
+	if p := cfg.Process; p.Root == "" && p.Task != "" && !host.HasTaskRoot() {
+		e.taskRoot = p.Task
 	}
 	e.logStream = fmt.Sprintf("%s/[%s]%s", e.started.UTC().Format("2006/01/02"), cfg.Version, strings.ReplaceAll(runtimeapi.NewID(), "-", ""))
 	if err := os.MkdirAll(e.tmp, 0o777); err != nil {
@@ -98,6 +102,9 @@ func (e *Environment) apiConfig() runtimeapi.Config {
 	c := runtimeapi.Config{
 		Account: e.cfg.Account, Function: e.cfg.Function.FunctionName, Version: e.cfg.Version, Handler: e.cfg.Process.Handler,
 		Limits: e.cfg.Limits.Response, Limit: func(note string) { e.hit("%s", note) },
+	}
+	if c.Client = e.cfg.Process.Client; c.Client != "" {
+		c.Stranger = func(userAgent string) { e.cfg.Stranger(e.id, userAgent) }
 	}
 	for _, x := range e.cfg.Extensions {
 		c.Extensions = append(c.Extensions, x.Name)

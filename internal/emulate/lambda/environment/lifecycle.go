@@ -1,6 +1,8 @@
 package environment
 
 import (
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
@@ -100,8 +102,14 @@ func (e *Environment) wait(s *session, registered <-chan string, idle <-chan str
 
 func (e *Environment) spec(command []string) sandbox.Spec {
 	p := e.cfg.Process
+	if p.Dir == "" && p.Root == "" && p.Task != "" { // a function lies at its task root alone
+		p.Dir = e.taskRoot
+		if rest, ok := strings.CutPrefix(command[0], p.Task+"/"); ok {
+			command = append([]string{filepath.Join(e.taskRoot, rest)}, command[1:]...)
+		}
+	}
 	return sandbox.Spec{
-		Command: command, Dir: p.Dir, Env: e.variables(), Root: p.Root,
+		Command: command, Dir: p.Dir, Task: p.Task, Env: e.variables(), Root: p.Root,
 		ReadOnly: !p.WritableRoot, Writable: p.Writable, Scratch: p.Scratch, Visible: p.Visible,
 		OpenFiles: 1024, Output: e.log,
 	}

@@ -1,11 +1,15 @@
 package environment
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
 )
 
 // Process is the program that speaks the Runtime API: the image's entry point
@@ -13,11 +17,19 @@ import (
 type Process struct {
 	Command []string
 	Dir     string // the working directory
+	// Task is the function's directory, which is seen at /var/task where the machine
+	// allows it, and without a Dir is the working directory; Dir if empty. An image has
+	// its own.
+	Task string
 	// Env is what the image sets (PATH, NODE_ENV, …) as NAME=VALUE. Nothing of the
 	// emulator's own environment reaches the process.
 	Env []string
 	// Handler becomes _HANDLER: of an image, its command.
 	Handler string
+	// Client, if set, begins the User-Agent of the one program that is to ask for
+	// invocations. Another that does fails the environment, for it would take some of
+	// them away; Config.Stranger hears of it.
+	Client string
 	// Root is the unpacked image; if empty the process sees the machine's files.
 	Root string
 	// Writable paths stay so although the file system is read-only; for code that a
@@ -48,24 +60,40 @@ func (p *Process) Check() error {
 			return err
 		}
 	}
-	return p.checkPaths()
+	if err := p.checkPaths(); err != nil {
+		return err
+	}
+	if p.Root == "" && p.Task == "" {
+		p.Task = p.Dir
+	}
+	return nil
 }
 
 // resolve finds the program now, so that a wrong name is an error of the command
 // line and not of every invocation.
 func (p *Process) resolve() error {
-	dir, err := filepath.Abs(p.Dir)
-	if err != nil {
-		return fmt.Errorf("the function's working directory: %w", err)
-	}
-	if p.Dir != "" {
-		p.Dir = dir
+	for name, dir := range map[string]*string{"working directory": &p.Dir, "directory": &p.Task} {
+		if *dir == "" {
+			continue
+		}
+		path, err := filepath.Abs(*dir)
+		if err != nil {
+			return fmt.Errorf("the function's %s: %w", name, err)
+		}
+		*dir = path
 	}
 	program := p.Command[0]
-	if !filepath.IsAbs(program) && filepath.Base(program) != program {
-		program = filepath.Join(dir, program)
+	if rest, ok := strings.CutPrefix(program, sandbox.TaskRoot+"/"); ok && p.Task != "" {
+		program = filepath.Join(p.Task, rest)
 	}
-	if program, err = exec.LookPath(program); err == nil {
+	if !filepath.IsAbs(program) && filepath.Base(program) != program {
+		program = filepath.Join(cmp.Or(p.Dir, p.Task, "."), program)
+	}
+	program, err := exec.LookPath(program)
+	if errors.Is(err, exec.ErrDot) {
+		err = nil
+	}
+	if err == nil {
 		program, err = filepath.Abs(program)
 	}
 	if err != nil {
@@ -77,7 +105,7 @@ func (p *Process) resolve() error {
 
 // checkPaths refuses directories that are not there.
 func (p *Process) checkPaths() error {
-	for name, paths := range map[string][]string{"working directory": {p.Dir}, "writable path": p.Writable, "scratch directory": p.Scratch, "visible path": p.Visible, "root directory": {p.Root}} {
+	for name, paths := range map[string][]string{"working directory": {p.Dir}, "directory": {p.Task}, "writable path": p.Writable, "scratch directory": p.Scratch, "visible path": p.Visible, "root directory": {p.Root}} {
 		for _, path := range paths {
 			if path == "" {
 				continue

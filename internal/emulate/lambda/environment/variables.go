@@ -74,7 +74,7 @@ func (e *Environment) variables() []string {
 		"AWS_LAMBDA_LOG_STREAM_NAME":      e.logStream,
 		"AWS_REGION":                      e.cfg.Region,
 		"AWS_DEFAULT_REGION":              e.cfg.Region,
-		"LAMBDA_TASK_ROOT":                "/var/task",
+		"LAMBDA_TASK_ROOT":                e.taskRoot,
 		"LAMBDA_RUNTIME_DIR":              "/var/runtime",
 		"_HANDLER":                        e.cfg.Process.Handler,
 	})

@@ -14,6 +14,7 @@ const (
 	ResponseTooLarge  = "Function.ResponseSizeTooLarge"
 	Timeout           = "Sandbox.Timedout"
 	ExtensionCrash    = "Extension.Crash"
+	TwoRuntimes       = "Sluice.TwoRuntimes" // which Lambda does not notice
 )
 
 // Failure is an invocation or an init phase that did not succeed: the error type,

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // runtimeAPI is the API of version 2018-06-01 that a custom runtime calls.
@@ -26,7 +27,7 @@ const (
 // gets it twice.
 func (a runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	s := a.get(w)
-	if s == nil {
+	if s == nil || a.strange(w, r, s) {
 		return
 	}
 	s.mu.Lock()
@@ -56,6 +57,22 @@ func (a runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		answerError(w, http.StatusGone, "Sandbox.Ended", "the environment ends")
 	case <-r.Context().Done():
 	}
+}
+
+// strange refuses a program that is not the one to ask for invocations: on AWS it
+// would take every other one away.
+func (a runtimeAPI) strange(w http.ResponseWriter, r *http.Request, s *Session) bool {
+	client := r.UserAgent()
+	if strings.HasPrefix(client, a.cfg.Client) {
+		return false
+	}
+	f := Fail(TwoRuntimes, "", "a second program uses the Runtime API (User-Agent %q)", client)
+	answerError(w, http.StatusForbidden, f.Kind, "%s", f.Message())
+	a.cfg.Stranger(client)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reportInitError(f)
+	return true
 }
 
 func giveOut(w http.ResponseWriter, v *Invocation) {
@@ -259,7 +276,7 @@ func withoutCause(body []byte) []byte {
 
 func (a runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	s := a.get(w)
-	if s == nil {
+	if s == nil || a.strange(w, r, s) {
 		return
 	}
 	body, _ := ReadLimited(r.Body, a.cfg.Limits.Buffered)

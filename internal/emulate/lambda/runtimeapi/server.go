@@ -21,6 +21,10 @@ type Config struct {
 	// registers under any other name is the runtime's own, internal one.
 	Extensions []string
 	Limits     Limits
+	// Client, if set, begins the User-Agent of the one program that is to ask for
+	// invocations; another that does ends the session, and Stranger hears of it.
+	Client   string
+	Stranger func(userAgent string)
 	// Limit is called when the invocation at hand runs into a limit.
 	Limit func(note string)
 }

@@ -32,6 +32,7 @@ type entry struct {
 	Root       string
 	Dir        string
 	Tmp        string // becomes /tmp
+	Task       string // is seen at TaskRoot too
 	OpenFiles  int
 	Shown      []string // paths below /tmp that stay visible in the new one
 	Kept       []string // paths that stay writable
@@ -190,5 +191,5 @@ func (e *entry) start(attr *syscall.SysProcAttr) (*exec.Cmd, error) {
 
 // needed lists what the command itself names.
 func (s *Spec) needed() []string {
-	return slices.Concat([]string{s.Dir}, s.Command, s.Visible, s.Writable, s.Scratch)
+	return slices.Concat([]string{s.Dir, s.Task}, s.Command, s.Visible, s.Writable, s.Scratch)
 }

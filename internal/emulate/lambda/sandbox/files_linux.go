@@ -29,7 +29,7 @@ func (e *entry) buildFiles() error {
 			_ = os.Mkdir(filepath.Join(e.Root, dir), 0o755) // the image may have it, or be a read-only mount: then the mount says so
 		}
 	}
-	for _, step := range []func() error{e.devices, e.proc, e.hide, e.nameUser, e.bindPaths, e.readOnly, e.enterRoot} {
+	for _, step := range []func() error{e.devices, e.proc, e.task, e.hide, e.nameUser, e.bindPaths, e.readOnly, e.enterRoot} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -171,6 +171,39 @@ func (e *entry) proc() error {
 	return nil
 }
 
+// task shows the function where Lambda has it. A machine that has no such place gets
+// one, in a directory that is otherwise as it was.
+func (e *entry) task() error {
+	if e.Task == "" {
+		return nil
+	}
+	task, err := hold(e.Task)
+	if err != nil {
+		return err
+	}
+	if exists(TaskRoot) {
+		return task.bindAt(TaskRoot)
+	}
+	task.path = TaskRoot
+	parent := filepath.Dir(TaskRoot)
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return err
+	}
+	keep := []held{task}
+	for _, entry := range entries {
+		if entry.Type()&fs.ModeSymlink != 0 {
+			continue // cover keeps them
+		}
+		h, err := hold(filepath.Join(parent, entry.Name()))
+		if err != nil {
+			return err
+		}
+		keep = append(keep, h)
+	}
+	return cover(parent, keep)
+}
+
 // hide empties what of the machine no app has a use for. An image brings files of
 // its own.
 func (e *entry) hide() error {
@@ -226,6 +259,12 @@ func (e *entry) empty(path string, shown []string) error {
 		}
 		keep = append(keep, h)
 	}
+	return cover(real, keep)
+}
+
+// cover mounts an empty directory over another, in which only what is held appears,
+// and the links that lie directly in it.
+func cover(real string, keep []held) error {
 	links := linksIn(real)
 	if err := mount("tmpfs", real, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=64k"); err != nil {
 		return err

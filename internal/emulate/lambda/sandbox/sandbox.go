@@ -40,6 +40,9 @@ type Spec struct {
 	Env []string
 	// Root, if set, becomes the root directory (Linux with mount namespaces only).
 	Root string
+	// Task, if set, is the directory that is seen at TaskRoot too; see
+	// [Host.HasTaskRoot].
+	Task string
 	// ReadOnly makes every file system read-only except /tmp and Writable.
 	ReadOnly bool
 	Writable []string
@@ -56,6 +59,9 @@ type Spec struct {
 	// without its end. It is called by one goroutine per process.
 	Output func(line string)
 }
+
+// TaskRoot is where Lambda has a function's files.
+const TaskRoot = "/var/task"
 
 // A Host is this machine's ability to run groups. It is safe for concurrent use.
 type Host struct {

@@ -74,6 +74,9 @@ func (h *Host) try() error {
 	return nil
 }
 
+// HasTaskRoot reports whether processes can see their Task at TaskRoot.
+func (h *Host) HasTaskRoot() bool { return h.namespaces }
+
 // wrapped is true when another process stays as the parent of the command.
 func (g *Group) wrapped() bool { return g.host.namespaces && g.host.pids }
 
@@ -101,7 +104,7 @@ func (g *Group) command(s Spec) (*exec.Cmd, error) {
 		}
 	}
 	e.Namespaces, e.PIDs, e.User, e.ReadOnly, e.Root = true, h.pids, h.user, s.ReadOnly, s.Root
-	e.Shown, e.Kept, e.Scratch, e.Hidden, e.Needed = shown, s.Writable, s.Scratch, private(), s.needed()
+	e.Task, e.Shown, e.Kept, e.Scratch, e.Hidden, e.Needed = s.Task, shown, s.Writable, s.Scratch, private(), s.needed()
 	return e.start(h.namespace(attr))
 }
 
