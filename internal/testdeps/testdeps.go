@@ -41,6 +41,13 @@ func GoClient(t testing.TB) string {
 	return folder(t, "go")
 }
 
+// LambdaClients returns a folder with Amazon's published runtime clients: node_modules,
+// python, or rust with the programs built from what lies in the tests' testdata.
+func LambdaClients(t testing.TB, name string) string {
+	t.Helper()
+	return folder(t, filepath.Join("lambda", name))
+}
+
 func program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
