@@ -1,9 +1,12 @@
 package bench
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -132,7 +135,7 @@ func imageOptions(b *testing.B, layers int, size int64) image.Options {
 		b.Fatal(err)
 	}
 	for n := range layers {
-		if img, err = mutate.AppendLayers(img, noise{uint64(n), size}); err != nil {
+		if img, err = mutate.AppendLayers(img, newNoise(b, uint64(n), size)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -143,27 +146,67 @@ func imageOptions(b *testing.B, layers int, size int64) image.Options {
 	return image.Options{Base: "oci:" + dir, Bootstrap: bytes.Clone(bootstrap)}
 }
 
-// noise is a layer of random bytes, the same each time. No push unpacks it.
+// noise is a layer with a file of random bytes, the same each time, that no memory holds.
 type noise struct {
-	seed uint64
-	size int64
+	seed           uint64
+	content        int64
+	digest, diffID v1.Hash
+	size           int64
+}
+
+func newNoise(b *testing.B, seed uint64, content int64) noise {
+	b.Helper()
+	n := noise{seed: seed, content: content}
+	sum := func(open func() (io.ReadCloser, error)) (v1.Hash, int64) {
+		reader, err := open()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer reader.Close()
+		hash, size, err := v1.SHA256(reader)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return hash, size
+	}
+	n.diffID, _ = sum(n.Uncompressed)
+	n.digest, n.size = sum(n.Compressed)
+	return n
+}
+
+func (n noise) write(to io.Writer) error {
+	archive := tar.NewWriter(to)
+	if err := archive.WriteHeader(&tar.Header{Name: "noise", Mode: 0o644, Size: n.content}); err != nil {
+		return err
+	}
+	if _, err := io.Copy(archive, io.LimitReader(rand.NewChaCha8([32]byte{byte(n.seed), byte(n.content >> 20)}), n.content)); err != nil {
+		return err
+	}
+	return archive.Close()
+}
+
+func (n noise) Uncompressed() (io.ReadCloser, error) {
+	reader, writer := io.Pipe()
+	go func() { writer.CloseWithError(n.write(writer)) }()
+	return reader, nil
 }
 
 func (n noise) Compressed() (io.ReadCloser, error) {
-	return io.NopCloser(io.LimitReader(rand.NewChaCha8([32]byte{byte(n.seed), byte(n.size >> 20)}), n.size)), nil
+	reader, writer := io.Pipe()
+	go func() {
+		zipper, err := gzip.NewWriterLevel(writer, gzip.NoCompression)
+		if err == nil {
+			err = errors.Join(n.write(zipper), zipper.Close())
+		}
+		writer.CloseWithError(err)
+	}()
+	return reader, nil
 }
 
-func (n noise) Digest() (v1.Hash, error) {
-	content, _ := n.Compressed()
-	sum := sha256.New()
-	_, err := io.Copy(sum, content)
-	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}, err
-}
-
-func (n noise) DiffID() (v1.Hash, error)             { return n.Digest() }
-func (n noise) Size() (int64, error)                 { return n.size, nil }
-func (n noise) MediaType() (types.MediaType, error)  { return types.DockerLayer, nil }
-func (n noise) Uncompressed() (io.ReadCloser, error) { return n.Compressed() }
+func (n noise) Digest() (v1.Hash, error)            { return n.digest, nil }
+func (n noise) DiffID() (v1.Hash, error)            { return n.diffID, nil }
+func (n noise) Size() (int64, error)                { return n.size, nil }
+func (n noise) MediaType() (types.MediaType, error) { return types.DockerLayer, nil }
 
 // blobs is a registry that remembers which blobs and manifests it got, and keeps
 // none: go-containerregistry's own holds them in this process's memory.

@@ -37,13 +37,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/google/go-containerregistry/pkg/crane"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/aproorg/sluice/internal/image/imagetest"
 	"github.com/aproorg/sluice/internal/provider"
 	"github.com/aproorg/sluice/internal/provider/plugin"
 	"github.com/aproorg/sluice/internal/testkit"
@@ -315,7 +316,7 @@ func (a *account) serveRegistry() error {
 
 // appImage is an image with the files by which LibreChat is known.
 func appImage() (v1.Image, error) {
-	layer, err := crane.Layer(map[string][]byte{
+	layer, err := imagetest.Files(types.DockerLayer, map[string][]byte{
 		"app/api/server/index.js":     []byte("// the app"),
 		"app/client/dist/index.html":  []byte("<!doctype html>"),
 		"app/client/dist/assets/a.js": []byte("// hashed"),

@@ -10,10 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/crane"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/aproorg/sluice/internal/image/imagetest"
 )
 
 var allChanges = flag.Bool("changes", false, "make all changes of TestChanges, not only those that take no more than a minute or two")
@@ -174,7 +176,7 @@ func (a *account) otherImage(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	layer, err := crane.Layer(map[string][]byte{"app/api/server/newer.js": []byte("// newer")})
+	layer, err := imagetest.Files(types.DockerLayer, map[string][]byte{"app/api/server/newer.js": []byte("// newer")})
 	if err != nil {
 		t.Fatal(err)
 	}

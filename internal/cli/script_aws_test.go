@@ -1,21 +1,18 @@
 package cli_test
 
 import (
-	"archive/tar"
-	"bytes"
-	"io"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/s3"
+	"github.com/aproorg/sluice/internal/image/imagetest"
 )
 
 // make-base DIR [PROGRAM [EXTENSION]] writes an OCI layout with an image for linux/amd64 that
@@ -25,30 +22,14 @@ func makeBase(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 3 {
 		ts.Fatalf("usage: make-base DIR [PROGRAM [EXTENSION]]")
 	}
-	var files bytes.Buffer
-	w := tar.NewWriter(&files)
-	content := []byte("#!/bin/sh\n")
-	if len(args) > 1 {
-		content = []byte(ts.ReadFile(args[1]))
-	}
-	ts.Check(w.WriteHeader(&tar.Header{Name: "app/", Typeflag: tar.TypeDir, Mode: 0o755}))
-	ts.Check(w.WriteHeader(&tar.Header{Name: "app/run", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))}))
-	_, err := w.Write(content)
-	ts.Check(err)
-	if len(args) == 3 {
-		extension := []byte(ts.ReadFile(args[2]))
-		ts.Check(w.WriteHeader(&tar.Header{Name: "opt/extensions/", Typeflag: tar.TypeDir, Mode: 0o755}))
-		ts.Check(w.WriteHeader(&tar.Header{Name: "opt/extensions/" + filepath.Base(args[2]), Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(extension))}))
-		_, err := w.Write(extension)
-		ts.Check(err)
-	}
+	files := map[string][]byte{"app/run": []byte("#!/bin/sh\n")}
 	if len(args) == 2 {
+		files["app/run"] = []byte(ts.ReadFile(args[1]))
 		for _, path := range facts.ImageFiles() {
-			ts.Check(w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(path, "/"), Typeflag: tar.TypeReg, Mode: 0o644}))
+			files[strings.TrimPrefix(path, "/")] = nil
 		}
 	}
-	ts.Check(w.Close())
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files.Bytes())), nil })
+	layer, err := imagetest.Files(types.DockerLayer, files)
 	ts.Check(err)
 	img, err := mutate.AppendLayers(empty.Image, layer)
 	ts.Check(err)

@@ -25,11 +25,20 @@ import (
 // everybody may read and run.
 func Programs(t testing.TB, mediaType types.MediaType, files map[string][]byte) v1.Layer {
 	t.Helper()
+	layer, err := Files(mediaType, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return layer
+}
+
+// Files is the same for where there is no test at hand.
+func Files(mediaType types.MediaType, files map[string][]byte) (v1.Layer, error) {
 	var out bytes.Buffer
 	archive := tar.NewWriter(&out)
 	for _, dir := range parents(files) {
 		if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755}); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -38,18 +47,14 @@ func Programs(t testing.TB, mediaType types.MediaType, files map[string][]byte) 
 			_, err = archive.Write(files[name])
 		}
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
 	if err := archive.Close(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil },
+	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil },
 		tarball.WithMediaType(mediaType), tarball.WithCompressionLevel(gzip.BestSpeed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return layer
 }
 
 // parents are the directories of files, each after the one that it lies in.
