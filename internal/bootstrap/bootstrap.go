@@ -95,6 +95,8 @@ type environment struct {
 	failed chan struct{}
 	reason error
 
+	blind sync.Once // nothing tells whether work is left, and it was said
+
 	mu   sync.Mutex
 	busy int // invocations being served
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,5 +63,28 @@ func TestNodeWorkIsLetGoBeforeDeadline(t *testing.T) {
 	}
 	if got := w.do(get("/saved")); got.body != "0" {
 		t.Errorf("saved %s", got.body)
+	}
+}
+
+// TestBlind: where nothing tells of work that is left, that is said once, with what would tell.
+func TestBlind(t *testing.T) {
+	for name, c := range map[string]struct {
+		command []string
+		env     string
+		lines   int
+	}{
+		"Go":                 {goApp("bin"), "A=1", 1},
+		"Go with a path":     {goApp("bin"), "SLUICE_BUSY_PATH=/get", 0},
+		"Go without waiting": {goApp("bin"), "SLUICE_DRAIN_LIMIT=0", 0},
+		"Node":               {[]string{testdeps.Node(t), "testdata/chat.cjs"}, "A=1", 0},
+	} {
+		w := start(t, c.command, c.env)
+		for range 3 {
+			got := w.do(get("/get"))
+			<-got.inv.Released()
+		}
+		if n := strings.Count(w.stderr.String(), "nothing tells whether"); n != c.lines {
+			t.Errorf("%s: said %d times, want %d", name, n, c.lines)
+		}
 	}
 }

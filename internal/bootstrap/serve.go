@@ -87,7 +87,14 @@ func (e *environment) hold(ctx context.Context, inv *runtimeapi.Invocation) {
 	case time.Since(begun) > time.Second:
 		log.Info("the app worked on after its response", "work", reason)
 	}
+	if e.drain.Blind() {
+		e.blind.Do(func() { log.Warn(noTell) })
+	}
 }
+
+// noTell is said once, before the environment is first frozen.
+const noTell = "nothing tells whether the app has work left after its response, and what is left is frozen with it: " +
+	"SLUICE_BUSY_PATH names a path that tells, and SLUICE_DRAIN_LIMIT=0 says that there never is any"
 
 func (e *environment) enter() {
 	e.mu.Lock()

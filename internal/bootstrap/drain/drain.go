@@ -3,8 +3,8 @@
 // Lambda freezes an environment as soon as its runtime asks for the next invocation. An app that saves, or even generates,
 // after it has answered would lose that work or do it hours later. Wait returns when none is left.
 //
-// Node apps are asked through a small script that is loaded into each of their processes and threads by NODE_OPTIONS. To it, work is
-// what began since the last rest:
+// Node and Python apps are asked through small scripts. Node's is loaded into each of their processes and threads by NODE_OPTIONS. To
+// it, work is what began since the last rest:
 //
 //   - an outgoing HTTP request (fetch, undici, http, https) until the end of its answer's body, except a GET whose answer
 //     is an event stream, which stands;
@@ -18,6 +18,18 @@
 //
 // It does not see work in the thread pool that is no file or DNS request (password hashing, zlib), child processes, and
 // streams of HTTP/2 before Node 24 once their first bytes came.
+//
+// Python's is a sitecustomize on PYTHONPATH, which loads the one that would have been loaded without it, and goes along into forked
+// processes. To it, work is what asyncio tasks and threads do that began since the last rest, or that waited for a queue at it, as the
+// threads of pools do:
+//
+//   - they run, or have an outgoing HTTP request open (http.client, urllib3, httpx, aiohttp, botocore), by the frames on their stack;
+//   - they sleep, for 10 s in all, or are blocked at one place for 10 s. What takes longer is standing from then on, and is named in
+//     the log. A sleep of more than 10 s is at once;
+//   - the main thread is where it was not at the last rest, and in no server's loop.
+//
+// Who waits for a queue, a lock or another task does no work. It does not see callbacks of an event loop without a task, greenlets,
+// child processes, and Python without PYTHONPATH (-I, -E, -S).
 //
 // Any other app can offer a path that answers 2xx when it is idle and 503 while it works.
 //
@@ -39,13 +51,16 @@ import (
 )
 
 //go:embed preload.cjs
-var preload []byte
+var preloadNode []byte
+
+//go:embed preload.py
+var preloadPython []byte
 
 // Config says which ways are used. With none, Wait returns at once.
 type Config struct {
-	// Preload makes the script and the socket for Node apps, in the directory for temporary files.
+	// Preload makes the scripts and the socket for Node and Python apps, in the directory for temporary files.
 	Preload bool
-	// TimerLimit is the longest timer that counts as work; 0 counts none.
+	// TimerLimit is the longest timer of Node that counts as work; 0 counts none.
 	TimerLimit time.Duration
 	// BusyURL, if set, is asked after every response.
 	BusyURL string
@@ -66,10 +81,11 @@ type Drain struct {
 	round   int           // the question that is open, or 0
 	verb    string        // of that question
 	serial  int           // the last question asked
+	heard   bool          // a peer has ever spoken
 	changed chan struct{} // has one element when a peer spoke, came or went
 }
 
-// New makes the script and listens for Node processes. Where it cannot, it logs that and goes on without: an app that loses
+// New makes the scripts and listens for the app's processes. Where it cannot, it logs that and goes on without: an app that loses
 // work after its response is better than none.
 func New(cfg Config) *Drain {
 	d := &Drain{cfg: cfg, peers: map[*peer]bool{}, changed: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
@@ -86,36 +102,48 @@ func New(cfg Config) *Drain {
 
 func (d *Drain) listen() (err error) {
 	if d.dir, err = os.MkdirTemp("", "sluice-"); err != nil {
-		return fmt.Errorf("make a directory for the Node script: %w", err)
+		return fmt.Errorf("make a directory for the scripts: %w", err)
 	}
-	if err := os.WriteFile(d.script(), preload, 0o644); err != nil {
-		return fmt.Errorf("write the Node script: %w", err)
+	if err := os.Mkdir(d.python(), 0o755); err != nil {
+		return fmt.Errorf("make a directory for the Python script: %w", err)
+	}
+	for file, script := range map[string][]byte{d.script(): preloadNode, filepath.Join(d.python(), "sitecustomize.py"): preloadPython} {
+		if err := os.WriteFile(file, script, 0o644); err != nil {
+			return fmt.Errorf("write a script: %w", err)
+		}
 	}
 	if d.listener, err = net.Listen("unix", d.socket()); err != nil {
-		return fmt.Errorf("listen for Node processes: %w", err)
+		return fmt.Errorf("listen for the app's processes: %w", err)
 	}
 	d.serving.Go(d.accept)
 	return os.Chmod(d.dir, 0o755) // an app under another user could not start without its script
 }
 
 func (d *Drain) script() string { return filepath.Join(d.dir, "drain.cjs") }
+func (d *Drain) python() string { return filepath.Join(d.dir, "python") }
 func (d *Drain) socket() string { return filepath.Join(d.dir, "drain.sock") }
 
-// AddTo returns env with what the script needs. Options that the user gave to Node are kept.
+// AddTo returns env with what the scripts need. What the user gave to Node and Python is kept.
 func (d *Drain) AddTo(env []string) []string {
 	if d.listener == nil {
 		return env
 	}
-	options := "--require " + quoteOption(d.script())
-	out := make([]string, 0, len(env)+3)
+	options, path := "--require "+quoteOption(d.script()), d.python()
+	out := make([]string, 0, len(env)+4)
 	for _, entry := range env {
 		if users, ok := strings.CutPrefix(entry, "NODE_OPTIONS="); ok {
 			options += " " + users
 			continue
 		}
+		if users, ok := strings.CutPrefix(entry, "PYTHONPATH="); ok {
+			if users != "" { // an empty element would be the working directory
+				path += ":" + users
+			}
+			continue
+		}
 		out = append(out, entry)
 	}
-	return append(out, "NODE_OPTIONS="+strings.TrimSpace(options), "SLUICE_DRAIN_SOCKET="+d.socket(),
+	return append(out, "NODE_OPTIONS="+strings.TrimSpace(options), "PYTHONPATH="+path, "SLUICE_DRAIN_SOCKET="+d.socket(),
 		"SLUICE_DRAIN_TIMER="+strconv.FormatInt(d.cfg.TimerLimit.Milliseconds(), 10))
 }
 
@@ -152,11 +180,18 @@ func (d *Drain) Wait(ctx context.Context) (work string, err error) {
 		if waited == "" || err != nil {
 			return work, err
 		}
-		work = waited // while the path said busy, Node may have begun something
+		work = waited // while the path said busy, a process may have begun something
 	}
 }
 
-// Close ends the conversations and removes the script.
+// Blind says whether nothing tells of work that is left: no process of the app has loaded a script, and no path is asked.
+func (d *Drain) Blind() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.heard && d.cfg.BusyURL == ""
+}
+
+// Close ends the conversations and removes the scripts.
 func (d *Drain) Close() {
 	if d.listener == nil {
 		return

@@ -66,10 +66,18 @@ func freeAddress(t *testing.T) string {
 
 // upstream is a slow model: its body takes half a second. /events is a stream that stands.
 func upstream(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.URL.Path, "/chat/completions") {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"hi"}}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`)
+		return
+	}
 	n := 5
 	if r.URL.Path == "/events" {
 		w.Header().Set("Content-Type", "text/event-stream")
 		n = 1000
+	}
+	if r.URL.Path == "/silent" {
+		time.Sleep(12 * time.Second) // a model that thinks, for longer than anything else is waited for
 	}
 	if r.URL.Path == "/slow" {
 		n = 100

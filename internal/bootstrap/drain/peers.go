@@ -6,11 +6,12 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// peer is one Node process, or one of its worker threads, that has loaded the script.
+// peer is one process of Node or Python, or one of Node's worker threads, that has loaded its script.
 type peer struct {
 	conn net.Conn
 	// The rest is guarded by Drain.mu.
@@ -56,19 +57,26 @@ func (d *Drain) attend(p *peer) {
 
 func (d *Drain) hear(p *peer, line string) {
 	verb, rest, _ := strings.Cut(line, " ")
-	var n int
-	_, _ = fmt.Sscan(rest, &n)
+	number, what, _ := strings.Cut(rest, " ")
+	n, _ := strconv.Atoi(number)
 	d.mu.Lock()
 	switch verb {
 	case "hello":
-		p.worker = strings.HasSuffix(rest, " worker")
+		p.worker = what == "worker"
+		d.heard = true
 	case "idle":
 		p.idle, p.heard = n, n
 	case "busy":
 		p.heard = n
-		_, p.work, _ = strings.Cut(rest, " ")
+		p.work = what
 	}
 	d.mu.Unlock()
+	if verb == "lost" {
+		d.cfg.Logger.Warn("a process of the app cannot tell whether it has work left after its response; SLUICE_BUSY_PATH names a path that tells", "error", rest)
+	}
+	if verb == "idle" && what != "" {
+		d.cfg.Logger.Warn("work of the app has waited for so long that it counts as standing: it is frozen, and goes on at the next request", "work", what)
+	}
 	d.notify()
 }
 
@@ -90,7 +98,7 @@ func (p *peer) ask(verb string, n int) {
 	p.say(fmt.Sprintf("%s %d\n", verb, n))
 }
 
-// forgetLimit is how long a busy Node process may take to hear that its work is standing.
+// forgetLimit is how long a busy process may take to hear that its work is standing.
 const forgetLimit = 200 * time.Millisecond
 
 // Forget makes all that is under way standing work, for which no invocation is held any more. It is for the end of the init
@@ -99,7 +107,7 @@ func (d *Drain) Forget(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, forgetLimit)
 	defer cancel()
 	if _, _, err := d.ask(ctx, "forget"); err != nil {
-		d.cfg.Logger.Debug("a Node process is too busy to hear what is standing", "error", err)
+		d.cfg.Logger.Debug("a process of the app is too busy to hear what is standing", "error", err)
 	}
 }
 
@@ -147,7 +155,7 @@ func (d *Drain) ask(ctx context.Context, verb string) (count int, work string, e
 		case <-d.changed:
 		case <-deaf.C:
 		case <-ctx.Done():
-			return count, cmp.Or(work, "no answer from a Node process"), ctx.Err()
+			return count, cmp.Or(work, "no answer from a process of the app"), ctx.Err()
 		}
 	}
 }

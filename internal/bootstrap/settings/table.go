@@ -93,7 +93,7 @@ func table(s *Settings) []variable {
 
 		row("SLUICE_DRAIN_LIMIT", "15m", Serving, "longest time that an invocation is held open for the app's work after the response; the deadline bounds it too; 0 is off", duration(&s.DrainLimit, 0)),
 		row("SLUICE_DRAIN_TIMER", "2s", Serving, "Node: a setTimeout of at most this length, made by a request, counts as its work (retries, debounced saves); 0 ignores timers", duration(&s.DrainTimer, 0)),
-		row("SLUICE_PRELOAD", "true", Serving, "give Node apps the script that knows whether work is left, by NODE_OPTIONS", boolean(&s.Preload)),
+		row("SLUICE_PRELOAD", "true", Serving, "give Node and Python apps the script that knows whether work is left, by NODE_OPTIONS and PYTHONPATH", boolean(&s.Preload)),
 		row("SLUICE_BUSY_PATH", "", Serving, "path of the app that answers 2xx when it is idle and 503 while work is left", optional(path(&s.BusyPath))),
 
 		row(RulesVariable, "", Serving, "JSON file of rules by which files of the app add to the environment, for what its releases need; `sluice image` puts one into the image", readByExtend),

@@ -1,0 +1,28 @@
+package bootstrap_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aproorg/sluice/internal/testdeps"
+)
+
+// TestPythonWorkAfterResponse: the next invocation is asked for only when the task and the thread of the one before are done.
+func TestPythonWorkAfterResponse(t *testing.T) {
+	python, _ := testdeps.Python(t)
+	w := start(t, []string{python, "drain/testdata/python/app_asyncio.py"}, "SLUICE_READY_PATH=tcp")
+	for _, job := range []string{"task", "thread", "none"} {
+		got := w.do(get("/" + job))
+		<-got.inv.Released()
+		if done := strings.Contains(w.stdout.String(), "done "+job); done != (job != "none") {
+			t.Errorf("%s: done %v when the environment was let go", job, done)
+		}
+	}
+	if log := w.stderr.String(); strings.Contains(log, "nothing tells whether") {
+		t.Errorf("the log says that nothing tells:\n%s", log)
+	}
+	began := time.Now()
+	<-w.do(get("/none")).inv.Released()
+	t.Logf("held and served without work in %v", time.Since(began))
+}
