@@ -119,7 +119,7 @@ func (r Request) LambdaFunction(dir, handler string, extensions []string) (rehea
 		f.Extensions = append(f.Extensions, lambda.Extension{Name: filepath.Base(path), Command: []string{path}})
 	}
 	return rehearse.App{
-		Name: filepath.Base(dir), Command: command, Function: f, Env: r.Env, ImageEnv: []string{"PATH=" + r.Getenv("PATH")},
+		Name: filepath.Base(dir), Command: command, Function: f, Port: r.Port, Env: r.Env, ImageEnv: []string{"PATH=" + r.Getenv("PATH")},
 	}, nil
 }
 

@@ -29,7 +29,7 @@ type appOptions struct {
 func (o *appOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.name, "app", presets.Rehearsed().Name, "`NAME` of an app that Sluice knows, or the app's working directory")
 	f.StringVar(&o.launch.Command, "command", "", "the app's `COMMAND` line (default: a node start script of package.json)")
-	f.IntVar(&o.launch.Port, "app-port", 0, "port that the app listens on whatever PORT says; there is one environment then (default: a free one for each, as PORT)")
+	f.IntVar(&o.launch.Port, "app-port", 0, "port that the app listens on whatever PORT says; there is one environment then (default: a free one for each, as PORT;\na function need not listen)")
 	f.StringVar(&o.launch.Ready.Path, "ready-path", "", "`PATH` that answers once the app is ready, or tcp for an open port alone (default: the app's own, / of one in a directory)")
 	f.StringVar(&o.launch.Ready.Status, "ready-status", "", "`STATUSES` of the ready path that mean ready, such as 200-399,404 (default: 200-399)")
 	f.StringArrayVar(&o.launch.Scratch, "scratch", nil, "`DIR` that the app writes to, led into /tmp as a link in its image would be; below --app DIR or absolute; may be repeated")

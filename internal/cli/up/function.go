@@ -34,7 +34,7 @@ func (o *functionSource) Check(_ context.Context, request apps.Request) (err err
 	if request.Name != presets.Rehearsed().Name {
 		return command.Usagef("--function goes without --app: it is what runs")
 	}
-	if err := request.Refuse("a function listens on no port, and Lambda asks it for nothing but answers", "--command"); err != nil {
+	if err := request.Refuse("Lambda asks a function for nothing but answers", "--command", "--app-port"); err != nil {
 		return err
 	}
 	o.app, err = request.LambdaFunction(o.dir, o.handler, o.extensions)
