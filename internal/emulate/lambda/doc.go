@@ -26,7 +26,7 @@
 // # What it refuses
 //
 //   - Asynchronous invocation (InvocationType Event): 400.
-//   - SnapStart, the Logs, Telemetry and credentials APIs (package runtimeapi).
+//   - SnapStart, the Logs and credentials APIs (package runtimeapi).
 //   - Names of other functions: 404 ResourceNotFoundException.
 //
 // # What it cannot know

@@ -296,7 +296,7 @@ func TestRuntimeAPI(t *testing.T) {
 		{"GET 2020-01-01/extension/event/next", "403"},
 		{"POST 2020-01-01/extension/register", "403"},
 		{"PUT 2020-08-15/logs", `202 {"errorMessage":"Logs API is not supported","errorType":"Logs.NotSupported"}`},
-		{"PUT 2022-07-01/telemetry", `202 {"errorMessage":"Telemetry API is not supported","errorType":"Telemetry.NotSupported"}`},
+		{"PUT 2022-07-01/telemetry", `403 {"errorMessage":"Missing Lambda-Extension-Identifier header"`},
 		{"DELETE 2018-06-01/runtime/invocation/next", "405"},
 		{"HEAD 2018-06-01/runtime/invocation/next", "405"},
 		{"POST 2018-06-01/runtime/invocation/ID/error", ""},

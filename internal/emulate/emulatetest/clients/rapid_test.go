@@ -214,7 +214,7 @@ func (p *probe) init() {
 		"HEAD /2018-06-01/runtime/invocation/next", "DELETE /2018-06-01/runtime/invocation/next", "POST /2018-06-01/runtime/invocation/next",
 		"POST /2018-06-01/runtime/invocation/nobody/response", "POST /2018-06-01/runtime/invocation/nobody/error", "GET /2018-06-01/runtime/invocation/nobody/response",
 		"GET /2018-06-01/runtime/restore/next", "POST /2018-06-01/runtime/restore/error", "GET /2021-04-23/credentials",
-		"PUT /2020-08-15/logs", "PUT /2022-07-01/telemetry", "GET /2022-07-01/telemetry", "HEAD /2020-01-01/extension/event/next",
+		"PUT /2020-08-15/logs", "GET /2022-07-01/telemetry", "HEAD /2020-01-01/extension/event/next",
 	} {
 		method, path, _ := strings.Cut(r, " ")
 		p.ask(method, path, "")

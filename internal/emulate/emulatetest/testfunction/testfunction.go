@@ -304,6 +304,17 @@ func (c *runtimeClient) truncated(e Event) {
 	fmt.Printf("status %d %s", resp.StatusCode, b)
 }
 
+// listen prints what the Telemetry API brings, an event a line.
+func listen() {
+	fmt.Println(http.ListenAndServe("sandbox.localdomain:4243", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var events []json.RawMessage
+		_ = json.NewDecoder(r.Body).Decode(&events)
+		for _, e := range events {
+			fmt.Printf("telemetry event %s\n", e)
+		}
+	})))
+}
+
 // RunExtension is an external extension named outside: it registers, prints its
 // events and ends 200 ms after it was told to shut down.
 func RunExtension() {
@@ -320,6 +331,12 @@ func RunExtension() {
 	}
 	resp := do("POST", "register", "", `{"events":["INVOKE","SHUTDOWN"]}`)
 	id := resp.Header.Get("Lambda-Extension-Identifier")
+	if request := os.Getenv("TEST_TELEMETRY"); request != "" {
+		go listen()
+		resp := do("PUT", "../../2022-07-01/telemetry", id, request)
+		b, _ := io.ReadAll(resp.Body)
+		fmt.Printf("telemetry %d %s\n", resp.StatusCode, b)
+	}
 	for {
 		resp := do("GET", "event/next", id, "")
 		line, _ := bufio.NewReader(resp.Body).ReadString('\n')

@@ -36,12 +36,20 @@ func (e *Environment) coldStart() {
 func (e *Environment) start(request string, deadline time.Time) *runtimeapi.Failure {
 	s := newSession()
 	e.session, e.oom = s, false
+	begin := time.Now()
+	e.tellInitStart(request)
+	f := e.startIn(s, request, deadline)
+	e.tellInit(request, time.Since(begin), f)
+	return f
+}
+
+func (e *Environment) startIn(s *session, request string, deadline time.Time) *runtimeapi.Failure {
 	e.thaw()
 	e.api.Use(s.Session)
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	for _, x := range e.cfg.Extensions {
-		p, err := e.group.Start(e.spec(x.Command))
+		p, err := e.group.Start(e.spec(x.Command, e.output(s, "extension")))
 		if err != nil {
 			return runtimeapi.Fail("Extension.LaunchError", request, "%v", err)
 		}
@@ -53,7 +61,7 @@ func (e *Environment) start(request string, deadline time.Time) *runtimeapi.Fail
 			return f
 		}
 	}
-	p, err := e.group.Start(e.spec(e.cfg.Process.Command))
+	p, err := e.group.Start(e.spec(e.cfg.Process.Command, e.output(s, "function")))
 	if err != nil {
 		return runtimeapi.Fail("Runtime.InvalidEntrypoint", request, "%v", err)
 	}
@@ -100,7 +108,15 @@ func (e *Environment) wait(s *session, registered <-chan string, idle <-chan str
 	}
 }
 
-func (e *Environment) spec(command []string) sandbox.Spec {
+// output takes the lines of a process.
+func (e *Environment) output(s *session, kind string) func(line string) {
+	return func(line string) {
+		s.Tell(kind, line)
+		e.log(line)
+	}
+}
+
+func (e *Environment) spec(command []string, output func(line string)) sandbox.Spec {
 	p := e.cfg.Process
 	if p.Dir == "" && p.Root == "" && p.Task != "" { // a function lies at its task root alone
 		p.Dir = e.taskRoot
@@ -111,7 +127,7 @@ func (e *Environment) spec(command []string) sandbox.Spec {
 	return sandbox.Spec{
 		Command: command, Dir: p.Dir, Task: p.Task, Env: e.variables(), Root: p.Root,
 		ReadOnly: !p.WritableRoot, Writable: p.Writable, Scratch: p.Scratch, Visible: p.Visible,
-		OpenFiles: 1024, Output: e.log,
+		OpenFiles: 1024, Output: output,
 	}
 }
 

@@ -9,23 +9,34 @@ import (
 	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
 )
 
-// report is the line that ends an invocation in the log. The init phase is
-// billed with the first invocation, as since August 2025.
-// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
-func (e *Environment) report(v *Invocation, took time.Duration, f *runtimeapi.Failure) string {
-	if timeout := e.cfg.Function.Timeout; took > timeout {
-		took = timeout
-	}
-	init := e.initTime
+// measured is what an invocation took.
+type measured struct {
+	took, init time.Duration // init is zero unless an init phase is billed with it
+	size, used int64         // MB of memory
+}
+
+// measure is called once for each invocation.
+func (e *Environment) measure(took time.Duration) measured {
+	m := measured{took: min(took, e.cfg.Function.Timeout), init: e.initTime, size: int64(e.cfg.Function.MemorySize)}
 	e.initTime = 0
 	e.mu.Lock()
-	used := e.maxMemory
-	e.mu.Unlock()
+	defer e.mu.Unlock()
+	m.used = (e.maxMemory + mb - 1) / mb
+	return m
+}
+
+// billed is in milliseconds. The init phase is billed with the first invocation, as
+// since August 2025.
+func (m measured) billed() int { return int(math.Ceil(ms(m.took + m.init))) }
+
+// line ends an invocation in the log.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
+func (m measured) line(v *Invocation, f *runtimeapi.Failure) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
-		v.ID, ms(took), int(math.Ceil(ms(took+init))), e.cfg.Function.MemorySize, (used+mb-1)/mb)
-	if init > 0 {
-		fmt.Fprintf(&b, "Init Duration: %.2f ms\t", ms(init))
+		v.ID, ms(m.took), m.billed(), m.size, m.used)
+	if m.init > 0 {
+		fmt.Fprintf(&b, "Init Duration: %.2f ms\t", ms(m.init))
 	}
 	b.WriteString(status(f))
 	return b.String()

@@ -24,18 +24,23 @@ func (e *Environment) handle(v *Invocation) {
 	e.mu.Unlock()
 	e.cfg.Record.Emit(timeline.Event{Time: begin, Kind: timeline.Invoke, Request: v.Request, Environment: e.id, Invocation: v.ID})
 	e.log("START RequestId: " + v.ID + " Version: " + e.cfg.Version)
-	f := e.serve(v)
+	f, fatal := e.serve(v)
 	e.sampleMemory()
+	m := e.measure(time.Since(begin))
+	e.tellReport(v, m, f)
+	if fatal {
+		e.endSession(shutdownReason(f))
+	}
 	e.log("END RequestId: " + v.ID)
-	e.log(e.report(v, time.Since(begin), f))
+	e.log(m.line(v, f))
 	e.mu.Lock()
 	e.tail = nil
 	e.mu.Unlock()
 }
 
-// serve returns the failure of the invocation, if any. A session that cannot go
-// on is ended here.
-func (e *Environment) serve(v *Invocation) *runtimeapi.Failure {
+// serve returns the failure of the invocation, if any, and whether the session cannot
+// go on.
+func (e *Environment) serve(v *Invocation) (f *runtimeapi.Failure, fatal bool) {
 	if e.session == nil {
 		e.setState(timeline.Init, "repeated within the invocation")
 		begin := time.Now()
@@ -44,21 +49,21 @@ func (e *Environment) serve(v *Invocation) *runtimeapi.Failure {
 		if f != nil {
 			e.log(f.Message())
 			v.End(f)
-			e.endSession(shutdownReason(f))
-			return f
+			return f, true
 		}
 	} else {
 		e.thaw()
 	}
 	e.setState(timeline.Busy, "")
-	f, fatal := e.work(v)
+	e.tellStart(v)
+	f, fatal = e.work(v)
+	e.tellRuntimeDone(v, f)
 	if fatal {
 		e.log(f.Message())
 		v.End(f)
 		v.GiveUp()
-		e.endSession(shutdownReason(f))
 	}
-	return f
+	return f, fatal
 }
 
 // work waits for the end of the invocation. A fatal failure is one after which

@@ -14,8 +14,11 @@
 // Texts, states and statuses are those of rapid, Amazon's own server of both, in
 // github.com/aws/aws-lambda-runtime-interface-emulator.
 //
+// It models the Telemetry API 2022-07-01 as well: subscriptions by HTTP, in batches, to
+// events of the platform and lines of the logs. (telemetry-api.html)
+//
 // It refuses restore/next, restore/error and the credentials API, which SnapStart alone
-// has (404); the Logs and Telemetry APIs answer that they are not supported (202).
+// has (404), and telemetry by TCP; the Logs API answers that it is not supported (202).
 //
 // It cannot know which status next gives to a process that outlived its environment
 // (here 410).

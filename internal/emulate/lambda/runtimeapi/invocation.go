@@ -25,6 +25,10 @@ type Invocation struct {
 	read  *io.PipeReader
 	write *io.PipeWriter
 
+	// What the runtime sent as its response; valid once responded is closed.
+	sentFrom, sentUntil time.Time
+	sent                int64
+
 	once      sync.Once
 	responded chan struct{} // closed when the runtime has ended its answer
 	truncated bool          // the answer broke off; valid once responded is closed
@@ -60,6 +64,12 @@ func (v *Invocation) Truncated() bool { return v.truncated }
 
 // Failure is the error that the runtime reported, or nil.
 func (v *Invocation) Failure() *Failure { return v.failed }
+
+// Sent says when the runtime sent its response, and how many bytes; the times are zero
+// where it sent none. It is valid once Responded is closed.
+func (v *Invocation) Sent() (from, until time.Time, bytes int64) {
+	return v.sentFrom, v.sentUntil, v.sent
+}
 
 // respond ends the runtime's answer. A truncated answer is left open: the
 // environment knows why it broke off.

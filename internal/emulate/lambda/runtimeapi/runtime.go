@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // runtimeAPI is the API of version 2018-06-01 that a custom runtime calls.
@@ -134,6 +135,7 @@ func (a runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	mode := r.Header.Get(headerMode)
+	v.sentFrom = time.Now()
 	switch {
 	case mode != "" && mode != modeStreaming: // this runtime may not answer or ask any more
 		v.respond(&Failure{Kind: InvalidMode}, false)
@@ -148,6 +150,7 @@ func (a runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 func (a runtimeAPI) buffered(w http.ResponseWriter, r *http.Request, s *Session, v *Invocation, trailers bool) {
 	limit := a.cfg.Limits.Buffered
 	body, err := ReadLimited(r.Body, limit)
+	v.sent, v.sentUntil = int64(len(body)), time.Now()
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		a.tooLarge(w, s, v, limit)
@@ -187,6 +190,7 @@ func (a runtimeAPI) stream(w http.ResponseWriter, r *http.Request, s *Session, v
 	slowed := false
 	for total := int64(0); ; {
 		n, err := r.Body.Read(buf)
+		v.sent, v.sentUntil = v.sent+int64(n), time.Now()
 		if total += int64(n); total > limits.Streamed {
 			a.tooLarge(w, s, v, limits.Streamed)
 			return

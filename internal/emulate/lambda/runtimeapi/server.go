@@ -82,8 +82,8 @@ func (a *Server) routes() http.Handler {
 		{"GET", "/2020-01-01/extension/event/next", extensions.next},
 		{"POST", "/2020-01-01/extension/init/error", extensions.initError},
 		{"POST", "/2020-01-01/extension/exit/error", extensions.exitError},
-		{"PUT", "/2020-08-15/logs", notSupported("Logs")},
-		{"PUT", "/2022-07-01/telemetry", notSupported("Telemetry")},
+		{"PUT", "/2020-08-15/logs", logsNotSupported},
+		{"PUT", "/2022-07-01/telemetry", extensions.subscribe},
 	} {
 		mux.HandleFunc(route.path, func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != route.method {
@@ -97,12 +97,10 @@ func (a *Server) routes() http.Handler {
 	return mux
 }
 
-// notSupported is the answer of rapid where it has no service behind an API, so that
-// extensions go on without it.
-func notSupported(api string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		answerError(w, http.StatusAccepted, api+".NotSupported", "%s API is not supported", api)
-	}
+// logsNotSupported is the answer of rapid where it has no service behind an API, so
+// that extensions go on without it. The Telemetry API has superseded this one.
+func logsNotSupported(w http.ResponseWriter, _ *http.Request) {
+	answerError(w, http.StatusAccepted, "Logs.NotSupported", "Logs API is not supported")
 }
 
 // Address is what the processes find in AWS_LAMBDA_RUNTIME_API.

@@ -24,6 +24,8 @@ type Session struct {
 	failedInit chan struct{}    // closed when initError is set
 	registered chan string      // names of external extensions, as they register
 
+	telemetry *telemetry
+
 	mu         sync.Mutex
 	phase      string
 	current    *Invocation
@@ -40,6 +42,7 @@ func NewSession() *Session {
 	return &Session{
 		work: make(chan *Invocation), ended: make(chan struct{}), failedInit: make(chan struct{}),
 		registered: make(chan string, MaxExtensions),
+		telemetry:  newTelemetry(),
 		phase:      phaseStarted, extensions: map[string]*extension{}, idle: make(chan struct{}),
 	}
 }
@@ -74,7 +77,10 @@ func (s *Session) Answering() bool {
 
 // Close ends every call that waits: the environment is through with the session.
 // It must be called once.
-func (s *Session) Close() { close(s.ended) }
+func (s *Session) Close() {
+	close(s.ended)
+	s.telemetry.end()
+}
 
 // settle closes idle when the runtime and every extension wait for more to do.
 // Called with s.mu held.
@@ -89,6 +95,7 @@ func (s *Session) settle() {
 	}
 	s.idleClosed = true
 	s.closed = true
+	s.telemetry.close()
 	close(s.idle)
 }
 
@@ -140,5 +147,6 @@ func (s *Session) Shutdown(reason string, deadline time.Time) (names []string) {
 			names = append(names, x.name)
 		}
 	}
+	s.telemetry.flush()
 	return names
 }

@@ -29,7 +29,7 @@ func (e *entry) buildFiles() error {
 			_ = os.Mkdir(filepath.Join(e.Root, dir), 0o755) // the image may have it, or be a read-only mount: then the mount says so
 		}
 	}
-	for _, step := range []func() error{e.devices, e.proc, e.task, e.hide, e.nameUser, e.bindPaths, e.readOnly, e.enterRoot} {
+	for _, step := range []func() error{e.devices, e.proc, e.task, e.hide, e.nameUser, e.nameSandbox, e.bindPaths, e.readOnly, e.enterRoot} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -295,14 +295,37 @@ func linksIn(dir string) map[string]string {
 
 // resolver gives an image the machine's way to names.
 func (e *entry) resolver() error {
-	for _, f := range []string{"/etc/resolv.conf", "/etc/hosts"} {
-		if exists(f) && exists(e.Root+f) {
-			if err := bind(f, e.Root+f); err != nil {
-				return err
-			}
-		}
+	const path = "/etc/resolv.conf"
+	if exists(path) && exists(e.Root+path) {
+		return bind(path, e.Root+path)
 	}
 	return nil
+}
+
+// nameSandbox adds the names that Lambda has for an environment itself, at which
+// extensions wait for telemetry, to those of the machine.
+// https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api.html
+func (e *entry) nameSandbox() error {
+	const path = "/etc/hosts"
+	names, err := os.ReadFile(path)
+	if err != nil || !exists(e.Root+path) {
+		return nil // an image of one program may have no names at all
+	}
+	return e.write(e.Root+path, append(names, "\n127.0.0.1 sandbox.localdomain sandbox\n"...))
+}
+
+// write shows another content of a file.
+func (e *entry) write(path string, content []byte) error {
+	made, err := os.CreateTemp(e.Tmp, ".file-") // there may be another process on its way in
+	if err != nil {
+		return err
+	}
+	defer os.Remove(made.Name()) // the mount keeps it
+	_, err = made.Write(content)
+	if err := errors.Join(err, made.Chmod(0o644), made.Close()); err != nil {
+		return err
+	}
+	return bind(made.Name(), path)
 }
 
 // nameUser adds Lambda's user to those of the machine or the image: some programs do
@@ -316,16 +339,7 @@ func (e *entry) nameUser() error {
 	if len(users) > 0 && users[len(users)-1] != '\n' {
 		users = append(users, '\n')
 	}
-	made, err := os.CreateTemp(e.Tmp, ".passwd-") // there may be another process on its way in
-	if err != nil {
-		return err
-	}
-	defer os.Remove(made.Name()) // the mount keeps it
-	_, err = made.Write(append(users, lambdaPasswd...))
-	if err := errors.Join(err, made.Chmod(0o644), made.Close()); err != nil {
-		return err
-	}
-	return bind(made.Name(), path)
+	return e.write(path, append(users, lambdaPasswd...))
 }
 
 // bindPaths mounts /tmp and what leads there or stays visible in it.
