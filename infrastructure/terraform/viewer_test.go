@@ -34,7 +34,7 @@ type viewer struct {
 	apis          map[string]*restAPI
 	distributions map[string]*distributionConfig
 
-	first string    // image of a function
+	first string    // image of the environment's function
 	calls []url.URL // of the viewer; none are watched where it is empty
 	log   []moment
 }
@@ -259,7 +259,7 @@ func (v *viewer) lambda(r *http.Request, path []string, request, answer []byte) 
 		f := &lambdaFunction{versions: map[string]string{}, aliases: map[string]string{}, permissions: map[string]map[string]string{}}
 		v.functions[asked.FunctionName] = f
 		f.image = asked.Code.ImageUri
-		if v.first == "" {
+		if v.first == "" && asked.FunctionName == "librechat-dev" {
 			v.first = f.image
 		}
 		f.set(asked.Environment)

@@ -233,6 +233,18 @@ func TestDescriptionsAreValid(t *testing.T) {
 	}
 }
 
+// LibreChat takes an endpoint of its own for a custom one where it is told so, and a
+// model that is no stub is not silent when it is asked to be.
+func TestDescriptionOfARealModel(t *testing.T) {
+	d := facts.Description(facts.GeneratesAfterPost, "openAI", "gpt-4o-mini")
+	if body := d.Stream.Start.Body; d.Silence != nil || !strings.Contains(body, `"endpoint":"openAI","endpointType":null`) || !strings.Contains(body, "Count from 1 to ${events}") {
+		t.Errorf("asks %s, silence %v", body, d.Silence)
+	}
+	if body := facts.Description(facts.StreamsInPost, "Mistral", "small").Stream.Request.Body; !strings.Contains(body, `"endpointType":"custom"`) {
+		t.Errorf("asks %s", body)
+	}
+}
+
 func FuzzCheck(f *testing.F) {
 	f.Add("mongodb://u:p@h:1/db", "redis://h", "https://x")
 	f.Add("mongodb://a:1,b:2/db?replicaSet=rs0", "rediss://:p%@h:1", "")

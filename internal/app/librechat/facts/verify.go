@@ -2,6 +2,7 @@ package facts
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/aproorg/sluice/internal/probe/description"
 )
@@ -30,7 +31,7 @@ func Public() description.Description {
 // Description adds to Public what needs an account: the variables email and
 // password are its user's. The given endpoint's model is asked to stream, unless
 // endpoint is empty. With the stub model the question's mark sets length, pace
-// and silence; to another model it is a strange question.
+// and silence; another one counts, and is silent for as long as it likes.
 //
 // LibreChat refuses clients that are no browsers on /api/agents and /api/files;
 // the probe's own User-Agent passes.
@@ -43,19 +44,31 @@ func Description(d Design, endpoint, model string) description.Description {
 	p := Public()
 	p.Login = &login
 	p.Cookies = &description.Cookies{Request: again, Names: []string{"refreshToken", "token_provider"}}
-	if endpoint != "" {
+	switch endpoint {
+	case "":
+	default:
+		p.Stream = stream(d, endpoint, model, "Count from 1 to ${events}, each number on a line of its own.")
+	case StubEndpoint:
 		p.Stream = stream(d, endpoint, model, "[llm tokens=${events} every=${interval_ms}ms first=100ms]")
 		p.Silence = stream(d, endpoint, model, "[llm tokens=3 every=100ms first=${silence_ms}ms]")
 	}
 	return p
 }
 
+// builtIn are the endpoints that LibreChat has by itself; all others are custom ones of
+// librechat.yaml. https://github.com/danny-avila/LibreChat/blob/v0.8.2-rc1/packages/data-provider/src/schemas.ts
+var builtIn = []string{"openAI", "azureOpenAI", "google", "anthropic", "bedrock"}
+
 // stream asks a question and reads the answer.
 func stream(d Design, endpoint, model, question string) *description.Stream {
+	var kind any = "custom"
+	if slices.Contains(builtIn, endpoint) {
+		kind = nil
+	}
 	body, err := json.Marshal(map[string]any{
 		"text": "sluice verify " + question, "sender": "User", "isCreatedByUser": true,
 		"parentMessageId": "00000000-0000-0000-0000-000000000000", "messageId": "verify-${random}",
-		"conversationId": nil, "endpoint": endpoint, "endpointType": "custom", "model": model,
+		"conversationId": nil, "endpoint": endpoint, "endpointType": kind, "model": model,
 		"isTemporary": true, "ephemeralAgent": map[string]any{},
 	})
 	if err != nil {

@@ -1,0 +1,273 @@
+package terraform
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+)
+
+// versions stands for what moto 5.2 does not know of versions of functions:
+//
+//   - It numbers the next one by how many there are, so that a number comes twice; Lambda
+//     gives each once (https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html).
+//     Here moto keeps the deleted ones, which are hidden from then on.
+//   - All versions share the newest image, where each has its own.
+type versions struct {
+	next http.Handler
+
+	mu      sync.Mutex
+	deleted map[string]bool   // by path of the function and number
+	images  map[string]string // likewise; of the function itself by its path and a space
+}
+
+func newVersions(next http.Handler) *versions {
+	return &versions{next: next, deleted: map[string]bool{}, images: map[string]string{}}
+}
+
+func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	const functions = "/2015-03-31/functions"
+	if !strings.HasPrefix(r.URL.Path, functions) {
+		v.next.ServeHTTP(w, r)
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	parts := strings.Split(strings.Trim(strings.TrimPrefix(r.URL.Path, functions), "/"), "/")
+	path, part := functions+"/"+parts[0]+" ", strings.Join(parts[1:], "/")
+	number := r.URL.Query().Get("Qualifier")
+	switch {
+	case v.deleted[path+number]:
+		w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"Message":"Function not found"}`)
+		return
+	case r.Method == http.MethodDelete && part == "" && number != "":
+		v.deleted[path+number] = true
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case r.Method == http.MethodDelete && part == "":
+		maps.DeleteFunc(v.deleted, func(key string, _ bool) bool { return strings.HasPrefix(key, path) })
+		maps.DeleteFunc(v.images, func(key, _ string) bool { return strings.HasPrefix(key, path) })
+	}
+	var asked struct {
+		FunctionName, ImageUri string
+
+		Code struct{ ImageUri string }
+	}
+	request, _ := io.ReadAll(r.Body)
+	_ = json.Unmarshal(request, &asked)
+	r.Body = io.NopCloser(bytes.NewReader(request))
+	answer := httptest.NewRecorder()
+	v.next.ServeHTTP(answer, r)
+	body := map[string]any{}
+	_ = json.Unmarshal(answer.Body.Bytes(), &body)
+	switch {
+	case r.Method == http.MethodPost && parts[0] == "":
+		v.images[functions+"/"+asked.FunctionName+" "] = asked.Code.ImageUri
+	case r.Method == http.MethodPut && part == "code":
+		v.images[path] = asked.ImageUri
+	case r.Method == http.MethodPost && part == "versions":
+		key := path + fmt.Sprint(body["Version"])
+		v.images[key] = cmp.Or(v.images[key], v.images[path])
+	case r.Method == http.MethodGet && part == "versions":
+		listed, _ := body["Versions"].([]any)
+		body["Versions"] = slices.DeleteFunc(listed, func(version any) bool { return v.deleted[path+fmt.Sprint(version.(map[string]any)["Version"])] })
+	case r.Method == http.MethodGet && part == "" && v.images[path+number] != "":
+		code, _ := body["Code"].(map[string]any)
+		code["ImageUri"], code["ResolvedImageUri"] = v.images[path+number], v.images[path+number]
+	}
+	maps.Copy(w.Header(), answer.Header())
+	w.Header().Del("Content-Length")
+	w.WriteHeader(answer.Code)
+	if len(body) == 0 {
+		w.Write(answer.Body.Bytes())
+		return
+	}
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// TestVersions releases images of one function by its alias and goes back to earlier
+// ones: what is beyond the two that are kept is removed, versions and images in step,
+// and what the alias names stays. Each second plan is empty.
+func TestVersions(t *testing.T) {
+	a := emulated(t)
+	root := t.TempDir()
+	if err := os.CopyFS(root, Files); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(root, "environments", "versions")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(versionsModule), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := versioned{account: a, dir: dir, digests: []string{""}}
+	config := aws.Config{Region: "eu-west-1", BaseEndpoint: &a.endpoint, Credentials: credentials.NewStaticCredentialsProvider("testing", "testing", "")}
+	s.images, s.functions = ecr.NewFromConfig(config), lambda.NewFromConfig(config)
+	if _, err := s.images.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("releases")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"init"}, {"import", "-var=image=" + s.push(t), "module.backend.aws_ecr_repository.this", "releases"}} {
+		if out, err := a.run(dir, args...); err != nil {
+			t.Fatalf("%s: %v\n%s", args[0], err, complaint(out))
+		}
+	}
+	t.Cleanup(func() {
+		if out, err := a.run(dir, "destroy", "-auto-approve", "-var=image="+s.image); err != nil {
+			t.Errorf("destroy: %v\n%s", err, complaint(out))
+		}
+	})
+	for i, c := range []struct {
+		what    string
+		push    bool
+		release string
+		alias   string // the version that is called
+		left    []string
+		images  []int // by the order of their push
+	}{
+		{"first release", false, "null", "1", []string{"1"}, []int{1}},
+		{"second release", true, "null", "2", []string{"1", "2"}, []int{1, 2}},
+		{"third release removes the first", true, "null", "3", []string{"2", "3"}, []int{2, 3}},
+		{"rollback to a version", false, "2", "2", []string{"2", "3"}, []int{2, 3}},
+		{"what the alias names stays", true, "2", "2", []string{"2", "3", "4"}, []int{2, 3, 4}},
+		{"forward again removes it", false, "null", "4", []string{"3", "4"}, []int{3, 4}},
+		{"rollback to an image", false, "3", "5", []string{"4", "5"}, []int{3, 4}},
+	} {
+		if c.push {
+			s.push(t)
+		}
+		release := c.release
+		if c.what == "rollback to an image" {
+			release = s.digests[3]
+		}
+		s.apply(t, c.what, release, i >= 2) // TestApply plans after first releases
+		if alias, left, images := s.there(t); alias != c.alias || !slices.Equal(left, c.left) || !slices.Equal(images, c.images) {
+			t.Errorf("%s: the alias stands for %s, not %s; versions %v, not %v; images %v, not %v", c.what, alias, c.alias, left, c.left, images, c.images)
+		}
+	}
+}
+
+// versionsModule is module backend alone, with two versions kept.
+const versionsModule = `
+terraform {
+  required_providers {
+    aws    = { source = "hashicorp/aws", version = "6.34.0" }
+    sluice = { source = "aproorg/sluice", version = "0.1.0" }
+  }
+}
+provider "aws" { region = "eu-west-1" }
+provider "sluice" { region = "eu-west-1" }
+variable "image" {}
+variable "release" { default = null }
+module "backend" {
+  source    = "../../modules/backend"
+  name      = "releases"
+  image_uri = var.image
+  url       = "https://chat.example.com"
+  network   = { subnet_ids = [], security_group_ids = [] }
+  config    = { bucket = "apro-librechat-config", key = "dev/librechat.yaml" }
+  function  = { alias = true }
+  secrets = { for name in ["MONGO_URI", "JWT_SECRET", "JWT_REFRESH_SECRET", "CREDS_KEY", "CREDS_IV", "REDIS_URI", "SLUICE_ORIGIN_SECRET"] :
+  name => "/releases/${name}" }
+  release     = var.release
+  images_kept = 2
+}
+`
+
+// versioned is the module's function with its images, by the order of their push from 1.
+type versioned struct {
+	*account
+	dir       string
+	images    *ecr.Client
+	functions *lambda.Client
+	digests   []string
+	image     string // the newest
+}
+
+// push puts a new image into the registry.
+func (s *versioned) push(t *testing.T) string {
+	t.Helper()
+	if len(s.digests) > 1 {
+		time.Sleep(1100 * time.Millisecond) // the time of a push, by which images are ordered, has seconds
+	}
+	layer := "sha256:" + strings.Repeat(fmt.Sprint(len(s.digests)), 64)
+	manifest := `{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":{"mediaType":"application/vnd.docker.container.image.v1+json","size":1,"digest":"` + layer +
+		`"},"layers":[{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","size":1,"digest":"` + layer + `"}]}`
+	put, err := s.images.PutImage(t.Context(), &ecr.PutImageInput{RepositoryName: aws.String("releases"), ImageManifest: &manifest, ImageTag: aws.String(fmt.Sprint("v", len(s.digests)))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.digests = append(s.digests, *put.Image.ImageId.ImageDigest)
+	s.image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/releases@" + *put.Image.ImageId.ImageDigest
+	return s.image
+}
+
+func (s *versioned) apply(t *testing.T, what, release string, again bool) {
+	t.Helper()
+	vars := []string{"-var=image=" + s.image}
+	if release != "null" {
+		vars = append(vars, "-var=release="+release)
+	}
+	out, err := s.run(s.dir, append([]string{"apply", "-auto-approve"}, vars...)...)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", what, err, complaint(out))
+	}
+	if strings.Contains(out, "Warning: ") {
+		t.Errorf("%s: something stays:\n%s", what, out)
+	}
+	if !again {
+		return
+	}
+	if out, err := s.run(s.dir, append([]string{"plan", "-detailed-exitcode"}, vars...)...); err != nil {
+		t.Errorf("%s: the second plan is not empty: %v\n%s", what, err, changes(out))
+	}
+}
+
+// there are the version that the alias stands for, and all versions and images.
+func (s *versioned) there(t *testing.T) (alias string, versions []string, images []int) {
+	t.Helper()
+	name := aws.String("releases")
+	live, err := s.functions.GetAlias(t.Context(), &lambda.GetAliasInput{FunctionName: name, Name: aws.String("live")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	published, err := s.functions.ListVersionsByFunction(t.Context(), &lambda.ListVersionsByFunctionInput{FunctionName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range published.Versions[1:] { // $LATEST comes first
+		versions = append(versions, *v.Version)
+	}
+	kept, err := s.images.DescribeImages(t.Context(), &ecr.DescribeImagesInput{RepositoryName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	for _, image := range kept.ImageDetails {
+		there[*image.ImageDigest] = true
+	}
+	for n, digest := range s.digests {
+		if there[digest] {
+			images = append(images, n)
+		}
+	}
+	return *live.FunctionVersion, versions, images
+}
