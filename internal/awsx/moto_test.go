@@ -46,7 +46,7 @@ func TestAgainstMoto(t *testing.T) {
 		}
 	})
 	t.Run("no bucket", func(t *testing.T) {
-		if err := config.Bucket("absent", "").Check(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		if err := config.Bucket("absent", "").Check(t.Context()); !errors.Is(err, fs.ErrNotExist) || err.Error() != "bucket absent does not exist" {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -141,7 +141,7 @@ func testDeployments(t *testing.T, config *awsx.Config, moto *mototest.Server) {
 	if other, err := api.Deployments(t.Context(), "somebody's"); err != nil || len(other) > 0 {
 		t.Errorf("others' deployments are %v, %v", other, err)
 	}
-	if _, err := config.RestAPI("absent").Deployments(t.Context(), "test"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := config.RestAPI("absent").Deployments(t.Context(), "test"); !errors.Is(err, fs.ErrNotExist) || err.Error() != "REST API absent does not exist" {
 		t.Errorf("of no API: %v", err)
 	}
 }

@@ -46,11 +46,11 @@ func Description(d Design, endpoint, model string) description.Description {
 	p.Cookies = &description.Cookies{Request: again, Names: []string{"refreshToken", "token_provider"}}
 	switch endpoint {
 	case "":
-	default:
-		p.Stream = stream(d, endpoint, model, "Count from 1 to ${events}, each number on a line of its own.")
 	case StubEndpoint:
 		p.Stream = stream(d, endpoint, model, "[llm tokens=${events} every=${interval_ms}ms first=100ms]")
 		p.Silence = stream(d, endpoint, model, "[llm tokens=3 every=100ms first=${silence_ms}ms]")
+	default:
+		p.Stream = stream(d, endpoint, model, "Count from 1 to ${events}, each number on a line of its own.")
 	}
 	return p
 }
