@@ -58,7 +58,8 @@ variable "binary_media_types" {
   EOT
   type        = list(string)
   default = [
-    "multipart/form-data", "application/octet-stream", "application/pdf", "application/zip", "application/x-zip-compressed", "application/gzip",
+    "multipart/form-data", "application/octet-stream", "application/pdf", "application/zip", "application/x-zip-compressed",
+    "application/gzip",
     "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heic", "image/bmp", "image/tiff", "image/x-icon",
     "audio/mpeg", "audio/mp4", "audio/x-m4a", "audio/aac", "audio/wav", "audio/x-wav", "audio/webm", "audio/ogg", "audio/flac",
     "video/mp4", "video/webm", "video/ogg", "video/quicktime",
