@@ -124,7 +124,7 @@ func (e *environment) assemble() error {
 		Command: e.cfg.Command, Dir: s.AppDir,
 		Env:    func(ctx context.Context) ([]string, error) { return e.appEnvironment(ctx, address) },
 		Stdout: e.cfg.Stdout, Stderr: e.cfg.Stderr, Address: address, ReadyPath: s.ReadyPath, ReadyStatus: s.ReadyStatus.Contain, Attempts: s.ReadyAttempts,
-		Interval: s.ReadyInterval, ReadyLog: s.ReadyLog, StopGrace: s.StopGrace, Orphans: e.cfg.Orphans, Logger: e.cfg.Logger,
+		Interval: s.ReadyInterval, ReadyLog: s.ReadyLog, OnReady: e.drain.Forget, StopGrace: s.StopGrace, Orphans: e.cfg.Orphans, Logger: e.cfg.Logger,
 	})
 	e.relay = relay.New(relayConfig(e))
 	return nil
@@ -143,7 +143,6 @@ func (e *environment) init(ctx context.Context) error {
 	switch {
 	case err == nil:
 		e.cfg.Logger.Info("the app is ready", "after", time.Since(begun).Round(time.Millisecond).String())
-		e.drain.Forget(ctx)
 	case errors.Is(err, supervise.ErrStart):
 		return err
 	case ctx.Err() == nil:

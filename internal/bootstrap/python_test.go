@@ -22,7 +22,16 @@ func TestPythonWorkAfterResponse(t *testing.T) {
 	if log := w.stderr.String(); strings.Contains(log, "nothing tells whether") {
 		t.Errorf("the log says that nothing tells:\n%s", log)
 	}
-	began := time.Now()
-	<-w.do(get("/none")).inv.Released()
-	t.Logf("held and served without work in %v", time.Since(began))
+}
+
+// TestPythonStartIsNoWork: what an app has begun at its start, that took longer than the init phase, holds no invocation.
+func TestPythonStartIsNoWork(t *testing.T) {
+	python, _ := testdeps.Python(t)
+	w := start(t, []string{python, "drain/testdata/python/app_asyncio.py"}, "SLUICE_READY_PATH=tcp", "SLUICE_INIT_LIMIT=200ms", "STARTS_FOR=1")
+	got := w.do(get("/none"))
+	answered := time.Now()
+	<-got.inv.Released()
+	if held := time.Since(answered); held > 5*time.Second {
+		t.Errorf("held %v for a task of the start", held)
+	}
 }

@@ -75,7 +75,7 @@ func (d *Drain) hear(p *peer, line string) {
 		d.cfg.Logger.Warn("a process of the app cannot tell whether it has work left after its response; SLUICE_BUSY_PATH names a path that tells", "error", rest)
 	}
 	if verb == "idle" && what != "" {
-		d.cfg.Logger.Warn("work of the app has waited for so long that it counts as standing: it is frozen, and goes on at the next request", "work", what)
+		d.cfg.Logger.Warn("work of the app has waited for so long that it counts no more: it is frozen, and goes on at the next request: " + what)
 	}
 	d.notify()
 }
@@ -101,8 +101,8 @@ func (p *peer) ask(verb string, n int) {
 // forgetLimit is how long a busy process may take to hear that its work is standing.
 const forgetLimit = 200 * time.Millisecond
 
-// Forget makes all that is under way standing work, for which no invocation is held any more. It is for the end of the init
-// phase, and returns when every process has heard it, for work that a request begins after it must count.
+// Forget makes all that is under way standing work, for which no invocation is held any more. It is for the end of the app's
+// start, and returns when every process has heard it, for work that a request begins after it must count.
 func (d *Drain) Forget(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, forgetLimit)
 	defer cancel()

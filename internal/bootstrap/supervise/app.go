@@ -42,6 +42,9 @@ type Config struct {
 	// ReadyLog, if set, must also have matched a line of the output.
 	ReadyLog *regexp.Regexp
 
+	// OnReady, if set, is called when a process is ready, before Ready says so.
+	OnReady func(context.Context)
+
 	// Orphans, if set, waits for the processes that the app leaves behind.
 	Orphans *Orphans
 	// StopGrace is the time between SIGTERM and SIGKILL.
@@ -202,6 +205,9 @@ func (a *App) runOnce(ctx context.Context, env []string) (ready bool, err error)
 				return false, err
 			}
 			ready, probed = true, nil
+			if a.cfg.OnReady != nil {
+				a.cfg.OnReady(ctx)
+			}
 			a.finish(state, nil)
 		case <-p.done:
 			err := fmt.Errorf("%w: %s ended: %s", ErrStart, a.cfg.Command[0], p.reason)

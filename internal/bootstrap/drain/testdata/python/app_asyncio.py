@@ -18,6 +18,9 @@ async def serve(reader, writer):
 
 
 async def main():
+    if os.environ.get("STARTS_FOR"):
+        jobs.spawn(jobs.poll_async())
+        await asyncio.sleep(float(os.environ["STARTS_FOR"]))
     server = await asyncio.start_server(serve, "127.0.0.1", int(os.environ["PORT"]))
     await server.serve_forever()
 
