@@ -37,9 +37,17 @@ func TestWhatExistsIsNamedWithItsImport(t *testing.T) {
 			map[string]any{"name": "/chat-dev/REDIS_URI"}, ` 'aws_ssm_parameter.secret["REDIS_URI"]' /chat-dev/REDIS_URI`},
 		{"module.files.aws_s3_bucket.this[0]", "aws_s3_bucket", "BucketAlreadyOwnedByYou: ", map[string]any{"bucket": "b"}, " 'module.files.aws_s3_bucket.this[0]' b"},
 		{"module.network.aws_security_group.this", "aws_security_group", "api error InvalidGroup.Duplicate: The security group 'chat-dev' is there",
-			map[string]any{"name": "chat-dev", "vpc_id": "vpc-1"}, `"$(aws ec2 describe-security-groups --filters Name=vpc-id,Values=vpc-1 Name=group-name,Values=chat-dev `},
+			map[string]any{"name": "chat-dev", "vpc_id": "vpc-1", "region": "eu-west-1"}, `"$(aws ec2 describe-security-groups --region eu-west-1 --filters Name=vpc-id,Values=vpc-1 Name=group-name,Values=chat-dev `},
+		{"module.network.aws_security_group.this", "aws_security_group", "api error InvalidGroup.Duplicate: The security group 'chat-dev' is there",
+			map[string]any{"name": "chat-dev", "vpc_id": "vpc-1", "region": "eu-west-1"}, `--output text)" && aws ec2 revoke-security-group-egress --region eu-west-1 --group-id "$(aws ec2 describe-security-groups `},
+		{"module.redis.aws_elasticache_replication_group.this", "aws_elasticache_replication_group", "ReplicationGroupAlreadyExists: it is there",
+			map[string]any{"replication_group_id": "chat-dev", "region": "eu-west-1"}, "  aws elasticache wait replication-group-available --region eu-west-1 --replication-group-id chat-dev && tofu "},
+		{"aws_lambda_permission.this", "aws_lambda_permission", "ResourceConflictException: The statement id (api-alias) provided already exists.",
+			map[string]any{"function_name": "chat-dev", "qualifier": "live", "statement_id": "api-alias"}, " chat-dev:live/api-alias"},
+		{"aws_lambda_permission.this", "aws_lambda_permission", "ResourceConflictException: The statement id (api-function) provided already exists.",
+			map[string]any{"function_name": "chat-dev", "qualifier": nil, "statement_id": "api-function"}, " chat-dev/api-function"},
 		{"aws_api_gateway_resource.path", "aws_api_gateway_resource", "ConflictException: Another resource with the same parent already has this name: api",
-			map[string]any{"rest_api_id": "a1", "parent_id": "p1", "path_part": "api"}, `"a1/$(aws apigateway get-resources --rest-api-id a1 `},
+			map[string]any{"rest_api_id": "a1", "parent_id": "p1", "path_part": "api", "region": "eu-west-1"}, `"a1/$(aws apigateway get-resources --region eu-west-1 --rest-api-id a1 `},
 	} {
 		err := d.adopt(t.Context(), errors.New("apply: x"), planOf(c.address, c.kind, c.after), []infra.Event{{Address: c.address, Message: c.says}})
 		advice := hint.Of(err)

@@ -77,6 +77,7 @@ resource "aws_api_gateway_method_settings" "this" {
 # for its alias, whichever is called: a permission that had to come with the change would come too late.
 resource "aws_lambda_permission" "this" {
   for_each      = { function = null, alias = var.function.alias }
+  statement_id  = "api-${each.key}" # by which one whose answer was lost is found again
   action        = "lambda:InvokeFunction"
   principal     = "apigateway.amazonaws.com"
   function_name = var.function.name
