@@ -164,7 +164,7 @@ func newAccount() (*account, error) {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(moto)
 	network := newNetwork(proxy)
-	viewer := newViewer(newGaps(newVersions(newForgets(network))))
+	viewer := newViewer(newGaps(newVersions(newForgets(conflicts{network}))))
 	lost := newLost(viewer)
 	server := httptest.NewServer(lost)
 	work, err := os.MkdirTemp("", "sluice-account")

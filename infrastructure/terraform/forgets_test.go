@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,6 +26,9 @@ import (
 //   - EC2: the description of a security group rule that refers to a group.
 //   - ACM: a list of certificates that names no key types holds RSA_1024 and RSA_2048 alone
 //     (https://docs.aws.amazon.com/acm/latest/APIReference/API_Filters.html); moto's holds all.
+//   - Route 53: a record that was made and deleted is refused when it is made again, as if it
+//     were still there; one that is there is refused here
+//     (https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html).
 //   - Lambda: an ImageConfig that nobody gave is returned empty; AWS returns none.
 type forgets struct {
 	next http.Handler
@@ -57,6 +61,15 @@ func (f *forgets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		listed := withKeyTypes(request)
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(listed)), int64(len(listed))
 	}
+	if strings.HasSuffix(strings.TrimSuffix(r.URL.Path, "/"), "/rrset") && bytes.Contains(request, []byte("<Action>CREATE</Action>")) {
+		if f.hasRecord(r, request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `<ErrorResponse><Error><Type>Sender</Type><Code>InvalidChangeBatch</Code><Message>[Tried to create resource record set, but it already exists]</Message></Error></ErrorResponse>`)
+			return
+		}
+		made := bytes.Replace(request, []byte("<Action>CREATE</Action>"), []byte("<Action>UPSERT</Action>"), 1)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(made)), int64(len(made))
+	}
 	answer := httptest.NewRecorder()
 	f.next.ServeHTTP(answer, r)
 	body := f.mend(r, request, answer.Body.Bytes())
@@ -64,6 +77,30 @@ func (f *forgets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Del("Content-Length")
 	w.WriteHeader(answer.Code)
 	w.Write(body)
+}
+
+// hasRecord tells whether the zone has the record that the request changes.
+func (f *forgets) hasRecord(r *http.Request, request []byte) bool {
+	type record struct {
+		Name string `xml:"Name"`
+		Type string `xml:"Type"`
+	}
+	var change struct {
+		Record record `xml:"ChangeBatch>Changes>Change>ResourceRecordSet"`
+	}
+	var listed struct {
+		Records []record `xml:"ResourceRecordSets>ResourceRecordSet"`
+	}
+	_ = xml.Unmarshal(request, &change)
+	get := r.Clone(r.Context())
+	get.Method, get.Body, get.ContentLength = http.MethodGet, http.NoBody, 0
+	get.URL.RawQuery = url.Values{"name": {change.Record.Name}, "type": {change.Record.Type}}.Encode()
+	answer := httptest.NewRecorder()
+	f.next.ServeHTTP(answer, get)
+	_ = xml.Unmarshal(answer.Body.Bytes(), &listed)
+	return slices.ContainsFunc(listed.Records, func(one record) bool {
+		return one.Type == change.Record.Type && strings.TrimSuffix(one.Name, ".") == strings.TrimSuffix(change.Record.Name, ".")
+	})
 }
 
 func (f *forgets) policy(w http.ResponseWriter, r *http.Request, request []byte) {

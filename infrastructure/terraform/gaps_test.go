@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -15,15 +16,19 @@ import (
 
 // gaps answers the calls of an apply that moto 5.2 does not know, so that the rest
 // of the apply can be seen. It keeps what it is given and gives it back; it checks
-// nothing, so what it answers is no proof that AWS would take it:
+// names alone, so what it answers is no proof that AWS would take it:
 //
-//   - CloudFront Functions and response headers policies: moto has no such calls
-//     (https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateFunction.html).
+//   - CloudFront Functions and response headers policies: moto has no such calls. A
+//     name that is taken is refused
+//     (https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateFunction.html,
+//     https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateResponseHeadersPolicy.html).
 //   - CloudFront distributions: moto keeps a few of their fields and answers with
-//     defaults for the rest.
+//     defaults for the rest. A caller reference or an alternate name that is taken is refused
+//     (https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateDistribution.html).
 //   - ElastiCache DescribeCacheClusters for the nodes of a replication group: moto
-//     keeps the group and makes no nodes. A deleted group is "deleting" for ever,
-//     and a subnet group cannot be deleted.
+//     keeps the group and makes no nodes. It changes no group either, and deletes neither
+//     a group, which is "deleting" for ever, nor a subnet group: it keeps them, and gaps
+//     says which are gone. What is made anew has the attributes of the first.
 //   - API Gateway's account settings: moto refuses to take the log role away again.
 //   - API Gateway's change of an integration, which moto answers with nothing.
 //   - Provisioned concurrency: moto has no such calls. An alias with environments kept
@@ -35,9 +40,11 @@ type gaps struct {
 	functions map[string]*cfFunction
 	policies  map[string][]byte // inner XML of the configuration
 	sites     map[string][]byte // distributions, likewise
+	made      int               // policies and distributions so far
 	siteTags  []byte            // inner XML
 	logRole   string            // of API Gateway's account settings
-	groups    map[string]string // security group of a replication group's nodes
+	groups    map[string]string // security group of a replication group's nodes; empty where the group is gone
+	gone      map[string]bool   // subnet groups
 	ready     map[string]int    // environments kept ready, by path and qualifier
 }
 
@@ -52,7 +59,7 @@ type cfFunction struct {
 }
 
 func newGaps(next http.Handler) *gaps {
-	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, groups: map[string]string{}, ready: map[string]int{}}
+	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, groups: map[string]string{}, gone: map[string]bool{}, ready: map[string]int{}}
 }
 
 func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -90,6 +97,10 @@ func (g *gaps) function(w http.ResponseWriter, r *http.Request, path []string) {
 		f := new(cfFunction)
 		if err := xml.Unmarshal(body, f); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if g.functions[f.Name] != nil {
+			conflict(w, "FunctionAlreadyExists", "A function with the same name already exists in this AWS account.")
 			return
 		}
 		f.FunctionCode = decodeBase64(f.FunctionCode)
@@ -141,15 +152,30 @@ func (g *gaps) policy(w http.ResponseWriter, r *http.Request, id string) {
 	body, _ := io.ReadAll(r.Body)
 	var config struct {
 		Inner []byte `xml:",innerxml"`
+		Name  string `xml:"Name"`
 	}
 	switch {
+	case r.Method == http.MethodGet && id == "":
+		fmt.Fprint(w, `<ResponseHeadersPolicyList><Items>`)
+		for id, config := range g.policies {
+			fmt.Fprintf(w, `<ResponseHeadersPolicySummary><Type>custom</Type><ResponseHeadersPolicy><Id>%s</Id><ResponseHeadersPolicyConfig>%s</ResponseHeadersPolicyConfig></ResponseHeadersPolicy></ResponseHeadersPolicySummary>`, id, config)
+		}
+		fmt.Fprintf(w, `</Items><MaxItems>100</MaxItems><Quantity>%d</Quantity></ResponseHeadersPolicyList>`, len(g.policies))
+		return
 	case r.Method == http.MethodPost || r.Method == http.MethodPut:
 		if err := xml.Unmarshal(body, &config); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
+		for other, taken := range g.policies {
+			if other != id && bytes.Contains(taken, []byte("<Name>"+config.Name+"</Name>")) {
+				conflict(w, "ResponseHeadersPolicyAlreadyExists", "A response headers policy with this name already exists.")
+				return
+			}
+		}
 		if id == "" {
-			id = fmt.Sprintf("00000000-0000-4000-8000-%012d", len(g.policies)+1)
+			g.made++
+			id = fmt.Sprintf("00000000-0000-4000-8000-%012d", g.made)
 		}
 		g.policies[id] = config.Inner
 	case g.policies[id] == nil:
@@ -176,13 +202,27 @@ func (g *gaps) distribution(w http.ResponseWriter, r *http.Request, id string) {
 		XML []byte `xml:",innerxml"`
 	}
 	switch {
+	case r.Method == http.MethodGet && id == "":
+		fmt.Fprint(w, `<DistributionList><Marker/><Items>`)
+		for id, config := range g.sites {
+			fmt.Fprintf(w, `<DistributionSummary><Id>%s</Id>%s</DistributionSummary>`, id, config)
+		}
+		fmt.Fprintf(w, `</Items><MaxItems>100</MaxItems><IsTruncated>false</IsTruncated><Quantity>%d</Quantity></DistributionList>`, len(g.sites))
+		return
 	case r.Method == http.MethodPost:
 		var both struct {
 			Config inner `xml:"DistributionConfig"`
 			Tags   inner `xml:"Tags"`
 		}
 		_ = xml.Unmarshal(body, &both)
-		id = fmt.Sprintf("E%013d", len(g.sites)+1)
+		for _, taken := range g.sites {
+			if code := sameDistribution(taken, both.Config.XML); code != "" {
+				conflict(w, code, "It is associated with another distribution.")
+				return
+			}
+		}
+		g.made++
+		id = fmt.Sprintf("E%013d", g.made)
 		g.sites[id], g.siteTags = both.Config.XML, both.Tags.XML
 	case g.sites[id] == nil:
 		notFound(w, "NoSuchDistribution")
@@ -209,6 +249,24 @@ func (g *gaps) distribution(w http.ResponseWriter, r *http.Request, id string) {
 	fmt.Fprintf(w, `<Distribution><Id>%[1]s</Id><ARN>arn:aws:cloudfront::123456789012:distribution/%[1]s</ARN><Status>Deployed</Status><LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime>`+
 		`<InProgressInvalidationBatches>0</InProgressInvalidationBatches><ActiveTrustedSigners><Enabled>false</Enabled><Quantity>0</Quantity></ActiveTrustedSigners>`+
 		`<ActiveTrustedKeyGroups><Enabled>false</Enabled><Quantity>0</Quantity></ActiveTrustedKeyGroups><DomainName>d111111abcdef8.cloudfront.net</DomainName><DistributionConfig>%[2]s</DistributionConfig></Distribution>`, id, config)
+}
+
+// sameDistribution is the code by which CloudFront refuses a second distribution, or "".
+func sameDistribution(a, b []byte) string {
+	for _, one := range []struct {
+		code    string
+		pattern *regexp.Regexp
+	}{
+		{"DistributionAlreadyExists", regexp.MustCompile(`<CallerReference>[^<]+</CallerReference>`)},
+		{"CNAMEAlreadyExists", regexp.MustCompile(`<CNAME>[^<]+</CNAME>`)},
+	} {
+		for _, value := range one.pattern.FindAll(b, -1) {
+			if bytes.Contains(a, value) {
+				return one.code
+			}
+		}
+	}
+	return ""
 }
 
 // patchIntegration puts what is there with the changes.
@@ -299,27 +357,46 @@ func (g *gaps) account(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(settings)
 }
 
-// elasticache answers for node 001 of any group that is asked for by name.
+// elasticache answers for node 001 of any group that is asked for by name, and for what
+// moto can neither change nor delete.
 func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(strings.NewReader(string(body)))
 	form := parseForm(string(body))
-	id := form.Get("CacheClusterId")
+	id, name, subnets := form.Get("CacheClusterId"), form.Get("ReplicationGroupId"), form.Get("CacheSubnetGroupName")
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if form.Get("Action") == "CreateReplicationGroup" {
-		g.groups[form.Get("ReplicationGroupId")] = form.Get("SecurityGroupIds.SecurityGroupId.1")
-	}
-	name := form.Get("ReplicationGroupId")
-	if form.Get("Action") == "DeleteReplicationGroup" {
-		g.groups[name] = "" // gone
-	}
-	if status, ok := g.groups[name]; ok && status == "" && form.Get("Action") == "DescribeReplicationGroups" {
+	security, known := g.groups[name]
+	switch action := form.Get("Action"); {
+	case action == "CreateReplicationGroup":
+		if !known || security == "" {
+			g.groups[name] = form.Get("SecurityGroupIds.SecurityGroupId.1")
+		}
+		if known && security == "" { // made anew
+			replicationGroup(w, action, name, "creating")
+			return
+		}
+	case action == "DeleteReplicationGroup" && known:
+		g.groups[name] = ""
+		replicationGroup(w, action, name, "deleting")
+		return
+	case action == "ModifyReplicationGroup" && security != "":
+		replicationGroup(w, action, name, "modifying")
+		return
+	case action == "DescribeReplicationGroups" && known && security == "":
 		notFound(w, "ReplicationGroupNotFoundFault")
 		return
-	}
-	if form.Get("Action") == "DeleteCacheSubnetGroup" {
+	case action == "DeleteCacheSubnetGroup":
+		g.gone[subnets] = true
 		fmt.Fprint(w, `<DeleteCacheSubnetGroupResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"/>`)
+		return
+	case action == "CreateCacheSubnetGroup" && g.gone[subnets]:
+		g.gone[subnets] = false
+		fmt.Fprintf(w, `<%[1]sResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><%[1]sResult><CacheSubnetGroup><CacheSubnetGroupName>%[2]s</CacheSubnetGroupName>`+
+			`<ARN>arn:aws:elasticache:eu-west-1:123456789012:subnetgroup:%[2]s</ARN></CacheSubnetGroup></%[1]sResult></%[1]sResponse>`, action, subnets)
+		return
+	case action == "DescribeCacheSubnetGroups" && g.gone[subnets]:
+		notFound(w, "CacheSubnetGroupNotFoundFault")
 		return
 	}
 	group, member := strings.CutSuffix(id, "-001")
@@ -334,6 +411,17 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 		`<PreferredMaintenanceWindow>sun:03:00-sun:04:00</PreferredMaintenanceWindow><TransitEncryptionEnabled>true</TransitEncryptionEnabled><AtRestEncryptionEnabled>true</AtRestEncryptionEnabled>`+
 		`<SecurityGroups><member><SecurityGroupId>%[2]s</SecurityGroupId><Status>active</Status></member></SecurityGroups>`+
 		`</CacheCluster></CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, group, g.groups[group])
+}
+
+func replicationGroup(w http.ResponseWriter, action, name, status string) {
+	fmt.Fprintf(w, `<%[1]sResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><%[1]sResult><ReplicationGroup><ReplicationGroupId>%[2]s</ReplicationGroupId>`+
+		`<Status>%[3]s</Status><ARN>arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:%[2]s</ARN></ReplicationGroup></%[1]sResult></%[1]sResponse>`, action, name, status)
+}
+
+// conflict refuses in XML what exists already.
+func conflict(w http.ResponseWriter, code, message string) {
+	w.WriteHeader(http.StatusConflict)
+	fmt.Fprintf(w, `<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>`, code, message)
 }
 
 func notFound(w http.ResponseWriter, code string) {

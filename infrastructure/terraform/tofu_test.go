@@ -83,6 +83,7 @@ func TestApply(t *testing.T) {
 		}
 	})
 	t.Run("what is tainted is deleted before it is created", func(t *testing.T) { a.taintedPlan(t, dev) })
+	t.Run("what is tainted is made anew", func(t *testing.T) { a.taintedApply(t, dev, handful...) })
 	a.makeChanges(t, dev, func(c change) bool { return c.ci })
 	a.fill(t)
 	t.Run("destroy leaves nothing", func(t *testing.T) {
