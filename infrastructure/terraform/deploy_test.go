@@ -54,9 +54,9 @@ func TestDeployEndToEnd(t *testing.T) {
 	for _, at := range []string{`"step":"init"`, `"step":"plan"`, `"step":"apply","done":false,"resource":{"type":"apply_complete"`} {
 		p.interrupted(t, at)
 	}
-	lose := []string{"PutMethod", "PutParameter"}
+	lose := []string{"PutParameter"}
 	if _, err := exec.LookPath("aws"); err == nil {
-		lose = append(lose, "AuthorizeSecurityGroupEgress") // the command for it looks up the rule's id
+		lose = append(lose, "CreateDistribution") // the command for it looks up the id
 	}
 	a.lost.arm(lose...)
 	out = p.converges(t, a)

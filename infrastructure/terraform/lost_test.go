@@ -160,7 +160,7 @@ func TestLostAnswers(t *testing.T) {
 
 var (
 	printed  = regexp.MustCompile(`(?m)^ *((?:aws .* && )?tofu -chdir=\S+ import .*)$`)
-	imported = regexp.MustCompile(` import .*?'?(\S+\.(aws_\w+)\.[^' ]+)`)
+	imported = regexp.MustCompile(` import .*?([^' ]*\b(aws_\w+)\.[^' ]+)`)
 	refused  = regexp.MustCompile(`(?m)^.*(?i:already ?exist|AlreadyOwned|Duplicate|already has|Conflict).*$`)
 )
 
