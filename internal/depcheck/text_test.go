@@ -19,7 +19,7 @@ var noCommandLine = []string{
 }
 
 // otherPrograms are those whose flags such a package may name: it says which command of theirs helps.
-var otherPrograms = []string{"skopeo ", "systemd-run ", "$(aws "}
+var otherPrograms = []string{"skopeo ", "systemd-run ", "$(aws ", "&& aws ", "aws elasticache wait "}
 
 var flag = regexp.MustCompile(`(^|[\s(])--[a-z]`)
 

@@ -60,7 +60,7 @@ var (
 	// The address of one that is still being made is not known yet.
 	before = map[string]string{"aws_elasticache_replication_group": `aws elasticache wait replication-group-available --region {region} --replication-group-id {replication_group_id} && `}
 	// EC2 gives a new group the right to reach everything, which the provider takes away at once.
-	after = map[string]string{"aws_security_group": ` && aws ec2 revoke-security-group-egress --region {region} --group-id "` + groupLookup + `" --ip-permissions 'IpProtocol=-1,IpRanges=[{CidrIp=0.0.0.0/0}]'`}
+	after = map[string]string{"aws_security_group": ` && aws ec2 revoke-security-group-egress --region {region} --ip-permissions 'IpProtocol=-1,IpRanges=[{CidrIp=0.0.0.0/0}]' --group-id "` + groupLookup + `"`}
 )
 
 // adopt adds to an apply's error the commands that bring into the state what exists and

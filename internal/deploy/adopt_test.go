@@ -39,7 +39,7 @@ func TestWhatExistsIsNamedWithItsImport(t *testing.T) {
 		{"module.network.aws_security_group.this", "aws_security_group", "api error InvalidGroup.Duplicate: The security group 'chat-dev' is there",
 			map[string]any{"name": "chat-dev", "vpc_id": "vpc-1", "region": "eu-west-1"}, `"$(aws ec2 describe-security-groups --region eu-west-1 --filters Name=vpc-id,Values=vpc-1 Name=group-name,Values=chat-dev `},
 		{"module.network.aws_security_group.this", "aws_security_group", "api error InvalidGroup.Duplicate: The security group 'chat-dev' is there",
-			map[string]any{"name": "chat-dev", "vpc_id": "vpc-1", "region": "eu-west-1"}, `--output text)" && aws ec2 revoke-security-group-egress --region eu-west-1 --group-id "$(aws ec2 describe-security-groups `},
+			map[string]any{"name": "chat-dev", "vpc_id": "vpc-1", "region": "eu-west-1"}, `--output text)" && aws ec2 revoke-security-group-egress --region eu-west-1 --ip-permissions 'IpProtocol=-1,IpRanges=[{CidrIp=0.0.0.0/0}]' --group-id "$(aws ec2 describe-security-groups `},
 		{"module.redis.aws_elasticache_replication_group.this", "aws_elasticache_replication_group", "ReplicationGroupAlreadyExists: it is there",
 			map[string]any{"replication_group_id": "chat-dev", "region": "eu-west-1"}, "  aws elasticache wait replication-group-available --region eu-west-1 --replication-group-id chat-dev && tofu "},
 		{"aws_lambda_permission.this", "aws_lambda_permission", "ResourceConflictException: The statement id (api-alias) provided already exists.",

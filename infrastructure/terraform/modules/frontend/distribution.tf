@@ -34,9 +34,8 @@ module "distribution" {
       # OAC cannot sign for API Gateway: headers prove the caller, to the function and, where it wants a key, to the API.
       custom_header = merge({ "X-Origin-Verify" = var.origin_secret }, local.key)
       custom_origin_config = {
-        http_port = 80, https_port = 443, origin_protocol_policy = "https-only"
         # The read timeout counts between two packets, not for the whole answer; 120 s is the most.
-        origin_keepalive_timeout = 60, origin_read_timeout = 120
+        http_port = 80, https_port = 443, origin_protocol_policy = "https-only", origin_keepalive_timeout = 60, origin_read_timeout = 120
       }
     }
   }
