@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -23,8 +24,13 @@ func makeBase(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: make-base DIR [PROGRAM [EXTENSION]]")
 	}
 	files := map[string][]byte{"app/run": []byte("#!/bin/sh\n")}
-	if len(args) == 2 {
+	if len(args) > 1 {
 		files["app/run"] = []byte(ts.ReadFile(args[1]))
+	}
+	if len(args) == 3 {
+		files["opt/extensions/"+filepath.Base(args[2])] = []byte(ts.ReadFile(args[2]))
+	}
+	if len(args) == 2 {
 		for _, path := range facts.ImageFiles() {
 			files[strings.TrimPrefix(path, "/")] = nil
 		}
