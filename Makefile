@@ -11,7 +11,7 @@ help: ## show this list
 .PHONY: test
 test: lint ## check and test everything, with the race detector; says first which tests will skip
 	@.ci/deps --check
-	go test -race -timeout 40m ./...
+	go test -race -timeout 60m ./...
 
 .PHONY: deps
 deps: ## install what some tests use: Node, Chromium, Redis, nginx, moto, MCP's server and clients
