@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -158,7 +159,41 @@ func TestTaint(t *testing.T) {
 	if out, err := a.run(dev, "apply", "-auto-approve"); err != nil {
 		t.Fatalf("apply: %v\n%s", err, complaint(out))
 	}
+	t.Run("imports", func(t *testing.T) { a.imports(t, dev) })
 	a.taintedApply(t, dev)
+}
+
+// unready are the words of a configuration that cannot be evaluated with what a state has.
+var unready = regexp.MustCompile(`Error: [^\n]*(Invalid|Unsupported|Missing|Error in function|argument)[^\n]*`)
+
+var index = regexp.MustCompile(`\[[^\]]*\]`)
+
+// imports imports the first instance of each resource into a state that lacks it and all
+// that depends on it, as after a single failure: an import evaluates the whole
+// configuration with what the state has. The ID is none, so that AWS is not found to have it.
+func (a *account) imports(t *testing.T, dev string) {
+	file := filepath.Join(dev, "terraform.tfstate")
+	for _, r := range readState(t, file)["resources"].([]any) {
+		r := r.(map[string]any)
+		if r["mode"] != "managed" || !strings.HasPrefix(r["type"].(string), "aws_") {
+			continue
+		}
+		missing, block := addressIn(r, r["instances"].([]any)[0]), index.ReplaceAllString(addressIn(r, map[string]any{}), "")
+		state := readState(t, file)
+		for _, other := range state["resources"].([]any) {
+			other := other.(map[string]any)
+			other["instances"] = slices.DeleteFunc(other["instances"].([]any), func(i any) bool {
+				needs, _ := i.(map[string]any)["dependencies"].([]any)
+				return addressIn(other, i) == missing || slices.Contains(needs, any(block))
+			})
+		}
+		writeState(t, filepath.Join(dev, "partial.tfstate"), state)
+		out, err := a.run(dev, "import", "-state=partial.tfstate", missing, "none")
+		if fault := unready.FindString(out); fault != "" {
+			t.Errorf("%s cannot be imported when it is missing: %s", missing, complaint(out))
+		}
+		t.Logf("%s: %v", missing, err)
+	}
 }
 
 // taint marks every managed resource of a state, or those at the addresses given, and

@@ -84,12 +84,13 @@ module "backend" {
   image_uri          = sluice_image.app.uri
   url                = module.frontend.url
   network            = module.network.function
-  secrets            = merge(var.secrets, { for name, parameter in aws_ssm_parameter.secret : name => parameter.name })
   config             = var.config
   parameters_kms_key = var.parameters_kms_key
   environment        = var.environment
   function           = var.function
   release            = var.release
+  # A `tofu import` sees only what is in the state: the dashes stand for a parameter that is not there yet.
+  secrets = merge({ REDIS_URI = "-", SLUICE_ORIGIN_SECRET = "-" }, var.secrets, { for k, p in aws_ssm_parameter.secret : k => p.name })
 }
 
 # The app's image with the bootstrap in front, and the front end out of the same
