@@ -75,7 +75,9 @@ def watch(path):
 
         frames = []
         at = task.get_coro()
-        while at is not None and len(frames) < 80:
+        for _ in range(200):
+            if at is None:
+                break
             if type(at).__name__ in hidden:
                 at = next((x for x in gc.get_referents(at) if hasattr(x, "ag_frame") or hasattr(x, "cr_frame") or type(x).__name__ in hidden), None)
                 continue

@@ -70,7 +70,11 @@ func startPython(t *testing.T, s server) *python {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		defer time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() }).Stop() // a server that waits for its requests
+		_ = cmd.Wait()
+	})
 	testkit.Wait(t, 30*time.Second, "an answer of "+s.name, func() (string, bool) {
 		resp, err := http.Get(p.base + "/none")
 		if err != nil {
