@@ -94,8 +94,14 @@ func (r Request) LambdaFunction(dir, handler string, extensions []string) (rehea
 	if err != nil {
 		return rehearse.App{}, err
 	}
-	if _, err := exec.LookPath(filepath.Join(dir, program)); err == nil && r.Command == "" {
-		r.Command = "./" + program
+	if r.Command == "" {
+		_, err := exec.LookPath(filepath.Join(dir, program))
+		if errors.Is(err, fs.ErrPermission) {
+			return rehearse.App{}, hint.With(fmt.Errorf("find the function's command: %w", err), "make it executable (chmod +x): Lambda wants that too")
+		}
+		if err == nil {
+			r.Command = "./" + program
+		}
 	}
 	if r.Command == "" {
 		return rehearse.App{}, &UsageError{hint.With(fmt.Errorf("no command for the function: %s has no program %s", dir, program),
@@ -140,7 +146,7 @@ func (r Request) directory(name string) (string, error) {
 		return "", fmt.Errorf("find the app: %w", err)
 	}
 	if !info.IsDir() {
-		return "", hint.With(fmt.Errorf("find the app: %s is a file", name), "--app takes the app's working directory")
+		return "", hint.With(fmt.Errorf("find the app: %s is a file", name), "name the directory that it is in")
 	}
 	return dir, nil
 }
@@ -198,7 +204,7 @@ func checkProgram(dir, program string) error {
 		program = filepath.Join(dir, program)
 	}
 	if _, err := exec.LookPath(program); err != nil {
-		return hint.With(fmt.Errorf("find the app's command: %w", err), "--command is run in the directory of --app")
+		return hint.With(fmt.Errorf("find the app's command: %w", err), "--command is run in the directory of the app or function")
 	}
 	return nil
 }

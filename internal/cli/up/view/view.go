@@ -241,14 +241,17 @@ var lambdaLines = regexp.MustCompile(`^(START|END|REPORT|INIT_START|INIT_REPORT)
 var ansi = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
 // showOther shows what is no request's end: the app's output, limits, stores and
-// the ends of environments.
+// the ends of environments. One entry of a log can be several lines: Amazon's client
+// for Python joins those of a traceback by carriage returns.
 func (v *View) showOther(e timeline.Event) {
 	t := v.terminal
 	switch {
 	case e.Kind == timeline.Log && !lambdaLines.MatchString(e.Note):
 		line := outputLine(ansi.ReplaceAllString(e.Note, ""))
 		if line != "" && (v.Routine == nil || !v.Routine(e.Environment, line)) {
-			t.Line(t.Paint(ui.Dim, ui.Pad(e.Environment, 7)+"│ "+ui.Clean(line)))
+			for _, part := range strings.FieldsFunc(line, func(r rune) bool { return r == '\r' || r == '\n' }) {
+				t.Line(t.Paint(ui.Dim, ui.Pad(e.Environment, 7)+"│ "+ui.Clean(part)))
+			}
 		}
 	case e.Kind == timeline.Limit:
 		t.Line(t.Paint(ui.Yellow, "limit: ") + ui.Clean(cmp.Or(e.Environment, string(e.Hop))+": "+e.Note))

@@ -40,3 +40,14 @@ func TestWaitsAndNoticesAreShown(t *testing.T) {
 		}
 	}
 }
+
+// TestLinesOfOneEntryAreApart: an entry of several lines stays readable.
+func TestLinesOfOneEntryAreApart(t *testing.T) {
+	var out bytes.Buffer
+	v := New(&command.Program{Out: &out, Getenv: func(string) string { return "" }})
+	v.show(timeline.Event{Kind: timeline.Log, Environment: "env-1", Note: "[ERROR] ValueError: bad thing\rTraceback (most recent call last):\r\n  File \"/var/task/app.py\", line 2"})
+	want := "env-1  │ [ERROR] ValueError: bad thing\nenv-1  │ Traceback (most recent call last):\nenv-1  │   File \"/var/task/app.py\", line 2\n"
+	if got := out.String(); got != want {
+		t.Errorf("got\n%s\nnot\n%s", got, want)
+	}
+}
