@@ -120,10 +120,15 @@ func Endless(t testing.TB, head, piece string) *net.TCPAddr {
 	t.Helper()
 	pieces := strings.Repeat(piece, 10_000)
 	return Accept(t, func(conn net.Conn) {
-		if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+		request, err := http.ReadRequest(bufio.NewReader(conn))
+		if err != nil {
 			return
 		}
-		_, err := io.WriteString(conn, head)
+		// A client that still sends may say that it could not, and nothing of the answer.
+		if _, err = io.Copy(io.Discard, request.Body); err != nil {
+			return
+		}
+		_, err = io.WriteString(conn, head)
 		for err == nil && piece != "" {
 			_, err = io.WriteString(conn, pieces)
 		}
