@@ -243,7 +243,7 @@ func (e *environment) ended(t *testing.T, how end, at step) {
 	}
 	testkit.Wait(t, 10*time.Second, "the plan's removal, once tofu has read it", func() (string, bool) {
 		left := e.left()
-		return fmt.Sprint(left), !slices.Contains(left, "plan")
+		return fmt.Sprint(left), !slices.ContainsFunc(left, func(f string) bool { return strings.HasPrefix(f, "plan") })
 	})
 	tofu := e.tofu(t)
 	how.send(cmd.Process.Pid, tofu)

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
@@ -54,12 +55,30 @@ func Open(dir, executable, scratch string) (*Workspace, error) {
 // Dir is the root module's folder.
 func (w *Workspace) Dir() string { return w.program.dir }
 
-// PlanFile is where a plan is kept until it is applied.
-func (w *Workspace) PlanFile() string { return filepath.Join(w.program.scratch, "plan") }
+// planPrefix comes before the process id in a plan's name.
+const planPrefix = "plan-"
 
-// Forget removes the plan file: it holds values of variables, secrets among them.
+// PlanFile is where a plan is kept until it is applied. It is this process's own: of two
+// runs in one environment, which may wait for their answers at the same time, neither
+// applies or removes what the other has shown.
+func (w *Workspace) PlanFile() string {
+	return filepath.Join(w.program.scratch, planPrefix+strconv.Itoa(os.Getpid()))
+}
+
+// Forget removes the plan file, and those that killed runs have left: they hold values of
+// variables, secrets among them.
 func (w *Workspace) Forget() error {
-	if err := os.Remove(w.PlanFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+	plans, err := filepath.Glob(filepath.Join(w.program.scratch, planPrefix+"*"))
+	for _, file := range plans {
+		pid, e := strconv.Atoi(strings.TrimPrefix(filepath.Base(file), planPrefix))
+		if e != nil || pid != os.Getpid() && alive(pid) {
+			continue
+		}
+		if e := os.Remove(file); e != nil && !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("remove the plan: %w", err)
 	}
 	return nil
@@ -128,12 +147,21 @@ func (w *Workspace) ShowPlan(ctx context.Context, file string) (*Plan, error) {
 	plan := new(tfjson.Plan)
 	err := w.program.run(ctx, &out, "show", "-no-color", "-json", file)
 	if err == nil {
-		err = plan.UnmarshalJSON(out.Bytes())
+		err = plan.UnmarshalJSON(document(out.Bytes()))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read plan %s: %w", file, err)
 	}
 	return newPlan(file, plan), nil
+}
+
+// document is what `show -json` printed from its JSON on: the program writes warnings of
+// its CLI configuration before it.
+func document(out []byte) []byte {
+	if i := bytes.Index(out, []byte(`{"format_version"`)); i > 0 {
+		return out[i:]
+	}
+	return out
 }
 
 // Apply carries out a plan file, no more and no less, and removes it as soon as the
@@ -176,7 +204,7 @@ func (w *Workspace) State(ctx context.Context) (*tfjson.State, error) {
 	state := new(tfjson.State)
 	err := w.program.run(ctx, &out, "show", "-no-color", "-json")
 	if err == nil {
-		err = state.UnmarshalJSON(out.Bytes())
+		err = state.UnmarshalJSON(document(out.Bytes()))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read state of %s: %w", w.program.dir, err)

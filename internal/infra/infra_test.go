@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +120,44 @@ resource "terraform_data" "slow" {
 		if c.Address == "terraform_data.first" {
 			t.Errorf("%s is planned again: what was made was lost", c.Address)
 		}
+	}
+}
+
+// TestPlansOfTwoRuns: of two runs in one environment neither removes the other's plan, and
+// what a killed run has left goes with the next.
+func TestPlansOfTwoRuns(t *testing.T) {
+	w := &Workspace{program{scratch: t.TempDir()}}
+	over := exec.CommandContext(t.Context(), "true")
+	if err := over.Run(); err != nil {
+		t.Skip(err)
+	}
+	another, left := w.program.scratch+"/plan-"+strconv.Itoa(os.Getppid()), w.program.scratch+"/plan-"+strconv.Itoa(over.Process.Pid)
+	for _, file := range []string{w.PlanFile(), another, left} {
+		if err := private(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Forget(); err != nil {
+		t.Fatal(err)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(w.program.scratch, "*")); !slices.Equal(kept, []string{another}) {
+		t.Errorf("left %v, not only the plan of the run that goes on", kept)
+	}
+}
+
+// TestWarningBeforeTheDocument: a CLI configuration that OpenTofu warns of is no fault.
+func TestWarningBeforeTheDocument(t *testing.T) {
+	w := workspace(t, `resource "terraform_data" "a" {}`)
+	t.Setenv("TF_CLI_CONFIG_FILE", filepath.Join(t.TempDir(), "not-there"))
+	plan, err := w.Plan(t.Context(), PlanOptions{Out: w.PlanFile()}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Apply(t.Context(), plan, nil); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := w.State(t.Context()); err != nil || state == nil {
+		t.Errorf("the state reads as %v, %v", state, err)
 	}
 }
 

@@ -23,11 +23,11 @@ import (
 
 // TestMain is also the process that is killed: it applies, and prints each event.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 5 && os.Args[1] == "apply-and-be-killed" {
+	if len(os.Args) == 6 && os.Args[1] == "apply-and-be-killed" {
 		w, err := Open(os.Args[2], os.Args[3], os.Args[4])
 		if err == nil {
 			out := json.NewEncoder(os.Stdout)
-			err = w.Apply(context.Background(), &Plan{File: w.PlanFile()}, func(e Event) { _ = out.Encode(e) })
+			err = w.Apply(context.Background(), &Plan{File: os.Args[5]}, func(e Event) { _ = out.Encode(e) })
 		}
 		if err != nil {
 			os.Exit(1)
@@ -67,7 +67,7 @@ resource "terraform_data" "slow" {
 // written to file.
 func killedAt(t *testing.T, w *Workspace, event, file string) int {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "apply-and-be-killed", w.program.dir, w.program.path, w.program.scratch)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "apply-and-be-killed", w.program.dir, w.program.path, w.program.scratch, w.PlanFile())
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
