@@ -86,6 +86,15 @@ func TestBadInput(t *testing.T) {
 			v["function"] = map[string]any{"start": "snapstart"}
 			delete(in(v, "domain"), "zone_id")
 		}, []string{"snapstart is not ready", "3 to 28 lower-case letters", "domain.name needs domain.zone_id"}},
+		{"names that Lambda and EC2 do not take", func(v map[string]any) {
+			in(v, "environment")["MY-FLAG"] = "1"
+			in(v, "services")["ports"] = []any{8000, 8000}
+			v["egress"] = map[string]any{"é": map[string]any{"port": 25}}
+		}, []string{"must be as Lambda takes them", "each once", "choose another name"}},
+		{"a name that Lambda reserves, a rule twice", func(v map[string]any) {
+			in(v, "environment")["LAMBDA_TASK_ROOT"] = "/x"
+			v["egress"] = map[string]any{"web": map[string]any{"port": 443}}
+		}, []string{"a name that Lambda reserves", "AWS takes no rule twice"}},
 		{"a secret in place of a parameter's name, certificate of another region", func(v map[string]any) {
 			in(v, "secrets")["MONGO_URI"] = "mongodb://u:p@host/db"
 			in(v, "domain")["certificate_arn"] = "arn:aws:acm:eu-west-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"

@@ -148,11 +148,18 @@ variable "environment" {
   validation {
     condition = alltrue([
       for name in keys(var.environment) :
-      !startswith(name, "AWS_LAMBDA_") && !contains(["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "_HANDLER"], name)
+      !startswith(name, "AWS_LAMBDA_") && !contains([
+        "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_EXECUTION_ENV",
+        "_HANDLER", "_X_AMZN_TRACE_ID", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+      ], name)
     ])
     error_message = <<-EOT
       environment holds a name that Lambda reserves (AWS_REGION, AWS_LAMBDA_… and the like): leave it out, the function has it.
     EOT
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name))])
+    error_message = "The keys of environment must be as Lambda takes them: a letter, then one or more letters, digits and underscores."
   }
 }
 

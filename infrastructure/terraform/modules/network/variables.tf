@@ -70,8 +70,9 @@ variable "services" {
   default = null
 
   validation {
-    condition     = var.services == null ? true : alltrue([for port in var.services.ports : port >= 1 && port <= 65535])
-    error_message = "services.ports must be TCP ports, 1 to 65535."
+    condition = (var.services == null ? true :
+    length(distinct(var.services.ports)) == length(var.services.ports) && alltrue([for port in var.services.ports : port >= 1 && port <= 65535]))
+    error_message = "services.ports must be TCP ports, 1 to 65535, each once."
   }
 }
 
@@ -92,7 +93,16 @@ variable "egress" {
     error_message = "egress must be TCP ports, 1 to 65535, and blocks of IPv4 addresses such as 10.0.0.0/16."
   }
   validation {
-    condition     = alltrue([for name in keys(var.egress) : !can(regex("^(https|redis|documentdb|service-.*)$", name))])
-    error_message = "egress names a rule https, redis, documentdb or service-…, which the module makes itself: choose another name."
+    condition = alltrue([
+      for name in keys(var.egress) : !can(regex("^(https|redis|documentdb|service-.*)$", name)) && can(regex("^[A-Za-z0-9._-]{1,64}$", name))
+    ])
+    error_message = <<-EOT
+      egress names a rule https, redis, documentdb or service-…, which the module makes itself, or by other characters than letters,
+      digits and ._-: choose another name.
+    EOT
+  }
+  validation {
+    condition     = length(distinct(concat([["443", "0.0.0.0/0"]], [for r in var.egress : [tostring(r.port), r.cidr]]))) == length(var.egress) + 1
+    error_message = "egress has a port and its addresses twice, or 443 to everywhere, which is always open: AWS takes no rule twice."
   }
 }
