@@ -170,6 +170,9 @@ func (o imageOptions) unpack(ctx context.Context, p *command.Program, options im
 	if err != nil {
 		return err
 	}
+	if unpacked.Refused != nil {
+		p.Warn(unpacked.Refused)
+	}
 	if p.JSON {
 		return p.WriteJSON(unpacked)
 	}

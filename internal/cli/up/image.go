@@ -107,7 +107,10 @@ func (o *imageSource) Start(ctx context.Context, _ string) (apps.Prepared, error
 		return apps.Prepared{}, fmt.Errorf("make a place to unpack the image: %w", err)
 	}
 	o.app.Root = filepath.Join(dir, "root")
-	_, err = rootfs.Unpack(ctx, o.image, o.app.Root)
+	unpacked, err := rootfs.Unpack(ctx, o.image, o.app.Root)
+	if err == nil {
+		err = unpacked.Refused
+	}
 	if err == nil {
 		err = o.addExtensions()
 	}

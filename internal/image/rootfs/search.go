@@ -56,6 +56,23 @@ func (e *OrphanError) Error() string {
 	return fmt.Sprintf("%s comes without an entry for its directory before it: Lambda refuses that (MissingParentDirectory)", e.Path)
 }
 
+// listing are the entries of a layer so far, as absolute paths.
+type listing map[string]bool
+
+// add fails with an *OrphanError. A whiteout is no file: what it needs of its directory is
+// not known.
+func (l listing) add(name string) error {
+	name = path.Join("/", name)
+	if strings.HasPrefix(path.Base(name), whiteout) {
+		return nil
+	}
+	if !l[path.Dir(name)] {
+		return &OrphanError{name}
+	}
+	l[name] = true
+	return nil
+}
+
 // Layer reads the next layer down, as far as it is needed, or whole to find what Lambda
 // would refuse of it: an *OrphanError, or more than MaxSize in all layers.
 func (s *Search) Layer(ctx context.Context, layer v1.Layer, whole bool) error {
@@ -64,7 +81,7 @@ func (s *Search) Layer(ctx context.Context, layer v1.Layer, whole bool) error {
 		return err
 	}
 	defer content.Close()
-	hidden, listed := map[string]bool{}, map[string]bool{"/": true}
+	hidden, listed := map[string]bool{}, listing{"/": true}
 	archive := tar.NewReader(bounded{content, &s.left})
 	for whole || !s.Done() {
 		if err := ctx.Err(); err != nil {
@@ -81,14 +98,9 @@ func (s *Search) Layer(ctx context.Context, layer v1.Layer, whole bool) error {
 		if !whole {
 			continue
 		}
-		name := path.Join("/", header.Name)
-		if strings.HasPrefix(path.Base(name), whiteout) {
-			continue // no file: what it needs of its directory is not known
+		if err := listed.add(header.Name); err != nil {
+			return err
 		}
-		if !listed[path.Dir(name)] {
-			return &OrphanError{name}
-		}
-		listed[name] = true
 		if s.size += header.Size; s.size > MaxSize {
 			return errOverLimit
 		}

@@ -69,6 +69,8 @@ type Counts struct {
 	Links   int   `json:"links"`
 	Bytes   int64 `json:"bytes"`
 	Skipped int   `json:"skipped"` // devices and pipes, which Lambda has none of
+	// Refused is the first *OrphanError among the layers, for which Lambda would refuse the image; nil without one.
+	Refused error `json:"-"`
 }
 
 // Unpack writes the image's root file system to dir, which must be empty or
@@ -152,6 +154,7 @@ func (u *unpacker) layer(ctx context.Context, layer v1.Layer) error {
 	defer open.Close()
 	content := bounded{open, &u.left}
 	archive := tar.NewReader(content)
+	listed := listing{"/": true}
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -162,6 +165,9 @@ func (u *unpacker) layer(ctx context.Context, layer v1.Layer) error {
 		}
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
+		}
+		if u.counts.Refused == nil {
+			u.counts.Refused = listed.add(header.Name)
 		}
 		if err := u.entry(header, archive); err != nil {
 			return fmt.Errorf("%q: %w", header.Name, err)

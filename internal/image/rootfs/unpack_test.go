@@ -213,6 +213,25 @@ func FuzzUnpack(f *testing.F) {
 	})
 }
 
+// TestOrphanIsTold: what container engines take and Lambda refuses is unpacked, and said.
+func TestOrphanIsTold(t *testing.T) {
+	for name, entries := range map[string][]tar.Header{
+		"":                {dir("app"), file("app/x", 1), dir("opt"), file("opt/.wh.y", 0)},
+		"/app/x":          {dir("opt"), file("app/x", 1)},
+		"/app/deep/x":     {dir("app"), file("app/deep/x", 1), dir("app/deep")},
+		"/app/.wh.dir/in": {dir("app"), file("app/.wh.dir/in", 1)},
+	} {
+		counts, err := Unpack(t.Context(), app(t, types.OCIManifestSchema1, "amd64", layer(t, types.OCILayer, entries...)), filepath.Join(t.TempDir(), "root"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var orphan *OrphanError
+		if errors.As(counts.Refused, &orphan) != (name != "") || orphan != nil && orphan.Path != name {
+			t.Errorf("%v, want %q", counts.Refused, name)
+		}
+	}
+}
+
 // TestEndlessLayer: what a layer decompresses to is bounded, also where no file is written.
 func TestEndlessLayer(t *testing.T) {
 	endless := layer(t, types.OCILayer, file("large", 1<<20))

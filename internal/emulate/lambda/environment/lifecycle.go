@@ -92,7 +92,7 @@ func (e *Environment) wait(s *session, registered <-chan string, idle <-chan str
 			return runtimeapi.Fail(runtimeapi.ExtensionCrash, request, "extension %s ended: %s", name, s.externals[name].Exit())
 		case <-limit:
 			if request == "" {
-				return runtimeapi.Fail(runtimeapi.Timeout, "", "the init phase took longer than %s", e.cfg.Limits.Init)
+				return runtimeapi.Fail(runtimeapi.Timeout, "", "the init phase took longer than %s, in which nothing asked for an invocation; a web server with no bootstrap never does", e.cfg.Limits.Init)
 			}
 			return e.timedOut(request)
 		case <-memory.C:
