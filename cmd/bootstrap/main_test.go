@@ -67,7 +67,7 @@ func start(t *testing.T, environment ...string) (first string, log *bytes.Buffer
 	api, words := runtimeAPI(t)
 	log = &bytes.Buffer{}
 	cmd := exec.Command(os.Args[0], "--", os.Args[0], "app")
-	cmd.Env = append([]string{"TEST_BE_BOOTSTRAP=1", "AWS_LAMBDA_RUNTIME_API=" + api, "AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL=" + parameters.URL,
+	cmd.Env = append([]string{"TEST_BE_BOOTSTRAP=1", "AWS_LAMBDA_RUNTIME_API=" + api, "AWS_REGION=eu-west-1", "SLUICE_ENDPOINT_URL_SSM=" + parameters.URL,
 		"AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=s3cr3t-key", "AWS_SESSION_TOKEN=s3cr3t-session", "SLUICE_EXTENSION=false",
 		"PATH=" + os.Getenv("PATH")}, environment...)
 	cmd.Stdout, cmd.Stderr = log, log
