@@ -46,6 +46,7 @@ func TestInterruptedDeploy(t *testing.T) {
 	if _, err := exec.LookPath("tofu"); err != nil {
 		t.Skip("OpenTofu is not here: https://opentofu.org/docs/intro/install/")
 	}
+	program := build(t)
 	for _, how := range []end{
 		{name: "Ctrl-C", at: steps, send: func(sluice, _ int) { _ = syscall.Kill(sluice, syscall.SIGINT) }},
 		{name: "kill -9 of sluice", at: steps, killed: true, performed: true, send: func(sluice, _ int) { _ = syscall.Kill(sluice, syscall.SIGKILL) }},
@@ -58,6 +59,7 @@ func TestInterruptedDeploy(t *testing.T) {
 	} {
 		t.Run(how.name, func(t *testing.T) {
 			e := newEnvironment(t)
+			e.program = program
 			for _, step := range how.at {
 				e.ended(t, how, step)
 			}
@@ -75,6 +77,17 @@ func TestInterruptedDeploy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// build makes the program as a user has it. The test's own binary has the race detector at
+// times, with which an image takes ten times as long.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "sluice")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
 }
 
 // secondRelease is cut off at its page, and gone on with.
@@ -120,6 +133,7 @@ const pushOfTheManifest, uploadOfThePage = 1, 3
 // that is deployed.
 type environment struct {
 	gate
+	program   string
 	dir, home string
 	registry  string
 	bucket    *s3mem.Backend
@@ -205,7 +219,7 @@ func (e *environment) release(t *testing.T, n int) {
 }
 
 func (e *environment) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], append([]string{"deploy", "--dir", e.dir, "--yes", "--app", "demo", "--quick"}, args...)...)
+	cmd := exec.Command(e.program, append([]string{"deploy", "--dir", e.dir, "--yes", "--app", "demo", "--quick"}, args...)...)
 	cmd.Env = e.env
 	return cmd
 }
