@@ -51,16 +51,29 @@ def watch(path):
             frame = frame.f_back
         return frames
 
+    def has_some(frame, name):
+        # Work was put into the queue, and the thread that waits for it had no turn yet.
+        try:
+            queue = frame.f_locals[name]
+            return (getattr(queue, "_qsize", None) or queue.qsize)() > 0  # the former takes no lock
+        except Exception:
+            return False
+
     def state_of_thread(frames):
         if frames[0].f_code is sleep_code:
             return SLEEPS
         names = names_of(frames)
         queued = False
-        for module, function in names:
+        for frame, (module, function) in zip(frames, names):
             if module == "queue":
                 queued = True
+                if function == "get" and has_some(frame, "self"):
+                    return BLOCKED
             elif module != "threading":
-                queued = queued or (module, function) in pools
+                if (module, function) in pools:
+                    queued = True
+                    if has_some(frame, "work_queue"):
+                        return BLOCKED
                 break
         if queued:
             return QUEUE

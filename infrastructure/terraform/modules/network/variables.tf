@@ -70,8 +70,10 @@ variable "services" {
   default = null
 
   validation {
-    condition = (var.services == null ? true :
-    length(distinct(var.services.ports)) == length(var.services.ports) && alltrue([for port in var.services.ports : port >= 1 && port <= 65535]))
+    condition = var.services == null ? true : alltrue([
+      length(distinct(var.services.ports)) == length(var.services.ports),
+      alltrue([for port in var.services.ports : port >= 1 && port <= 65535]),
+    ])
     error_message = "services.ports must be TCP ports, 1 to 65535, each once."
   }
 }
@@ -94,7 +96,8 @@ variable "egress" {
   }
   validation {
     condition = alltrue([
-      for name in keys(var.egress) : !can(regex("^(https|redis|documentdb|service-.*)$", name)) && can(regex("^[A-Za-z0-9._-]{1,64}$", name))
+      for name in keys(var.egress) : can(regex("^[A-Za-z0-9._-]{1,64}$", name)) &&
+      !can(regex("^(https|redis|documentdb|service-.*)$", name))
     ])
     error_message = <<-EOT
       egress names a rule https, redis, documentdb or service-…, which the module makes itself, or by other characters than letters,
@@ -102,7 +105,9 @@ variable "egress" {
     EOT
   }
   validation {
-    condition     = length(distinct(concat([["443", "0.0.0.0/0"]], [for r in var.egress : [tostring(r.port), r.cidr]]))) == length(var.egress) + 1
+    condition = length(var.egress) + 1 == length(distinct(concat(
+      ["443 0.0.0.0/0"], [for rule in var.egress : "${rule.port} ${rule.cidr}"]
+    )))
     error_message = "egress has a port and its addresses twice, or 443 to everywhere, which is always open: AWS takes no rule twice."
   }
 }

@@ -29,7 +29,8 @@ type event struct {
 
 // function is one that runs in the emulator.
 type function struct {
-	client *awslambda.Client
+	options awslambda.Options
+	client  *awslambda.Client
 }
 
 // start runs a function until the end of the test, and prints its log where it fails.
@@ -63,12 +64,13 @@ func start(t *testing.T, process lambda.Process, extensions ...lambda.Extension)
 			t.Log(<-logs)
 		}
 	})
-	return function{awslambda.New(awslambda.Options{
+	options := awslambda.Options{
 		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1, HTTPClient: testkit.OwnBodies{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
 		}),
-	})}
+	}
+	return function{options, awslambda.New(options)}
 }
 
 // invoke returns the answer, and the kind of error that it is, if it is one.
@@ -91,7 +93,8 @@ type piece struct {
 func (f function) stream(t *testing.T, e any) ([]piece, types.InvokeWithResponseStreamCompleteEvent) {
 	t.Helper()
 	payload, _ := json.Marshal(e)
-	out, err := f.client.InvokeWithResponseStream(t.Context(), &awslambda.InvokeWithResponseStreamInput{FunctionName: aws.String("client"), Payload: payload})
+	client := awslambda.New(f.options) // smithy-go's event streams of one client share a buffer
+	out, err := client.InvokeWithResponseStream(t.Context(), &awslambda.InvokeWithResponseStreamInput{FunctionName: aws.String("client"), Payload: payload})
 	if err != nil {
 		t.Fatal(err)
 	}
