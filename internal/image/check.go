@@ -26,11 +26,15 @@ const wholeLayers = "layers"
 // check looks for the expected paths in the base, from the top layer down and no
 // further than needed, and reads whole the layers that are new to the destination: what
 // is there has been read before it was sent. A base that passed is remembered by its digest.
-func check(ctx context.Context, img *Image, o Options, missing []v1.Hash) error {
+func check(ctx context.Context, img *Image, o Options, to sink) error {
 	wanted := expected(o)
 	noted := append(slices.Clone(wanted), wholeLayers)
 	if o.remembered(img.Base, noted) {
 		return nil
+	}
+	missing, _, err := to.lacks(ctx)
+	if err != nil {
+		return err
 	}
 	layers, err := img.Layers()
 	if err != nil {
@@ -43,7 +47,7 @@ func check(ctx context.Context, img *Image, o Options, missing []v1.Hash) error 
 		if err != nil {
 			return fmt.Errorf("check base image %s: layer %d: %w", o.Base, n+1, err)
 		}
-		whole := slices.Contains(missing, digest)
+		whole := slices.ContainsFunc(missing, func(blob v1.Descriptor) bool { return blob.Digest == digest })
 		if !whole && search.Done() {
 			continue
 		}

@@ -171,15 +171,12 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if result.Unchanged, err = sink.has(ctx); err != nil || result.Unchanged {
 		return result, err
 	}
-	missing, present, err := sink.lacks(ctx)
-	if err != nil {
+	if o.DryRun {
+		missing, present, err := sink.lacks(ctx)
+		result.Missing, result.Present = size(missing), present
 		return result, err
 	}
-	if o.DryRun {
-		result.Missing, result.Present = size(missing), present
-		return result, nil
-	}
-	if err := check(ctx, img, o, digests(missing)); err != nil {
+	if err := check(ctx, img, o, sink); err != nil {
 		return result, err
 	}
 	transfer, err := sink.put(ctx)

@@ -86,13 +86,6 @@ func size(blobs []v1.Descriptor) (n int64) {
 	return n
 }
 
-func digests(blobs []v1.Descriptor) (all []v1.Hash) {
-	for _, blob := range blobs {
-		all = append(all, blob.Digest)
-	}
-	return all
-}
-
 func (p *registrySink) lacks(ctx context.Context) (missing []v1.Descriptor, present int64, err error) {
 	manifest, err := p.img.Manifest()
 	if err != nil {

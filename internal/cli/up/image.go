@@ -71,10 +71,7 @@ func (o *imageSource) Check(ctx context.Context, request apps.Request) error {
 	if n := len(config.Cmd); n > 0 {
 		o.app.Function.Handler = config.Cmd[n-1]
 	}
-	if err := request.Refuse("the image's own entry point runs, without the bootstrap; sluice image --base "+o.ref+" makes one that has it", "--command", "--scratch", "--app-port"); err != nil {
-		return err
-	}
-	return nil
+	return request.Refuse("the image's own entry point runs, without the bootstrap; sluice image --base "+o.ref+" makes one that has it", "--command", "--scratch", "--app-port")
 }
 
 // addExtensions finds the extensions of a function's image, as Lambda does: every

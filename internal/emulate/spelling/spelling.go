@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 )
 
@@ -23,21 +24,12 @@ type Names map[string]string
 func (n Names) Spell(h map[string][]string, keep ...string) {
 	for canonical, spelled := range n {
 		values, ok := h[canonical]
-		if !ok || spelled == canonical || contains(keep, canonical) {
+		if !ok || spelled == canonical || slices.ContainsFunc(keep, func(name string) bool { return strings.EqualFold(name, canonical) }) {
 			continue
 		}
 		delete(h, canonical)
 		h[spelled] = values
 	}
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if strings.EqualFold(n, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // clean takes out of h what net/http put there.
