@@ -14,7 +14,8 @@
 //   - a file system or DNS request, under the same limit;
 //   - a timer of at most Config.TimerLimit set by a request's own code, known by AsyncLocalStorage: the pause before a retry. Intervals
 //     and the timers of background code do not count;
-//   - anything at all, until the event loop has turned three times without one of these, and used sockets were quiet for 2 ms.
+//   - anything at all, until the event loop has turned three times without one of these, and used sockets were quiet for 2 ms, and for
+//     50 ms after one was written to again before it had answered: its next bytes may answer the first question alone.
 //
 // It does not see work in the thread pool that is no file or DNS request (password hashing, zlib), child processes, and
 // streams of HTTP/2 before Node 24 once their first bytes came.

@@ -93,7 +93,7 @@ func upstream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// database answers each line after 20 ms, "slow" after 400 ms, "never" not at all.
+// database answers each line after 20 ms, "soon" after 10 ms, "slow" after 400 ms, "never" not at all.
 func database(t *testing.T) int {
 	t.Helper()
 	return testkit.Accept(t, func(conn net.Conn) {
@@ -102,6 +102,8 @@ func database(t *testing.T) int {
 			switch in.Text() {
 			case "never":
 				continue
+			case "soon":
+				took = 10 * time.Millisecond
 			case "slow":
 				took = 400 * time.Millisecond
 			}
@@ -144,6 +146,8 @@ func TestNodeWork(t *testing.T) {
 		{"http", "/", 450 * time.Millisecond},
 		{"chain", "/", 600 * time.Millisecond},
 		{"save", "", 350 * time.Millisecond},
+		{"none", "", 0},
+		{"piped", "", 40 * time.Millisecond},
 		{"none", "", 0},
 		{"retry", "", 250 * time.Millisecond},
 		{"sleep", "", 250 * time.Millisecond},

@@ -84,7 +84,7 @@ function watch(socketPath, timerLimit) {
   const { connect, _write, _writev } = proto;
   proto.connect = function (...args) {
     if (!this[state]) {
-      this[state] = { epoch, at: now(), read: 0, standing: false, spoken: false };
+      this[state] = { epoch, at: now(), read: 0, standing: false, spoken: false, piped: -Infinity };
       if (sockets.size > 512) prune();
       sockets.add(this);
     }
@@ -103,11 +103,15 @@ function watch(socketPath, timerLimit) {
   // greeting is how long a connection to which nothing was written may wait for the other side's first words. Longer waits are
   // those of a spare one, such as undici makes when a request is aborted.
   const greeting = 250; // ms
+  // pipeline is how long a question counts as unanswered that was asked before the last one had its answer, as Redis clients
+  // do: the next bytes may answer the earlier one alone.
+  const pipeline = 50; // ms
 
   function wrote(socket, s) {
     const read = socket.bytesRead;
     const time = now();
     if (s.standing && read > s.read && time - s.at < quickAnswer) s.standing = false;
+    if (s.spoken && (read === s.read || time - s.piped < pipeline)) s.piped = time;
     s.epoch = epoch;
     s.read = read;
     s.at = time;
@@ -221,6 +225,7 @@ function watch(socketPath, timerLimit) {
 
   const restRounds = 3; // turns of the event loop without work
   const settle = 2; // ms without a byte on the sockets used: a long answer may still be arriving
+  const settleLimit = 1000; // ms in which a socket that is never quiet may hold an invocation
   let asked = 0;
   let rounds = 0;
   let reported = 0;
@@ -228,6 +233,7 @@ function watch(socketPath, timerLimit) {
   let turn = false;
   let moved = 0;
   let movedAt = 0;
+  let restedAt = 0;
 
   function kick() {
     if (!asked) return;
@@ -249,8 +255,9 @@ function watch(socketPath, timerLimit) {
     if (why) return stay(why);
     rounds++;
     if (rounds < restRounds) return nextTurn();
+    if (rounds === restRounds) restedAt = now();
     const wait = unsettled();
-    if (wait > 0) return again(wait);
+    if (wait > 0 && now() - restedAt < settleLimit) return again(wait);
     const answer = asked;
     forget();
     link.write(`idle ${answer}\n`);
@@ -273,17 +280,21 @@ function watch(socketPath, timerLimit) {
 
   // unsettled returns how long to wait for sockets that were used in this epoch, in ms.
   function unsettled() {
+    const time = now();
     let sum = 0;
+    let until = 0;
     for (const socket of sockets) {
-      if (socket[state].epoch === epoch && !socket[state].standing) sum += socket.bytesRead + socket.bytesWritten;
+      const s = socket[state];
+      if (s.epoch !== epoch || s.standing) continue;
+      sum += socket.bytesRead + socket.bytesWritten;
+      until = Math.max(until, s.piped + pipeline);
     }
     if (sum === 0) return 0;
-    const time = now();
     if (sum !== moved) {
       moved = sum;
       movedAt = time;
     }
-    return movedAt + settle - time;
+    return Math.max(movedAt + settle, until) - time;
   }
 
   function forget() {

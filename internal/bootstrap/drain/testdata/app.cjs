@@ -38,6 +38,14 @@ const work = {
     done('chain');
   },
   async save({ port }) { await query(port, 'slow'); done('save'); },
+  async piped({ port }) { // as Redis clients do
+    const first = query(port);
+    await turn();
+    db.write('soon\n');
+    await first;
+    await new Promise((r) => db.once('data', r));
+    done('piped');
+  },
   async retry() { await new Promise((r) => setTimeout(r, 300)); done('retry'); },
   async sleep() { await require('timers/promises').setTimeout(300); done('sleep'); },
   long() { setTimeout(() => {}, 60000); },
