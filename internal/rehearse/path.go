@@ -170,6 +170,9 @@ func (w *World) startLambda() error {
 	function := w.Stack.Function
 	function.Environment = w.environment()
 	if app.Function == nil {
+		process.Writes = writes(function.Environment)
+	}
+	if app.Function == nil {
 		if err := agreeOnMode(w.Stack, function.Environment); err != nil {
 			return err
 		}
@@ -219,6 +222,24 @@ func (w *World) process() (lambda.Process, []lambda.Extension) {
 	}
 	p.Handler, p.Client = app.Name, settings.UserAgent
 	return p, nil
+}
+
+// writes are the paths that the bootstrap makes.
+func writes(env map[string]string) []string {
+	s, err := settings.Read(func(name string) (string, bool) {
+		if name == settings.RuntimeAPIVariable { // which Lambda sets
+			return "127.0.0.1:0", true
+		}
+		return env[name], true
+	})
+	if err != nil {
+		return nil // the bootstrap says it
+	}
+	paths := s.ColdStart.Writable
+	if s.ColdStart.ConfigS3 != (settings.Object{}) {
+		paths = append(paths, s.ColdStart.ConfigPath)
+	}
+	return paths
 }
 
 // stranger says once that the app is no web server.

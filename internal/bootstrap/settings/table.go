@@ -11,6 +11,7 @@ const NotReady = "the app is not ready yet"
 
 // Variables that other packages name too.
 const (
+	RuntimeAPIVariable    = "AWS_LAMBDA_RUNTIME_API"
 	AppPortVariable       = Prefix + "APP_PORT"
 	ReadyPathVariable     = Prefix + "READY_PATH"
 	ReadyStatusVariable   = Prefix + "READY_STATUS"
@@ -61,7 +62,7 @@ func row(name, deflt string, group Group, meaning string, parse parser, names ..
 func table(s *Settings) []variable {
 	c := &s.ColdStart
 	return []variable{
-		row("AWS_LAMBDA_RUNTIME_API", "", Serving, "host:port of the Runtime API; Lambda sets it", address(&s.RuntimeAPI)),
+		row(RuntimeAPIVariable, "", Serving, "host:port of the Runtime API; Lambda sets it", address(&s.RuntimeAPI)),
 		row("AWS_LAMBDA_MAX_CONCURRENCY", "1", Serving, "invocations served at once; Lambda sets it where it sends more than one", number(&s.Concurrency, 1, 1000)),
 		row("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand", Serving, "Lambda sets it; provisioned-concurrency and snap-start have no 10 s limit of the init phase", not(&s.LongInit, "on-demand")),
 

@@ -2,11 +2,7 @@ package up
 
 import (
 	"errors"
-	"fmt"
 	"net"
-	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/aproorg/sluice/internal/hint"
@@ -40,25 +36,6 @@ func machineAdvice(err error) error {
 		return err
 	}
 	return hint.With(err, "raise the hard limit (ulimit -Hn, LimitNOFILE of systemd, --ulimit nofile=%d of docker run), or start fewer environments with --concurrency", short.Need)
-}
-
-// hiddenBeside says what of an app in a directory below /tmp cannot be seen: each
-// environment has a /tmp of its own, in which that directory is and nothing else of this
-// machine's. It is empty where nothing lies beside the directory.
-func hiddenBeside(dir string) string {
-	dir, err := filepath.Abs(dir)
-	if err != nil || !strings.HasPrefix(dir, "/tmp/") {
-		return ""
-	}
-	parent := filepath.Dir(dir)
-	if parent == "/tmp" {
-		return ""
-	}
-	beside, err := os.ReadDir(parent)
-	if err != nil || len(beside) < 2 {
-		return ""
-	}
-	return fmt.Sprintf("%s lies below /tmp, which is each environment's own: the app sees that directory and nothing beside it in %s; keep it elsewhere if it needs more", dir, parent)
 }
 
 // anyPort is the same host with a port that the system picks.

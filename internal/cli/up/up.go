@@ -166,9 +166,6 @@ func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.Flag
 		defer func() { err = errors.Join(err, prepared.Close()) }()
 	}
 	shown.Routine = prepared.Routine
-	if note := hiddenBeside(prepared.App.Dir); note != "" && prepared.App.Root == "" {
-		p.Warn(errors.New(note))
-	}
 	config := o.config(prepared, topology)
 	if o.site != "" {
 		config.Site = source

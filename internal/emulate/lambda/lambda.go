@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -97,6 +98,9 @@ func New(cfg Config) (*Emulator, error) {
 	em.host = sandbox.NewHost(cfg.Log)
 	for _, m := range em.host.Missing {
 		cfg.Log.Warn("the rehearsal is less strict on this machine", "why", m)
+	}
+	if err := cfg.Process.CheckHost(em.host); err != nil {
+		return nil, errors.Join(fmt.Errorf("lambda: %w", err), em.Close(context.Background()))
 	}
 	em.provision()
 	return em, nil

@@ -41,6 +41,15 @@ type Process struct {
 	Scratch []string
 	// Visible paths below /tmp are seen in the environment's own /tmp too.
 	Visible []string
+	// Writes are paths below /tmp that the process makes.
+	Writes []string
+}
+
+// CheckHost refuses a process that would miss its files in an environment's own /tmp.
+func (p *Process) CheckHost(host *sandbox.Host) error {
+	return host.Check(sandbox.Spec{
+		Command: p.Command, Dir: p.Dir, Env: p.Env, Root: p.Root, Writable: p.Writable, Scratch: p.Scratch, Visible: p.Visible,
+	}, p.Writes)
 }
 
 // Extension is an external extension: a program that registers under Name.

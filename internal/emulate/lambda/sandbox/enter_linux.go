@@ -191,5 +191,5 @@ func (e *entry) start(attr *syscall.SysProcAttr) (*exec.Cmd, error) {
 
 // needed lists what the command itself names.
 func (s *Spec) needed() []string {
-	return slices.Concat([]string{s.Dir, s.Task}, s.Command, s.Visible, s.Writable, s.Scratch)
+	return slices.Concat([]string{s.Dir, s.Task}, s.Command, s.searchPath(), s.Visible, s.Writable, s.Scratch)
 }

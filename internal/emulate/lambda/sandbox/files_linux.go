@@ -403,6 +403,9 @@ func (e *entry) readOnly() error {
 	writable := []string{e.Root + "/tmp", e.Root + "/proc"}
 	for _, p := range slices.Concat(e.Kept, e.Scratch) {
 		writable = append(writable, e.Root+p)
+		if real, err := filepath.EvalSymlinks(p); err == nil && e.Root == "" {
+			writable = append(writable, real) // where the mount is that a link leads to
+		}
 	}
 	mounts, err := mountPoints()
 	if err != nil {

@@ -50,8 +50,9 @@ type Spec struct {
 	// /tmp/scratch, as links in an image do. They must be there (Linux with mount
 	// namespaces only: elsewhere they are written to as they are).
 	Scratch []string
-	// Visible paths below /tmp can be seen in the sandbox's own /tmp. The
-	// command, its arguments and Dir always can.
+	// Visible paths below /tmp can be seen in the sandbox's own /tmp. So can, whole, the
+	// entries of /tmp in which the command, its arguments, Dir and what PATH names lie, or
+	// what links in Dir lead to.
 	Visible []string
 	// OpenFiles is the limit of file descriptors, 0 for the machine's.
 	OpenFiles int

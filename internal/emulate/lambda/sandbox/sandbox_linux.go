@@ -94,8 +94,8 @@ func (g *Group) command(s Spec) (*exec.Cmd, error) {
 		e.Env = append(slices.Clone(s.Env), "TMPDIR="+g.tmp)
 		return e.start(attr)
 	}
-	shown, err := g.shown(s)
-	if err != nil {
+	view := s.viewOfTmp()
+	if err := g.place(view, s.Writable); err != nil {
 		return nil, err
 	}
 	for _, p := range s.Scratch {
@@ -104,7 +104,7 @@ func (g *Group) command(s Spec) (*exec.Cmd, error) {
 		}
 	}
 	e.Namespaces, e.PIDs, e.User, e.ReadOnly, e.Root = true, h.pids, h.user, s.ReadOnly, s.Root
-	e.Task, e.Shown, e.Kept, e.Scratch, e.Hidden, e.Needed = s.Task, shown, s.Writable, s.Scratch, private(), s.needed()
+	e.Task, e.Shown, e.Kept, e.Scratch, e.Hidden, e.Needed = s.Task, view.shown, s.Writable, s.Scratch, private(), s.needed()
 	return e.start(h.namespace(attr))
 }
 
@@ -128,42 +128,6 @@ func (h *Host) namespace(attr *syscall.SysProcAttr) *syscall.SysProcAttr {
 		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_CHROOT, unix.CAP_SETPCAP} // until the files are set up
 	}
 	return attr
-}
-
-// shown lists the paths below /tmp that the sandbox must not lose, and makes a
-// place to mount each of them, and each writable one, in the new /tmp.
-func (g *Group) shown(s Spec) ([]string, error) {
-	var paths []string
-	if s.Root == "" {
-		paths = append(append(paths, s.Dir), s.Command...)
-	}
-	paths = slices.DeleteFunc(append(paths, s.Visible...), func(p string) bool {
-		return !strings.HasPrefix(filepath.Clean(p), "/tmp/") || slices.Contains(s.Writable, p) || !exists(p)
-	})
-	slices.Sort(paths)
-	paths = slices.Compact(paths)
-	for _, p := range append(slices.Clone(paths), s.Writable...) {
-		if rel, ok := strings.CutPrefix(p, "/tmp/"); ok {
-			if err := placeholder(p, filepath.Join(g.tmp, rel)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return paths, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-// placeholder makes at the path what can be mounted over with source.
-func placeholder(source, path string) error {
-	info, err := os.Stat(source)
-	if err != nil {
-		return err
-	}
-	return makePlace(path, info.IsDir())
 }
 
 // Terminate sends SIGTERM to the command and the process group it leads; the
