@@ -47,8 +47,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	logger := logline.New(stderr, s.Debug)
-	if len(byRules) > 0 {
-		logger.Info("the app's files show its release, whose rules add to the environment", "variables", byRules)
+	if len(byRules.Variables) > 0 {
+		logger.Info("the app's files show its release, whose rules add to the environment", "variables", byRules.Variables)
+	}
+	for _, note := range byRules.Notes {
+		logger.Info(note)
 	}
 	if err := errors.Join(seal.EraseEnvironment(), seal.Process()); err != nil {
 		logger.Warn("the app can read the secrets of the bootstrap", "error", err)
@@ -68,8 +71,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// read returns the settings, the variables that the app inherits, and the names of those that the image's rules have added.
-func read(env []string) (s settings.Settings, extended, byRules []string, err error) {
+// read returns the settings, the variables that the app inherits, and what the image's rules have added to them.
+func read(env []string) (s settings.Settings, extended []string, byRules settings.Extension, err error) {
 	if extended, byRules, err = settings.Extend(env, settings.ReadFile); err == nil {
 		s, err = settings.Read(settings.Lookup(extended))
 	}

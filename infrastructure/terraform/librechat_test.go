@@ -39,7 +39,7 @@ func needed(t *testing.T, design facts.Design) map[string]string {
 	delete(want, "REDIS_KEY_PREFIX")    // by what the image is made of
 	want["SLUICE_FORWARDED_HOPS"] = "1" // of this topology
 	if want["NODE_OPTIONS"] != "" {     // a file there, a data URL where the image is not at hand
-		want["NODE_OPTIONS"] = "--import=/opt/sluice/librechat-streams.mjs"
+		want["NODE_OPTIONS"] = librechattest.ImageOptions(release)
 	}
 	return want
 }

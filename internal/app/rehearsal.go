@@ -49,6 +49,8 @@ type Prepared struct {
 	Routes []string       // nil for the stack's
 	Stores *stores.Stores // nil for an app without stores
 
+	// Note says how the app is run, where that is not plain; empty is nothing.
+	Note string
 	// User can log in, where the app has a login.
 	User *User
 	// Routine says which lines of an environment's output nobody needs to see; nil is none.

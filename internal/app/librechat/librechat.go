@@ -25,8 +25,8 @@ func Preset() app.Preset {
 			Release: facts.ReleaseVariable, Site: facts.ImageSite, GB: 0.6,
 		},
 		Routes:    facts.Routes(),
-		Ready:     app.Ready{Path: facts.ReadyPath},
-		Variables: facts.Release{Design: facts.GeneratesAfterPost}.Contract(),
+		Ready:     app.Ready{Path: facts.HealthPath},
+		Variables: facts.Release{Design: facts.GeneratesAfterPost, KeepsJobs: true}.Contract(),
 		// https://aws.amazon.com/documentdb/pricing/ us-east-1, one instance with 1 GB.
 		Stores:    []cost.Line{{Item: "DocumentDB", Why: "one db.t4g.medium, always on", USD: 55}},
 		Rehearsal: func() app.Rehearsal { return &prepare{} },

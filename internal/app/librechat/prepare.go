@@ -129,6 +129,7 @@ func (p *prepare) Start(ctx context.Context, siteURL string) (app.Prepared, erro
 	}
 	prepared := app.Prepared{
 		App: chat.App, Site: os.DirFS(p.release.SiteDir()), Routes: facts.Routes(), Stores: chat.Stores,
+		Note:    p.release.Hooks(),
 		User:    &app.User{Email: facts.UserEmail, Password: facts.UserPassword},
 		Summary: func(environments, concurrency int) string { return chat.Budget(environments).For(concurrency) },
 		Close:   func() error { return errors.Join(chat.Close(), removeState()) },

@@ -13,13 +13,28 @@ import (
 	"strings"
 )
 
-// A Rule adds to the environment where a file of the app tells which release it
+// A Rule adds to the environment where files of the app tell which release it
 // is. So an image brings what its release needs, and the function's environment
 // is the same for all of them. The file of rules is a JSON array.
 type Rule struct {
-	File        string            `json:"file"`               // absolute; where there is none, the rule does not hold
-	Contains    string            `json:"contains,omitempty"` // text that the file must hold
-	Environment map[string]string `json:"environment"`
+	Condition
+	And         []Condition       `json:"and,omitempty"`  // which must hold as well
+	Note        string            `json:"note,omitempty"` // for the log, where the rule holds
+	Environment map[string]string `json:"environment,omitempty"`
+}
+
+// A Condition holds where a file is there, has one text and lacks another. An empty
+// text is not asked for.
+type Condition struct {
+	File     string `json:"file"` // absolute
+	Contains string `json:"contains,omitempty"`
+	Lacks    string `json:"lacks,omitempty"`
+}
+
+// Extension is what the rules have added.
+type Extension struct {
+	Variables []string // names, sorted
+	Notes     []string // of the rules that hold
 }
 
 // maxFile bounds what is read of a file of rules, and of a file that a rule names: the largest scripts that bundlers make.
@@ -47,33 +62,36 @@ func ReadFile(name string) ([]byte, error) {
 }
 
 // Extend adds to env, as os.Environ gives it, what the rules say that hold.
-// Of two rules the later one wins. A variable that is set already stays as it is,
-// but for NODE_OPTIONS, which is a list: it gets the rules' options too.
-// read is ReadFile in main. added are the names, sorted.
-func Extend(env []string, read func(file string) ([]byte, error)) (extended, added []string, err error) {
+// Of two rules the later one wins. A variable that is set already stays as it is.
+// NODE_OPTIONS is a list: what is set and each rule's options come together.
+// read is ReadFile in main.
+func Extend(env []string, read func(file string) ([]byte, error)) (extended []string, by Extension, err error) {
 	file, _ := Lookup(env)(RulesVariable)
 	if file == "" {
-		return env, nil, nil
+		return env, Extension{}, nil
 	}
-	wanted, err := wantedBy(file, read)
+	wanted, notes, err := wantedBy(file, read)
 	if err != nil {
-		return nil, nil, fmt.Errorf("setting %s=%q: %w", RulesVariable, file, err)
+		return nil, Extension{}, fmt.Errorf("setting %s=%q: %w", RulesVariable, file, err)
 	}
-	extended = slices.Clone(env)
+	extended, by.Notes = slices.Clone(env), notes
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		at := slices.IndexFunc(extended, func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
 		switch {
 		case at < 0:
 			extended = append(extended, name+"="+wanted[name])
-		case name == "NODE_OPTIONS":
+		case name == nodeOptions:
 			extended[at] += " " + wanted[name]
 		default:
 			continue
 		}
-		added = append(added, name)
+		by.Variables = append(by.Variables, name)
 	}
-	return extended, added, nil
+	return extended, by, nil
 }
+
+// nodeOptions is a list of options, divided by spaces.
+const nodeOptions = "NODE_OPTIONS"
 
 // Lookup is os.LookupEnv for an environment as os.Environ gives it.
 func Lookup(env []string) func(name string) (string, bool) {
@@ -87,26 +105,35 @@ func Lookup(env []string) func(name string) (string, bool) {
 	}
 }
 
-func wantedBy(file string, read func(string) ([]byte, error)) (map[string]string, error) {
+// wantedBy is the environment of the rules that hold, and their notes.
+func wantedBy(file string, read func(string) ([]byte, error)) (wanted map[string]string, notes []string, err error) {
 	text, err := read(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rules, err := parseRules(text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	wanted := map[string]string{}
+	wanted = map[string]string{}
 	for _, r := range rules {
 		holds, err := r.holds(read)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if holds {
-			maps.Copy(wanted, r.Environment)
+		if !holds {
+			continue
+		}
+		if r.Note != "" {
+			notes = append(notes, r.Note)
+		}
+		options := wanted[nodeOptions]
+		maps.Copy(wanted, r.Environment)
+		if more := r.Environment[nodeOptions]; more != "" && options != "" {
+			wanted[nodeOptions] = options + " " + more
 		}
 	}
-	return wanted, nil
+	return wanted, notes, nil
 }
 
 func parseRules(text []byte) ([]Rule, error) {
@@ -117,8 +144,10 @@ func parseRules(text []byte) ([]Rule, error) {
 		return nil, fmt.Errorf("want a JSON array of rules: %w", err)
 	}
 	for n, r := range rules {
-		if !strings.HasPrefix(r.File, "/") {
-			return nil, fmt.Errorf("rule %d: file %q is no absolute path", n+1, r.File)
+		for _, c := range r.conditions() {
+			if !strings.HasPrefix(c.File, "/") {
+				return nil, fmt.Errorf("rule %d: file %q is no absolute path", n+1, c.File)
+			}
 		}
 		for name, value := range r.Environment {
 			if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
@@ -129,10 +158,21 @@ func parseRules(text []byte) ([]Rule, error) {
 	return rules, nil
 }
 
+func (r Rule) conditions() []Condition { return append([]Condition{r.Condition}, r.And...) }
+
 func (r Rule) holds(read func(string) ([]byte, error)) (bool, error) {
-	text, err := read(r.File)
+	for _, c := range r.conditions() {
+		if holds, err := c.holds(read); err != nil || !holds {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (c Condition) holds(read func(string) ([]byte, error)) (bool, error) {
+	text, err := read(c.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return bytes.Contains(text, []byte(r.Contains)), err
+	return bytes.Contains(text, []byte(c.Contains)) && (c.Lacks == "" || !bytes.Contains(text, []byte(c.Lacks))), err
 }

@@ -45,17 +45,42 @@ func TestExtend(t *testing.T) {
 			if diff := cmp.Diff(test.want, got[1:]); diff != "" {
 				t.Error(diff)
 			}
-			if strings.Join(added, " ") != test.added {
+			if strings.Join(added.Variables, " ") != test.added {
 				t.Errorf("added %q", added)
 			}
 		})
 	}
 }
 
+// A rule may have more conditions than one, its note is for the log, and the options of several rules come together.
+func TestRulesOfMoreConditions(t *testing.T) {
+	const rules = `[
+		{"file": "/app/a.js", "lacks": "new", "note": "old a", "environment": {"NODE_OPTIONS": "--one"}},
+		{"file": "/app/a.js", "contains": "a", "and": [{"file": "/app/b.js", "contains": "b"}], "note": "a and b", "environment": {"NODE_OPTIONS": "--two"}},
+		{"file": "/app/a.js", "and": [{"file": "/app/b.js", "lacks": "b"}], "note": "no b"},
+		{"file": "/app/a.js", "and": [{"file": "/app/c.js", "lacks": "c"}], "note": "c lacks c, and is not there"}
+	]`
+	for files, want := range map[[2]string]struct {
+		notes, options string
+	}{
+		{"a", "b"}:     {"old a, a and b", "--zero --one --two"},
+		{"a new", "b"}: {"a and b", "--zero --two"},
+		{"a new", "x"}: {"no b", "--zero"},
+	} {
+		got, by, err := Extend([]string{"SLUICE_RULES=/r", "NODE_OPTIONS=--zero"}, image(map[string]string{"/r": rules, "/app/a.js": files[0], "/app/b.js": files[1]}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if options, _ := Lookup(got)("NODE_OPTIONS"); options != want.options || strings.Join(by.Notes, ", ") != want.notes {
+			t.Errorf("%q: options %q, notes %q", files, options, by.Notes)
+		}
+	}
+}
+
 func TestNoRules(t *testing.T) {
 	env := []string{"A=1", "SLUICE_RULES="}
 	got, added, err := Extend(env, image(nil))
-	if err != nil || added != nil || !cmp.Equal(got, env) {
+	if err != nil || added.Variables != nil || !cmp.Equal(got, env) {
 		t.Errorf("%q, added %q, %v", got, added, err)
 	}
 }
@@ -65,6 +90,7 @@ func TestBadRulesAreNamed(t *testing.T) {
 		`{}`:              "JSON array",
 		`[{"fil": "/a"}]`: "unknown field",
 		`[{"file": "a"}]`: `rule 1: file "a" is no absolute path`,
+		`[{"file": "/a", "and": [{"file": "b"}]}]`:     `rule 1: file "b" is no absolute path`,
 		`[{"file": "/a", "environment": {"A=B": ""}}]`: `"A=B" cannot be a variable`,
 	} {
 		_, _, err := Extend([]string{"SLUICE_RULES=/r"}, image(map[string]string{"/r": text}))

@@ -177,6 +177,7 @@ func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.Flag
 		return err
 	}
 	shown.Ready(world, time.Since(begin))
+	shown.Note(prepared.Note)
 	shown.User(prepared.User)
 	shown.Follow(ctx, world.Recorder)
 	shown.Sum(prepared, len(world.Lambda.Environments()), config.Concurrency)

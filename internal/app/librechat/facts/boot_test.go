@@ -186,7 +186,7 @@ func (p *process) ready(t *testing.T, base string) {
 	line := regexp.MustCompile(p.release.ReadyLog)
 	began := time.Now()
 	testkit.Wait(t, time.Minute, "LibreChat to be ready", func() (string, bool) {
-		resp, err := http.Get(base + facts.ReadyPath)
+		resp, err := http.Get(base + p.release.ReadyPath())
 		if err != nil {
 			return err.Error(), false
 		}

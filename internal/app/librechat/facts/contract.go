@@ -17,7 +17,13 @@ import (
 func (r Release) Contract() []app.Variable {
 	all := slices.Concat(required, provided, forbidden)
 	if r.Design == GeneratesAfterPost {
-		all = append(all, streams, options)
+		all = append(all, streams)
+	}
+	if r.KeepsJobs {
+		all = append(all, keepJobs)
+	}
+	if len(r.hooks()) > 0 {
+		all = append(all, options)
 	}
 	return all
 }
@@ -67,8 +73,12 @@ var forbidden = []app.Variable{
 var streams = app.Variable{Name: "USE_REDIS_STREAMS", Need: app.Forbidden, Check: isTrue,
 	Why: "streams in one process's memory cannot be read in another environment"}
 
-var options = app.Variable{Name: "NODE_OPTIONS", Need: app.Provided,
-	Why: "loads a script by which an answer that has ended is still given to a reader that comes late, from a cold environment"}
+const keepJobsVariable = "STREAM_KEEP_COMPLETED_JOBS"
+
+var keepJobs = app.Variable{Name: keepJobsVariable, Need: app.Provided, Value: "true", Check: isTrue,
+	Why: "an answer that has ended is still given to a reader that comes late, from a cold environment"}
+
+var options = app.Variable{Name: "NODE_OPTIONS", Need: app.Provided, Why: "loads the hooks of a release that needs some"}
 
 // Check reports all that is wrong with the environment that LibreChat will
 // get, by name and never by value.

@@ -1,12 +1,13 @@
 package facts
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,9 +21,6 @@ import (
 // ErrUnknownVersion is wrapped by Detect's error for a release that this
 // package was not written for. The Release is returned with it.
 var ErrUnknownVersion = errors.New("version is not known")
-
-// known are the versions whose files and settings are described here.
-var known = regexp.MustCompile(`^v?0\.8\.\d+(-rc\d+)?$`)
 
 const maxFile = 64 << 20 // bytes of a file that is read here; the largest is a bundle of a few MB
 
@@ -40,11 +38,11 @@ func Detect(dir string) (Release, error) {
 	if err := built(abs); err != nil {
 		return Release{}, err
 	}
-	if err := r.design(); err != nil {
+	if err := r.look(); err != nil {
 		return Release{}, err
 	}
-	if !known.MatchString(r.Version) {
-		return r, fmt.Errorf("%s names %q: %w; known are v0.8.x, and by its files it is taken for one that %s", filepath.Join(abs, "package.json"), r.Version, ErrUnknownVersion, r.Design)
+	if r.Untried {
+		return r, fmt.Errorf("%s names %q: %w; known are v0.8.x. It runs plain, by its files as one that %s", filepath.Join(abs, "package.json"), r.Version, ErrUnknownVersion, r.Design)
 	}
 	return r, nil
 }
@@ -75,19 +73,64 @@ func version(dir string) (string, error) {
 	return p.Version, nil
 }
 
-// parts are files that a built release has, with what makes them.
-var parts = []struct{ path, command string }{
-	{"api/server/index.js", "git checkout ."},
-	{"api/server/routes/agents/index.js", "git checkout ."},
-	{"node_modules", "npm ci"},
-	{"packages/data-provider/dist", "npm run frontend"},
-	{"packages/data-schemas/dist", "npm run frontend"},
-	{"packages/api/dist/index.js", "npm run frontend"},
-	{"client/dist/index.html", "npm run frontend"},
+// A part is a file that a built release has, with the command that makes it.
+type part struct{ path, command string }
+
+// partsOf are all of them, by the package.json of each package: packages/api builds
+// index.js up to v0.8.6, and index.cjs after.
+func partsOf(dir string) ([]part, error) {
+	var root manifest
+	if err := root.read(filepath.Join(dir, packageFile)); err != nil {
+		return nil, err
+	}
+	parts := []part{{serverFile, "git checkout ."}, {routesFile, "git checkout ."}, {"node_modules", "npm ci"}}
+	for _, name := range []string{"data-provider", "data-schemas", "api"} {
+		file := path.Join("packages", name, packageFile)
+		var p manifest
+		if err := p.read(filepath.Join(dir, filepath.FromSlash(file))); errors.Is(err, fs.ErrNotExist) {
+			parts = append(parts, part{file, "git checkout ."})
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part{path.Join("packages", name, cmp.Or(p.Main, "dist")), root.build("build:packages")})
+	}
+	return append(parts, part{"client/dist/index.html", root.build("build:client")}), nil
+}
+
+// manifest is what is read of a package.json.
+type manifest struct {
+	Main    string
+	Scripts map[string]string
+}
+
+func (m *manifest) read(file string) error {
+	data, err := readFile(file)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, m); err != nil {
+		return hint.With(fmt.Errorf("%s cannot be read: %w", file, err), "git checkout %s", file)
+	}
+	return nil
+}
+
+// build is the command of a script of the root, or of the one that builds everything.
+func (m manifest) build(script string) string {
+	for _, name := range []string{script, "frontend"} {
+		if m.Scripts[name] != "" {
+			return "npm run " + name
+		}
+	}
+	return "npm run build"
 }
 
 // built reports all parts that are missing at once, and the commands that make them.
 func built(dir string) error {
+	parts, err := partsOf(dir)
+	if err != nil {
+		return fmt.Errorf("LibreChat in %s: %w", dir, err)
+	}
 	var missing, commands []string
 	for _, p := range parts {
 		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(p.path)))
@@ -108,38 +151,26 @@ func built(dir string) error {
 	return nil
 }
 
-const (
-	// streamRoute is in the routes of releases that generate after the POST.
-	streamRoute = "/chat/stream/:streamId"
-	// readyLine is in the bundle of those that start their stream manager
-	// after they listen. A chat before it lands in the wrong store.
-	readyLine = "[GenerationJobManager] Configured with"
-)
-
-// design finds out by the files how the release streams.
-func (r *Release) design() error {
-	routes := filepath.Join(r.Dir, "api", "server", "routes", "agents", "index.js")
-	after, err := contains(routes, streamRoute)
-	if err != nil {
-		return fmt.Errorf("find how LibreChat streams: %w", err)
+// look finds out by the marks what the release can do.
+func (r *Release) look() error {
+	var here, after, late bool
+	for _, l := range []struct {
+		mark mark
+		to   *bool
+	}{{known, &here}, {afterPost, &after}, {acrossProcesses, &r.AcrossProcesses}, {keepsJobs, &r.KeepsJobs}, {readyRoute, &r.Readyz}, {managerReady, &late}} {
+		var err error
+		if *l.to, err = l.mark.in(r.Dir); err != nil {
+			return fmt.Errorf("find what LibreChat can do: %w", err)
+		}
 	}
-	r.Design = StreamsInPost
+	r.Untried, r.Design = !here, StreamsInPost
 	if after {
 		r.Design = GeneratesAfterPost
 	}
-	late, err := contains(filepath.Join(r.Dir, "packages", "api", "dist", "index.js"), readyLine)
-	if err != nil {
-		return fmt.Errorf("find when LibreChat is ready: %w", err)
-	}
-	if late {
-		r.ReadyLog = regexp.QuoteMeta(readyLine)
+	if late && !r.Readyz {
+		r.ReadyLog = regexp.QuoteMeta(managerReady.text)
 	}
 	return nil
-}
-
-func contains(file, text string) (bool, error) {
-	data, err := readFile(file)
-	return bytes.Contains(data, []byte(text)), err
 }
 
 // readFile reads a file of a sane size.

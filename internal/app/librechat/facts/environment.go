@@ -53,6 +53,9 @@ func (r Release) Env(s Stores) map[string]string {
 	}
 	env[ReleaseVariable] = r.keyPrefix(s.Config)
 	env["NODE_PATH"] = r.nodePath()
+	if r.KeepsJobs {
+		env[keepJobsVariable] = "true"
+	}
 	if options := r.nodeOptions(); options != "" {
 		env["NODE_OPTIONS"] = options
 	}
@@ -115,14 +118,14 @@ func Secrets() []string {
 // Bootstrap returns the bootstrap's settings (SLUICE_…) for the release.
 func (r Release) Bootstrap() map[string]string {
 	s := map[string]string{
-		"SLUICE_READY_PATH":      ReadyPath,
+		"SLUICE_READY_PATH":      r.ReadyPath(),
 		"SLUICE_REACH":           "MONGO_URI,REDIS_URI",
 		"SLUICE_WRITABLE":        strings.Join(append(r.Writable(), "/tmp/librechat/logs"), ","),
 		"SLUICE_CREDENTIALS":     "endpoint",
 		"SLUICE_CONFIG_VARIABLE": "CONFIG_PATH",
 		"SLUICE_CONFIG_EXPECT":   "fileStrategy=s3,fileStrategies", // or uploads vanish with their environment
 		"SLUICE_DEADLINE_EVENT":  r.DeadlineEvent(),
-		"SLUICE_HEARTBEAT_FORM":  "event", // its client takes a comment at the end of a stream for an event without data
+		"SLUICE_HEARTBEAT_FORM":  heartbeatForm,
 	}
 	if r.ReadyLog != "" {
 		s["SLUICE_READY_LOG"] = r.ReadyLog
@@ -132,6 +135,10 @@ func (r Release) Bootstrap() map[string]string {
 	}
 	return s
 }
+
+// heartbeatForm is what LibreChat's client bears: it takes a comment at the end of a
+// stream for an event without data.
+const heartbeatForm = "event"
 
 // silenceLimit breaks off a stream whose generation may be gone: a process was
 // killed, or Redis was away when the last event was published. The client asks

@@ -28,10 +28,11 @@ func ImageFiles() []string {
 	return []string{Release{Dir: ImageRoot}.Command()[1], path.Join(ImageSite, "index.html")}
 }
 
-// Files that the image gets for LibreChat, beside the bootstrap.
+// Files that the image gets for LibreChat, beside the bootstrap: the rules here, and the
+// hooks' scripts.
 const (
-	imageRules   = "/opt/sluice/librechat-rules.json"
-	imageStreams = "/opt/sluice/librechat-streams.mjs"
+	imageDir   = "/opt/sluice"
+	imageRules = imageDir + "/librechat-rules.json"
 )
 
 // rules tell the bootstrap what a release in ImageRoot wants in its environment:
@@ -42,8 +43,12 @@ var rules []byte
 
 // ImageAdditions are files, by their absolute paths, and variables that the image
 // brings, so that the function's environment is the same for all releases: rules by
-// which the bootstrap tells the release from its files, and the script that one of
-// them loads. In another app's image no rule holds.
+// which the bootstrap tells the release from its files, and the scripts of the hooks
+// that some of them load. In another app's image no rule holds.
 func ImageAdditions() (files map[string][]byte, environment map[string]string) {
-	return map[string][]byte{imageRules: rules, imageStreams: streamsScript}, map[string]string{"SLUICE_RULES": imageRules}
+	files = map[string][]byte{imageRules: rules}
+	for _, h := range hooks {
+		files[h.file()] = h.script
+	}
+	return files, map[string]string{"SLUICE_RULES": imageRules}
 }

@@ -39,8 +39,11 @@ func sayTheSame(t *testing.T, r facts.Release, byRules map[facts.Design]map[stri
 			delete(want, name)
 		}
 	}
-	if r.Env(facts.Stores{})["NODE_OPTIONS"] != "" {
-		want["NODE_OPTIONS"] = "--import=/opt/sluice/librechat-streams.mjs"
+	if r.KeepsJobs {
+		want["STREAM_KEEP_COMPLETED_JOBS"] = "true"
+	}
+	if options := librechattest.ImageOptions(r); options != "" {
+		want["NODE_OPTIONS"] = options
 	}
 	got, err := librechattest.InImage(r.Dir, nil)
 	if err != nil {

@@ -3,8 +3,8 @@
 // reads files of the release and returns plain data.
 //
 // It leaves out what acts on the data: starting processes, fetching secrets,
-// serving stores. What it says of LibreChat was read from the source of
-// v0.8.2-rc1 and of a main of January 2026, and tried with both.
+// serving stores. What it says of LibreChat was read from the sources of v0.8.0 to
+// v0.8.8-rc1, and tried with v0.8.2-rc1, a main of January 2026, v0.8.6 and v0.8.8-rc1.
 package facts
 
 import "path/filepath"
@@ -32,19 +32,40 @@ func (d Design) String() string {
 	return "unknown design"
 }
 
-// Release is a built LibreChat in a directory, which in the image is /app.
+// Release is a built LibreChat in a directory, which in the image is /app. What it can
+// do is seen from its files (marks).
 type Release struct {
 	Dir     string // absolute
 	Version string // "v0.8.2-rc1"
+	// Untried is set for a version that this package was not written for. It runs plain.
+	Untried bool
 	Design  Design
-	// ReadyLog is a regular expression for the line of output without which
-	// the release is not ready though it answers; empty if there is none.
+	// AcrossProcesses: any process subscribes to, stops and ends a generation of another
+	// by itself. From v0.8.8-rc1.
+	AcrossProcesses bool
+	// KeepsJobs: STREAM_KEEP_COMPLETED_JOBS keeps what has ended for a reader that comes
+	// late. From v0.8.7-rc1.
+	KeepsJobs bool
+	// Readyz: /readyz answers 503 until stores and streams are up. From v0.8.6.
+	Readyz bool
+	// ReadyLog is a regular expression for the line of output without which a release
+	// that has no Readyz is not ready though it answers; empty if there is none.
 	ReadyLog string
 }
 
-// ReadyPath answers 200 once the server listens. LibreChat has no /api/health:
+// HealthPath answers 200 once the server listens. LibreChat has no /api/health:
 // its catch-all answers that with index.html.
-const ReadyPath = "/health"
+const HealthPath = "/health"
+
+const readyzPath = "/readyz"
+
+// ReadyPath answers 200 once the release can serve.
+func (r Release) ReadyPath() string {
+	if r.Readyz {
+		return readyzPath
+	}
+	return HealthPath
+}
 
 // Routes returns the path patterns that go to the app; all else is the site.
 func Routes() []string {

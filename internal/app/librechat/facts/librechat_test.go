@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
@@ -37,33 +39,71 @@ func tree(t *testing.T, files map[string]string) string {
 // release is the least that a built release has.
 func release(version string) map[string]string {
 	return map[string]string{
-		"package.json":                         `{"name":"LibreChat","version":"` + version + `"}`,
+		"package.json": `{
+  "name": "LibreChat",
+  "version": "` + version + `",
+  "scripts": {"build:packages": "x", "build:client": "x", "frontend": "x"}
+}`,
 		"api/server/index.js":                  "",
 		"api/server/routes/agents/index.js":    "router.use('/chat', chat)",
 		"node_modules/express/package.json":    "{}",
+		"packages/data-provider/package.json":  `{"main": "dist/index.js"}`,
 		"packages/data-provider/dist/index.js": "",
+		"packages/data-schemas/package.json":   `{"main": "dist/index.cjs"}`,
 		"packages/data-schemas/dist/index.cjs": "",
+		"packages/api/package.json":            `{"main": "dist/index.js"}`,
 		"packages/api/dist/index.js":           "",
 		"client/dist/index.html":               "<html>",
 	}
 }
 
-func TestDetectDesign(t *testing.T) {
-	r, err := facts.Detect(tree(t, release("v0.8.2-rc1")))
-	if err != nil {
-		t.Fatal(err)
+// cjs is a release whose packages/api builds index.cjs, as it does from v0.8.7-rc1.
+func cjs(version string) map[string]string {
+	files := release(version)
+	files["packages/api/package.json"] = `{"main": "dist/index.cjs"}`
+	delete(files, "packages/api/dist/index.js")
+	files["packages/api/dist/index.cjs"] = ""
+	return files
+}
+
+// What a release can do is seen from its files.
+func TestDetectWhatReleasesCanDo(t *testing.T) {
+	with := func(files map[string]string, more map[string]string) map[string]string {
+		maps.Copy(files, more)
+		return files
 	}
-	if r.Design != facts.StreamsInPost || r.ReadyLog != "" || r.Version != "v0.8.2-rc1" {
-		t.Errorf("got %+v", r)
-	}
-	files := release("v0.8.2-rc2")
-	files["api/server/routes/agents/index.js"] = "router.get('/chat/stream/:streamId', f)"
-	files["packages/api/dist/index.js"] = "log('[GenerationJobManager] Configured with x')"
-	if r, err = facts.Detect(tree(t, files)); err != nil {
-		t.Fatal(err)
-	}
-	if r.Design != facts.GeneratesAfterPost || r.ReadyLog != `\[GenerationJobManager\] Configured with` {
-		t.Errorf("got %+v", r)
+	stream := map[string]string{"api/server/routes/agents/index.js": "router.get('/chat/stream/:streamId', f)"}
+	for name, test := range map[string]struct {
+		files map[string]string
+		want  facts.Release
+		hooks string
+	}{
+		"v0.8.2-rc1": {release("v0.8.2-rc1"), facts.Release{Design: facts.StreamsInPost}, "needs no hooks"},
+		"v0.8.2": {with(with(release("v0.8.2"), stream), map[string]string{"packages/api/dist/index.js": "log('[GenerationJobManager] Configured with x')"}),
+			facts.Release{Design: facts.GeneratesAfterPost, ReadyLog: `\[GenerationJobManager\] Configured with`}, "hooks: streams (a stream is read whole in another process than the one that generates), start"},
+		"v0.8.6": {with(with(release("v0.8.6"), stream), map[string]string{"packages/api/dist/index.js": "log('[GenerationJobManager] Configured with x')", "api/server/index.js": "app.get('/readyz', f)"}),
+			facts.Release{Design: facts.GeneratesAfterPost, Readyz: true}, "hooks: streams ("},
+		"v0.8.7": {with(with(cjs("v0.8.7"), stream), map[string]string{"api/server/index.js": "app.get('/readyz', f); STREAM_KEEP_COMPLETED_JOBS"}),
+			facts.Release{Design: facts.GeneratesAfterPost, Readyz: true, KeepsJobs: true}, "hooks: streams ("},
+		"v0.8.8-rc1": {with(cjs("v0.8.8-rc1"), map[string]string{
+			"api/server/routes/agents/index.js": "router.get('/chat/stream/:streamId', f); generationProtocolVersion",
+			"api/server/index.js":               "app.get('/readyz', f); STREAM_KEEP_COMPLETED_JOBS"}),
+			facts.Release{Design: facts.GeneratesAfterPost, AcrossProcesses: true, Readyz: true, KeepsJobs: true}, "hooks: start ("},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := tree(t, test.files)
+			r, err := facts.Detect(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.want.Dir, test.want.Version = dir, name
+			if diff := cmp.Diff(test.want, r); diff != "" {
+				t.Error(diff)
+			}
+			if !strings.Contains(r.Hooks(), test.hooks) || !strings.Contains(r.Hooks(), name) {
+				t.Errorf("says %q, want %q", r.Hooks(), test.hooks)
+			}
+		})
 	}
 }
 
@@ -73,16 +113,26 @@ func TestDetectSaysWhatIsWrong(t *testing.T) {
 	delete(unbuilt, "node_modules/express/package.json")
 	other := release("v0.8.2-rc1")
 	other["package.json"] = `{"name":"express"}`
+	half := cjs("v0.8.7")
+	delete(half, "packages/api/dist/index.cjs")
+	bare := release("v0.9.0")
+	delete(bare, "client/dist/index.html")
+	bare["package.json"] = `{"name":"LibreChat","version":"v0.9.0"}`
+	partial := release("v0.8.6")
+	delete(partial, "packages/api/package.json")
 	garbled := release("v0.8.2-rc1")
 	garbled["package.json"] = `{`
 	for name, tc := range map[string]struct {
 		files map[string]string
 		want  []string
 	}{
-		"empty":     {nil, []string{"no LibreChat directory", "package.json", "hint"}},
-		"other":     {other, []string{`"express"`}},
-		"garbled":   {garbled, []string{"cannot be read"}},
-		"not built": {unbuilt, []string{"client/dist/index.html", "npm run frontend", "node_modules", "npm ci"}},
+		"empty":      {nil, []string{"no LibreChat directory", "package.json", "hint"}},
+		"other":      {other, []string{`"express"`}},
+		"garbled":    {garbled, []string{"cannot be read"}},
+		"not built":  {unbuilt, []string{"client/dist/index.html", "npm ci && npm run build:client", "node_modules"}},
+		"half built": {half, []string{"packages/api/dist/index.cjs missing", "&& npm run build:packages"}},
+		"no scripts": {bare, []string{"client/dist/index.html", "&& npm run build"}},
+		"no package": {partial, []string{"packages/api/package.json missing", "git checkout ."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := tree(t, tc.files)
@@ -104,6 +154,9 @@ func TestUnknownVersionIsNamedAndReturned(t *testing.T) {
 		r, err := facts.Detect(tree(t, release(v)))
 		if !errors.Is(err, facts.ErrUnknownVersion) || r.Design == 0 {
 			t.Errorf("%q: release %+v, error %v", v, r, err)
+		}
+		if !strings.Contains(r.Hooks(), "runs plain, without hooks") || r.Env(facts.Stores{})["NODE_OPTIONS"] != "" {
+			t.Errorf("%q: %s", v, r.Hooks())
 		}
 	}
 }

@@ -22,7 +22,7 @@ func Public() description.Description {
 		},
 		API:            get("/api/config"),
 		Errors:         []description.Expect{{Request: *get("/api/user"), Status: 401}, {Request: *get("/api/convos"), Status: 401}},
-		Head:           get(ReadyPath),
+		Head:           get(HealthPath),
 		NotModified:    get("/api/config"),
 		HeartbeatEvent: "ping",
 	}

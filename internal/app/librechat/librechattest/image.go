@@ -1,6 +1,8 @@
 package librechattest
 
 import (
+	"bytes"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,4 +34,21 @@ func InImage(dir string, function map[string]string) (map[string]string, error) 
 	}
 	delete(environment, settings.RulesVariable)
 	return environment, err
+}
+
+// ImageOptions is the NODE_OPTIONS of a release in an image: a file for each script
+// that a directory's release has as a data URL.
+func ImageOptions(r facts.Release) string {
+	files, _ := facts.ImageAdditions()
+	var options []string
+	for option := range strings.FieldsSeq(r.Env(facts.Stores{})["NODE_OPTIONS"]) {
+		script, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(option, "--import=data:text/javascript;base64,"))
+		for name, text := range files {
+			if err == nil && bytes.Equal(text, script) {
+				option = "--import=" + name
+			}
+		}
+		options = append(options, option)
+	}
+	return strings.Join(options, " ")
 }

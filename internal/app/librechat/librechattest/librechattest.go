@@ -31,21 +31,35 @@ const State = "FIXTURE_STATE"
 
 // Write makes a release of the design in dir, which facts.Detect accepts.
 func Write(dir string, d facts.Design) error {
+	return write(dir, facts.Release{Version: map[facts.Design]string{facts.StreamsInPost: "v0.8.2-rc1", facts.GeneratesAfterPost: "v0.8.2-rc2"}[d], Design: d})
+}
+
+// write makes a release that has what r says.
+func write(dir string, r facts.Release) error {
+	bundle, routes, ready := "dist/index.js", "", ""
+	if r.Design == facts.GeneratesAfterPost {
+		routes = "module.exports = ['/chat/stream/:streamId'];\n"
+		ready = "exports.ready = '[GenerationJobManager] Configured with Redis stores';\n"
+	}
+	if r.AcrossProcesses {
+		routes += "module.exports.generationProtocolVersion = 2;\n"
+	}
+	if r.KeepsJobs {
+		bundle = "dist/index.cjs"
+	}
 	files := map[string]string{
-		"package.json":                         `{"name":"LibreChat","version":"v0.8.2-rc1"}`,
-		"api/server/routes/agents/index.js":    "'use strict';\n",
-		"packages/api/dist/index.js":           "'use strict';\n",
+		"package.json":                         fmt.Sprintf("{\n  \"name\": \"LibreChat\",\n  \"version\": %q\n}\n", r.Version),
+		"api/server/routes/agents/index.js":    "'use strict';\n" + routes,
+		"packages/api/package.json":            fmt.Sprintf("{\"main\": %q}\n", bundle),
+		"packages/api/" + bundle:               "'use strict';\n" + ready,
+		"packages/data-provider/package.json":  "{\"main\": \"dist/index.js\"}\n",
 		"packages/data-provider/dist/index.js": "'use strict';\n",
+		"packages/data-schemas/package.json":   "{\"main\": \"dist/index.cjs\"}\n",
 		"packages/data-schemas/dist/index.cjs": "'use strict';\n",
 		"node_modules/README":                  "The stand-in needs no modules.\n",
 		"client/dist/index.html":               index,
 		"client/dist/assets/index.Ab3_dEf9.js": "document.title = 'fixture';\n",
 		"client/dist/manifest.webmanifest":     "{}\n",
-	}
-	if d == facts.GeneratesAfterPost {
-		files["package.json"] = `{"name":"LibreChat","version":"v0.8.2-rc2"}`
-		files["api/server/routes/agents/index.js"] = "'use strict';\nmodule.exports = ['/chat/stream/:streamId'];\n"
-		files["packages/api/dist/index.js"] = "'use strict';\nexports.ready = '[GenerationJobManager] Configured with Redis stores';\n"
 	}
 	entries, err := server.ReadDir("server")
 	if err != nil {

@@ -17,20 +17,30 @@ import (
 //go:embed librechat.md
 var text string
 
+// releases are the first of each whose variables are others.
+var releases = []facts.Release{
+	{Design: facts.StreamsInPost},
+	{Version: "v0.8.2-rc2", Design: facts.GeneratesAfterPost},
+	{Version: "v0.8.7", Design: facts.GeneratesAfterPost, KeepsJobs: true},
+}
+
 // Markdown is the document.
 func Markdown() string {
-	older := map[string]bool{}
-	for _, v := range (facts.Release{Design: facts.StreamsInPost}).Contract() {
-		older[v.Name] = true
-	}
 	var b strings.Builder
 	b.WriteString("| variable | who sets it | secret | value | why |\n|---|---|---|---|---|\n")
-	for _, v := range (facts.Release{Design: facts.GeneratesAfterPost}).Contract() {
-		why := v.Why
-		if !older[v.Name] {
-			why += " (from v0.8.2-rc2)"
+	known := map[string]bool{}
+	for n, r := range releases {
+		for _, v := range r.Contract() {
+			if known[v.Name] {
+				continue
+			}
+			known[v.Name] = true
+			why := v.Why
+			if n > 0 {
+				why += " (from " + r.Version + ")"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", v.Name, by(v.Need), yes(v.Secret), code(v.Value), cell(why))
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", v.Name, by(v.Need), yes(v.Secret), code(v.Value), cell(why))
 	}
 	return strings.Replace(text, "<!-- contract -->\n", b.String(), 1)
 }

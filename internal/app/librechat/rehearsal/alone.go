@@ -56,7 +56,7 @@ func (l *LibreChat) Alone(ctx context.Context, cfg AloneConfig) (*Alone, error) 
 	}
 	cmd.Args = append([]string{cmd.Args[0]}, append(cfg.Flags, cmd.Args[1:]...)...)
 	a := &Alone{URL: base, cmd: cmd, cancel: cancel}
-	if err := a.start(ctx, l.cfg.Release.ReadyLog); err != nil {
+	if err := a.start(ctx, l.cfg.Release); err != nil {
 		a.Close()
 		return nil, err
 	}
@@ -64,10 +64,10 @@ func (l *LibreChat) Alone(ctx context.Context, cfg AloneConfig) (*Alone, error) 
 }
 
 // start runs the program until it is ready.
-func (a *Alone) start(ctx context.Context, readyLog string) error {
+func (a *Alone) start(ctx context.Context, r facts.Release) error {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
-	lines := newTranscript(readyLog)
+	lines := newTranscript(r.ReadyLog)
 	output, err := a.cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (a *Alone) start(ctx context.Context, readyLog string) error {
 	})
 	awaitPort(ended, a.URL)
 	a.Open = time.Since(a.Begun)
-	awaitHealth(ended, a.URL+facts.ReadyPath, look)
+	awaitHealth(ended, a.URL+r.ReadyPath(), look)
 	select {
 	case <-lines.matched:
 	case <-ended.Done():

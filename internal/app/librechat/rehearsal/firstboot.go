@@ -88,7 +88,7 @@ func (l *LibreChat) firstBoot(ctx context.Context) (*boot, error) {
 	b.done.Go(func() {
 		defer close(b.over)
 		defer cancel()
-		awaitHealth(ctx, base+facts.ReadyPath, 200*time.Millisecond)
+		awaitHealth(ctx, base+l.cfg.Release.ReadyPath(), 200*time.Millisecond)
 		sleep(ctx, bootIndexes)
 		if err := register(ctx, base); err != nil {
 			l.cfg.Stores.Record.Emit(timeline.Event{Kind: timeline.Store, Note: "no user " + facts.UserEmail + ": " + err.Error()})

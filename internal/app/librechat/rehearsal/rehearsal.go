@@ -215,6 +215,6 @@ func (l *LibreChat) app() rehearse.App {
 	r := l.cfg.Release
 	return rehearse.App{
 		Name: "LibreChat " + r.Version, Command: r.Command(), Dir: r.WorkDir(),
-		Env: env, ImageEnv: []string{"PATH=" + l.cfg.Path}, Scratch: r.Writable(), ReadyPath: facts.ReadyPath,
+		Env: env, ImageEnv: []string{"PATH=" + l.cfg.Path}, Scratch: r.Writable(), ReadyPath: r.ReadyPath(),
 	}
 }

@@ -24,7 +24,7 @@ import (
 )
 
 // View shows a rehearsal as lines for people or as JSON. Call its methods in the order
-// of a run: Starting, then Stop if it fails, else Ready, User, Follow, Sum, Ending, Ended.
+// of a run: Starting, then Stop if it fails, else Ready, Note, User, Follow, Sum, Ending, Ended.
 type View struct {
 	terminal *ui.Terminal
 	json     *ui.JSON // nil for people
@@ -125,12 +125,12 @@ func (v *View) Sum(p apps.Prepared, environments, concurrency int) {
 		v.findings(p.Stores.Mongo.Findings())
 	}
 	if p.Summary != nil {
-		v.note(p.Summary(environments, concurrency))
+		v.Note(p.Summary(environments, concurrency))
 	}
 }
 
-// note shows a text that is not empty.
-func (v *View) note(text string) {
+// Note shows a text that is not empty.
+func (v *View) Note(text string) {
 	switch {
 	case text == "":
 	case v.json != nil:
