@@ -1,8 +1,8 @@
 // Package notice writes the notice that a released sluice owes to the authors of what is in it: each Go module of the
-// two programs with its version and the texts of its licences. A module without a licence that is known here and may
-// be shipped is an error.
+// two programs, and each npm package that is bundled into one of Sluice's own, with its version and the texts of its
+// licences. A module without a licence that is known here and may be shipped is an error.
 //
-// It leaves out what is not Go: the pages, scripts and Terraform files inside sluice are Sluice's own. It is no legal
+// It leaves out the other pages, scripts and Terraform files inside sluice, which are Sluice's own. It is no legal
 // advice.
 package notice
 
@@ -42,7 +42,7 @@ type Module struct {
 func Modules(ctx context.Context, programs ...Program) ([]Module, error) {
 	found := map[string]Module{}
 	for _, p := range programs {
-		cmd := exec.CommandContext(ctx, "go", "list", "-deps", "-tags="+p.Tags, "-json=Module", p.Package)
+		cmd := exec.CommandContext(ctx, "go", "list", "-deps", "-tags="+p.Tags, "-json=Dir,Module", p.Package)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.OS, "GOARCH="+p.Arch)
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
@@ -69,6 +69,7 @@ func Modules(ctx context.Context, programs ...Program) ([]Module, error) {
 func collect(found map[string]Module, list []byte) error {
 	for dec := json.NewDecoder(strings.NewReader(string(list))); ; {
 		var pkg struct {
+			Dir    string
 			Module *struct {
 				Path, Version, Dir string
 				Main               bool
@@ -81,13 +82,31 @@ func collect(found map[string]Module, list []byte) error {
 			return err
 		}
 		switch m := pkg.Module; {
-		case m == nil || m.Main:
+		case m == nil:
+		case m.Main:
+			if err := bundled(found, pkg.Dir); err != nil {
+				return err
+			}
 		case m.Replace != nil:
 			found[m.Path] = Module{Path: m.Path, Version: cmp.Or(m.Replace.Version, m.Version), Dir: m.Replace.Dir}
 		default:
 			found[m.Path] = Module{Path: m.Path, Version: m.Version, Dir: m.Dir}
 		}
 	}
+}
+
+// bundled finds npm packages that are bundled into one of Sluice's own: each has its licence in licence/NAME@VERSION there.
+func bundled(found map[string]Module, dir string) error {
+	entries, err := os.ReadDir(filepath.Join(dir, "licence"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, entry := range entries {
+		if name, version, ok := strings.Cut(entry.Name(), "@"); ok {
+			found["npm:"+name] = Module{Path: "npm:" + name, Version: version, Dir: filepath.Join(dir, "licence", entry.Name())}
+		}
+	}
+	return err
 }
 
 // licence is a text that some modules share.
@@ -133,11 +152,14 @@ func Write(w io.Writer, modules []Module) error {
 
 const line = "================================================================================"
 
-const heading = `Sluice contains software of others, unaltered: %d Go modules. Each stands here with
-its version and its licences, whose texts follow. The source of a module, which the
-Mozilla Public License (MPL-2.0) asks to name, is what this command fetches:
+const heading = `Sluice contains software of others: %d modules, those of Go unaltered. Each stands here
+with its version and its licences, whose texts follow. The source of a Go module, which
+the Mozilla Public License (MPL-2.0) asks to name, is what this command fetches:
 
   go mod download -json MODULE@VERSION
+
+What begins with npm: is a package of npm, bundled with small changes, which Sluice's
+source lists.
 
 %s`
 

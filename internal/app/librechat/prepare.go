@@ -119,7 +119,7 @@ func (p *prepare) Start(ctx context.Context, siteURL string) (app.Prepared, erro
 		Release: p.release, SiteURL: siteURL, YAML: p.yaml, YAMLFile: p.config,
 		Env: p.request.Env, Function: p.request.Function, Image: p.request.Image, Path: p.request.Getenv("PATH"),
 		Stores: stores.Config{
-			Dir: state, Mongo: p.mongo, Redis: p.redis, Strict: p.strict,
+			Dir: state, Mongo: p.mongo, MongoAdvice: "--mongo URI rehearses with a real MongoDB", Redis: p.redis, Strict: p.strict,
 			Model:  llm.Config{Tokens: p.tokens, Rate: p.rate, First: p.first},
 			Record: p.request.Recorder.Record,
 		},

@@ -149,6 +149,16 @@ func TestLookupThenMatchOnWhatWasNotFound(t *testing.T) {
 	}
 }
 
+// TestWhatIsMissingNamesTheWayOut: by the operator, and with the advice of who started the database.
+func TestWhatIsMissingNamesTheWayOut(t *testing.T) {
+	c := connect(t, start(t, mongo.Config{Advice: "try the real one"}), "app").Collection("c")
+	insert(t, c, bson.D{{Key: "_id", Value: 1}})
+	_, err := c.Aggregate(t.Context(), bson.A{bson.D{{Key: "$addFields", Value: bson.D{{Key: "a", Value: bson.D{{Key: "$vague", Value: 1}}}}}}})
+	if err == nil || !strings.Contains(err.Error(), "the embedded database does not know $vague: try the real one") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestGuard(t *testing.T) {
 	facet := bson.D{{Key: "aggregate", Value: "messages"}, {Key: "cursor", Value: bson.D{}}, {Key: "pipeline", Value: bson.A{
 		bson.D{{Key: "$match", Value: bson.D{}}}, bson.D{{Key: "$facet", Value: bson.D{}}}}}}

@@ -28,6 +28,9 @@ type Config struct {
 	// instead of the embedded database. Its credentials, database and options
 	// go into the URIs that [Server.URI] returns.
 	Upstream string
+	// Advice says how to have a real server. It ends the error for what the embedded
+	// database does not know.
+	Advice string
 	// Strict answers what DocumentDB 5.0 refuses with an error.
 	Strict bool
 	// Finding, if not nil, is called for each new finding and for each new
@@ -115,7 +118,7 @@ func (s *Server) prepare() (err error) {
 // open starts the database and the listener. The caller holds mu.
 func (s *Server) open(ctx context.Context) error {
 	if s.remote == nil {
-		db, err := embedded.Open(s.dir)
+		db, err := embedded.Open(s.dir, s.cfg.Advice)
 		if err != nil {
 			return err
 		}
@@ -227,18 +230,19 @@ func (s *Server) accept(l net.Listener) {
 			conn.Close()
 			continue
 		}
-		c := &session{server: s, client: conn}
+		ctx, cancel := context.WithCancel(context.Background())
+		c := &session{server: s, client: conn, cancel: cancel}
 		s.sessions[c] = struct{}{}
 		s.running.Add(1)
 		db := s.database
 		s.mu.Unlock()
-		go s.serve(c, db)
+		go s.serve(ctx, c, db)
 	}
 }
 
-func (s *Server) serve(c *session, db *embedded.Database) {
+func (s *Server) serve(ctx context.Context, c *session, db *embedded.Database) {
 	defer s.running.Done()
-	err := c.run(db)
+	err := c.run(ctx, db)
 	if err != nil {
 		s.log.Warn("mongo connection ended", "client", c.clientName(), "error", err)
 	}

@@ -21,6 +21,7 @@ type session struct {
 	client   net.Conn
 	db       *embedded.Database // nil in front of a real server
 	upstream net.Conn
+	cancel   context.CancelFunc // of the context of its requests
 
 	caller func() guard.Caller // once a finding has asked for it; owned by requests
 
@@ -34,9 +35,9 @@ type session struct {
 }
 
 // run serves the connection until either side ends it.
-func (c *session) run(db *embedded.Database) error {
+func (c *session) run(ctx context.Context, db *embedded.Database) error {
 	defer c.close()
-	up, err := c.dial(db)
+	up, err := c.dial(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -56,22 +57,22 @@ func (c *session) run(db *embedded.Database) error {
 		c.close()
 		back <- err
 	}()
-	err = c.requests()
+	err = c.requests(ctx)
 	c.close()
 	c.server.clients.left(c.clientName())
 	return errors.Join(ignoreClosed(err), ignoreClosed(<-back))
 }
 
-func (c *session) dial(db *embedded.Database) (net.Conn, error) {
+func (c *session) dial(ctx context.Context, db *embedded.Database) (net.Conn, error) {
 	if db != nil {
-		conn, err := db.Dial(context.Background())
+		conn, err := db.Dial(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("connect to the embedded database: %w", err)
 		}
 		return conn, nil
 	}
 	r := c.server.remote
-	conn, err := r.dial(context.Background())
+	conn, err := r.dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect to MongoDB at %s: %w", r.addr, err)
 	}
@@ -83,6 +84,7 @@ func (c *session) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
+	c.cancel()
 	c.client.Close()
 	if c.upstream != nil {
 		c.upstream.Close()
@@ -96,25 +98,25 @@ func (c *session) clientName() string {
 }
 
 // requests reads what the client sends.
-func (c *session) requests() error {
+func (c *session) requests(ctx context.Context) error {
 	for {
 		m, err := wire.Read(c.client)
 		if err != nil {
 			return err
 		}
-		if err := c.request(m); err != nil {
+		if err := c.request(ctx, m); err != nil {
 			return err
 		}
 	}
 }
 
 // request passes one message on, or answers it here.
-func (c *session) request(m wire.Message) error {
+func (c *session) request(ctx context.Context, m wire.Message) error {
 	switch m.Opcode {
 	case wire.OpQuery:
 		return c.handshake(m)
 	case wire.OpMsg:
-		return c.command(m)
+		return c.command(ctx, m)
 	}
 	return fmt.Errorf("client sent opcode %d, which is not spoken here", m.Opcode)
 }
@@ -174,7 +176,7 @@ func (c *session) meet(hello bson.Raw) {
 	}
 }
 
-func (c *session) command(m wire.Message) error {
+func (c *session) command(ctx context.Context, m wire.Message) error {
 	p, err := wire.ParsePayload(m.Body)
 	if err != nil {
 		return fmt.Errorf("read OP_MSG: %w", err)
@@ -197,7 +199,7 @@ func (c *session) command(m wire.Message) error {
 	if c.db == nil {
 		return m.Write(c.upstream)
 	}
-	return c.adapt(m, p, cmd)
+	return c.adapt(ctx, m, p, cmd)
 }
 
 // about tells what the client does now.
@@ -212,8 +214,8 @@ func (c *session) about() guard.Caller {
 }
 
 // adapt passes a command on in the form that FerretDB knows.
-func (c *session) adapt(m wire.Message, p wire.Payload, cmd wire.Command) error {
-	a := c.db.Adapt(cmd)
+func (c *session) adapt(ctx context.Context, m wire.Message, p wire.Payload, cmd wire.Command) error {
+	a := c.db.Adapt(ctx, cmd)
 	if a.Reply != nil {
 		return c.answer(m, p, a.Reply)
 	}

@@ -43,6 +43,8 @@ type Config struct {
 	// Mongo is the URI of a real server; empty is the embedded database. Either
 	// way the guard watches for what Amazon DocumentDB refuses.
 	Mongo string
+	// MongoAdvice says how to have a real server, for what the embedded database lacks.
+	MongoAdvice string
 	// Redis is the URI of a real server; empty is the embedded one.
 	Redis string
 	// Strict refuses what Amazon DocumentDB refuses.
@@ -102,7 +104,7 @@ func (s *Stores) RedisURI() string { return s.redisURI }
 
 func (s *Stores) startMongo(ctx context.Context, cfg Config) (err error) {
 	s.Mongo, err = mongo.Start(ctx, mongo.Config{
-		Dir: filepath.Join(cfg.Dir, "mongo"), Upstream: cfg.Mongo, Strict: cfg.Strict, Logger: cfg.Log, Wrote: cfg.Wrote,
+		Dir: filepath.Join(cfg.Dir, "mongo"), Upstream: cfg.Mongo, Advice: cfg.MongoAdvice, Strict: cfg.Strict, Logger: cfg.Log, Wrote: cfg.Wrote,
 		Caller: s.clients.caller, Connected: s.clients.connect, Finding: func(f guard.Finding) { cfg.Record.Emit(finding(f)) },
 	})
 	if err != nil {

@@ -4,34 +4,81 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/aproorg/sluice/internal/emulate/mongo/mingo"
 	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
+// maxComputation bounds a computation that has no maxTimeMS.
+const maxComputation = time.Minute
+
+// bounded is a context with the time that a command gives itself.
+func bounded(ctx context.Context, cmd wire.Command) (context.Context, context.CancelFunc) {
+	limit := maxComputation
+	if ms, ok := cmd.Doc.Lookup("maxTimeMS").AsInt64OK(); ok && ms > 0 && ms < limit.Milliseconds() {
+		limit = time.Duration(ms) * time.Millisecond
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
 // adaptAggregate runs a pipeline that FerretDB cannot: it gives FerretDB the
-// stages before the first that it lacks, and does the rest here, document by
-// document in memory.
-func (e *Database) adaptAggregate(cmd wire.Command) (Adaptation, error) {
+// stages before the first that it lacks, and has the rest computed in memory.
+func (e *Database) adaptAggregate(ctx context.Context, cmd wire.Command) (Adaptation, error) {
 	stages := wire.Documents(cmd.Doc.Lookup("pipeline"))
-	own := firstForeign(stages)
-	if own < 0 {
+	head, rest := split(cmd, stages)
+	if len(rest) == 0 || wire.Truthy(cmd.Doc.Lookup("explain")) {
 		return Adaptation{}, nil
 	}
-	conn, err := e.Dial(context.Background())
+	ctx, cancel := bounded(ctx, cmd)
+	defer cancel()
+	conn, err := e.Dial(ctx)
 	if err != nil {
 		return Adaptation{}, fmt.Errorf("connect to the embedded database: %w", err)
 	}
 	defer conn.Close()
-	docs, err := e.head(conn, cmd, stages[:own])
+	docs := []bson.Raw{}
+	if cmd.Collection != "" { // none for $documents
+		if docs, err = e.head(conn, cmd, head); err != nil {
+			return Adaptation{}, err
+		}
+	}
+	docs, err = e.engine.Aggregate(ctx, docs, rest, e.given(conn, cmd))
 	if err != nil {
 		return Adaptation{}, err
 	}
-	for _, s := range stages[own:] {
-		if docs, err = e.stage(conn, cmd.Database, s, docs); err != nil {
-			return Adaptation{}, err
-		}
+	return cursor(cmd, docs)
+}
+
+// given is what computations of a command may need.
+func (e *Database) given(conn net.Conn, cmd wire.Command) mingo.Given {
+	given := mingo.Given{Collection: func(name string) ([]bson.Raw, error) {
+		return e.all(conn, bson.D{{Key: "find", Value: name}, {Key: "filter", Value: bson.D{}}, {Key: "$db", Value: cmd.Database}})
+	}}
+	given.Variables, _ = cmd.Doc.Lookup("let").DocumentOK()
+	if present(cmd.Doc.Lookup("collation")) {
+		given.Collation, _ = cmd.Doc.Lookup("collation").DocumentOK()
+	}
+	return given
+}
+
+// maxReply is what a message holds, less room for what stands around the documents.
+const maxReply = 48_000_000 - 16<<10
+
+// cursor is a reply with all documents in its first batch.
+func cursor(cmd wire.Command, docs []bson.Raw) (Adaptation, error) {
+	size := 0
+	for _, d := range docs {
+		size += len(d) + 8
+	}
+	if size > maxReply {
+		return Adaptation{}, &mingo.Error{Message: fmt.Sprintf("the result has %d bytes, and more than %d do not fit into one batch", size, maxReply)}
+	}
+	if docs == nil {
+		docs = []bson.Raw{}
 	}
 	reply, err := encode(bson.D{
 		{Key: "cursor", Value: bson.D{
@@ -44,42 +91,56 @@ func (e *Database) adaptAggregate(cmd wire.Command) (Adaptation, error) {
 	return Adaptation{Reply: reply}, err
 }
 
-// firstForeign returns the index of the first stage that FerretDB lacks, or -1.
-func firstForeign(stages []bson.Raw) int {
-	for i, s := range stages {
-		elems := wire.Elements(s)
-		if len(elems) == 0 {
-			continue
-		}
-		switch elems[0].Key() {
-		case "$lookup":
-			return i
-		case "$addFields", "$set", "$project":
-			if computes(elems[0].Value()) {
-				return i
-			}
-		}
+// split divides a pipeline into stages for FerretDB and the rest. FerretDB's are those that narrow and order
+// documents; it keeps a pipeline whole whose rest counts them.
+func split(cmd wire.Command, stages []bson.Raw) (head, rest []bson.Raw) {
+	if present(cmd.Doc.Lookup("collation")) || present(cmd.Doc.Lookup("let")) {
+		return nil, append([]bson.Raw{}, stages...)
 	}
-	return -1
+	for i, s := range stages {
+		name, value := stage(s)
+		switch {
+		case name == "$match" && plainQuery(value):
+			continue
+		case name == "$sort" || name == "$skip" || name == "$limit":
+			continue
+		case name == "$match" && i == 0: // what it narrows is looked at again
+			return narrowed(s), stages
+		case i == len(stages)-1 && counts(name, value):
+			return stages, nil
+		case i == 0 && (name == "$collStats" || name == "$indexStats" || name == "$currentOp" || name == "$listSessions" || name == "$changeStream"):
+			return stages, nil // FerretDB has it, or says that it has not
+		}
+		return stages[:i], stages[i:]
+	}
+	return stages, nil
 }
 
-// computes reports whether a value holds an operator that FerretDB lacks and
-// the shim has.
-func computes(v bson.RawValue) bool {
-	d, ok := v.DocumentOK()
-	if !ok {
+func stage(s bson.Raw) (name string, value bson.RawValue) {
+	elems := wire.Elements(s)
+	if len(elems) != 1 {
+		return "", bson.RawValue{}
+	}
+	return elems[0].Key(), elems[0].Value()
+}
+
+// counts reports whether a stage counts documents, as countDocuments of drivers asks.
+func counts(name string, v bson.RawValue) bool {
+	if name == "$count" {
+		return true
+	}
+	group, _ := v.DocumentOK()
+	elems := wire.Elements(group)
+	if name != "$group" || len(elems) != 2 {
 		return false
 	}
-	for _, e := range wire.Elements(d) {
-		if expressions[e.Key()] != nil || computes(e.Value()) {
-			return true
-		}
-	}
-	return false
+	_, constant := group.Lookup("_id").AsFloat64OK()
+	one, isOne := group.Lookup(elems[1].Key(), "$sum").AsFloat64OK()
+	return elems[0].Key() == "_id" && constant && isOne && one == 1
 }
 
 // head runs the first stages on the database and returns all they yield.
-func (e *Database) head(conn net.Conn, cmd wire.Command, stages []bson.Raw) ([]bson.D, error) {
+func (e *Database) head(conn net.Conn, cmd wire.Command, stages []bson.Raw) ([]bson.Raw, error) {
 	if stages == nil {
 		stages = []bson.Raw{}
 	}
@@ -91,159 +152,89 @@ func (e *Database) head(conn net.Conn, cmd wire.Command, stages []bson.Raw) ([]b
 	})
 }
 
+// maxRead bounds the documents that one command has in memory, as MongoDB bounds a stage without a disk.
+const maxRead = 100 << 20
+
 // all runs a command that answers with a cursor, and reads it to its end. The
 // command's first field is the collection, its last one $db.
-func (e *Database) all(conn net.Conn, cmd bson.D) ([]bson.D, error) {
+func (e *Database) all(conn net.Conn, cmd bson.D) ([]bson.Raw, error) {
 	collection, db := cmd[0].Value, cmd[len(cmd)-1]
-	docs := []bson.D{}
+	docs, size := []bson.Raw{}, 0
 	for {
 		reply, err := e.run(conn, cmd)
 		if err != nil {
 			return nil, err
 		}
-		var r struct {
-			Cursor struct {
-				ID         int64    `bson:"id"`
-				FirstBatch []bson.D `bson:"firstBatch"`
-				NextBatch  []bson.D `bson:"nextBatch"`
-			} `bson:"cursor"`
+		if size += len(reply); size > maxRead {
+			return nil, &mingo.Error{Message: fmt.Sprintf("more than %d MB of documents to compute with", maxRead>>20)}
 		}
-		if err := bson.Unmarshal(reply, &r); err != nil {
-			return nil, fmt.Errorf("decode cursor: %w", err)
-		}
-		docs = append(append(docs, r.Cursor.FirstBatch...), r.Cursor.NextBatch...)
-		if r.Cursor.ID == 0 {
+		batch, _ := reply.Lookup("cursor").DocumentOK()
+		docs = append(append(docs, wire.Documents(batch.Lookup("firstBatch"))...), wire.Documents(batch.Lookup("nextBatch"))...)
+		id, _ := batch.Lookup("id").AsInt64OK()
+		if id == 0 {
 			return docs, nil
 		}
-		cmd = bson.D{{Key: "getMore", Value: r.Cursor.ID}, {Key: "collection", Value: collection}, db}
+		cmd = bson.D{{Key: "getMore", Value: id}, {Key: "collection", Value: collection}, db}
 	}
 }
 
-// stage applies one stage to documents in memory.
-func (e *Database) stage(conn net.Conn, database string, s bson.Raw, docs []bson.D) ([]bson.D, error) {
-	var d bson.D
-	if err := bson.Unmarshal(s, &d); err != nil || len(d) != 1 {
-		return nil, fmt.Errorf("aggregation stage %s is malformed", s)
-	}
-	name, spec := d[0].Key, d[0].Value
-	switch name {
-	case "$lookup":
-		return e.lookup(conn, database, spec, docs)
-	case "$unwind":
-		return unwind(spec, docs)
-	case "$match":
-		return filter(spec, docs)
-	case "$project":
-		return each(spec, docs, project)
-	case "$addFields", "$set":
-		return each(spec, docs, addFields)
-	case "$skip", "$limit":
-		return slice(name, spec, docs)
-	}
-	return nil, fmt.Errorf("the embedded database does not know %s after $lookup: rehearse with a real server", name)
-}
-
-func each(spec any, docs []bson.D, f func(doc, spec bson.D) (bson.D, error)) ([]bson.D, error) {
-	s, ok := spec.(bson.D)
-	if !ok {
-		return nil, fmt.Errorf("aggregation stage needs a document, not %T", spec)
-	}
-	for i := range docs {
-		var err error
-		if docs[i], err = f(docs[i], s); err != nil {
-			return nil, err
+// narrowed is a $match of those conditions of a first stage that FerretDB has.
+func narrowed(s bson.Raw) []bson.Raw {
+	var kept bson.D
+	q, _ := s.Lookup("$match").DocumentOK()
+	for _, c := range wire.Elements(q) {
+		if plainCondition(c.Key(), c.Value()) {
+			kept = append(kept, bson.E{Key: c.Key(), Value: c.Value()})
 		}
 	}
-	return docs, nil
+	if kept == nil {
+		return nil
+	}
+	return []bson.Raw{must(bson.Marshal(bson.D{{Key: "$match", Value: kept}}))}
 }
 
-func slice(name string, spec any, docs []bson.D) ([]bson.D, error) {
-	n, ok := whole(spec)
-	if !ok || n < 0 {
-		return nil, fmt.Errorf("%s needs a number without a fraction, 0 or more, not %v", name, spec)
-	}
-	at := min(n, len(docs))
-	if name == "$skip" {
-		return docs[at:], nil
-	}
-	return docs[:at], nil
+// plainOperators are those of queries that FerretDB 1.24 has.
+var plainOperators = map[string]bool{
+	"$eq": true, "$gt": true, "$gte": true, "$lt": true, "$lte": true, "$ne": true, "$in": true, "$nin": true,
+	"$and": true, "$or": true, "$nor": true, "$not": true, "$exists": true, "$type": true, "$mod": true, "$regex": true, "$options": true,
+	"$all": true, "$elemMatch": true, "$size": true, "$bitsAllClear": true, "$bitsAllSet": true, "$bitsAnyClear": true, "$bitsAnySet": true,
+	"$comment": true,
 }
 
-// lookup joins by equality, as DocumentDB does without a pipeline.
-func (e *Database) lookup(conn net.Conn, database string, spec any, docs []bson.D) ([]bson.D, error) {
-	s, _ := spec.(bson.D)
-	from, _ := field(s, "from").(string)
-	local, _ := field(s, "localField").(string)
-	foreign, _ := field(s, "foreignField").(string)
-	as, _ := field(s, "as").(string)
-	if from == "" || local == "" || foreign == "" || as == "" || field(s, "pipeline") != nil {
-		return nil, fmt.Errorf("the embedded database knows $lookup with from, localField, foreignField and as only: rehearse with a real server")
+// plainQuery reports whether FerretDB has all operators of a query.
+func plainQuery(v bson.RawValue) bool {
+	q, ok := v.DocumentOK()
+	for _, c := range wire.Elements(q) {
+		ok = ok && plainCondition(c.Key(), c.Value())
 	}
-	others, err := e.all(conn, bson.D{
-		{Key: "find", Value: from}, {Key: "filter", Value: bson.D{}}, {Key: "$db", Value: database},
-	})
-	if err != nil {
-		return nil, err
+	return ok
+}
+
+func plainCondition(key string, v bson.RawValue) bool {
+	if strings.HasPrefix(key, "$") && !plainOperators[key] {
+		return false
 	}
-	byKey := map[string][]int{}
-	for i, o := range others {
-		for _, k := range joinKeys(get(o, foreign)) {
-			byKey[k] = append(byKey[k], i)
-		}
-	}
-	for i, d := range docs {
-		matches := bson.A{}
-		taken := map[int]bool{}
-		for _, k := range joinKeys(get(d, local)) {
-			for _, j := range byKey[k] {
-				if !taken[j] {
-					taken[j] = true
-					matches = append(matches, others[j])
-				}
+	switch key {
+	case "$and", "$or", "$nor":
+		for _, d := range wire.Documents(v) {
+			if !plainQuery(bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: d}) {
+				return false
 			}
 		}
-		docs[i] = put(d, as, matches)
+		return true
 	}
-	return docs, nil
-}
-
-// joinKeys returns what a field joins on: itself, and its members if it is an
-// array. A missing field joins with null.
-func joinKeys(v any) []string {
-	keys := []string{keyOf(v)}
-	if arr, ok := v.(bson.A); ok {
-		for _, m := range arr {
-			keys = append(keys, keyOf(m))
-		}
-	}
-	return keys
-}
-
-// unwind replaces each document by one per member of an array.
-func unwind(spec any, docs []bson.D) ([]bson.D, error) {
-	path, _ := spec.(string)
-	keep := false
-	if d, ok := spec.(bson.D); ok {
-		path, _ = field(d, "path").(string)
-		keep, _ = field(d, "preserveNullAndEmptyArrays").(bool)
-	}
-	if len(path) < 2 || path[0] != '$' {
-		return nil, fmt.Errorf("$unwind needs the path of a field, not %v", spec)
-	}
-	out := []bson.D{}
-	for _, d := range docs {
-		v := get(d, path[1:])
-		arr, isArray := v.(bson.A)
-		switch {
-		case isArray && len(arr) > 0:
-			for _, m := range arr {
-				out = append(out, put(d, path[1:], m))
+	if d, ok := v.DocumentOK(); ok && !(key == "$eq" || key == "$ne") {
+		for _, c := range wire.Elements(d) {
+			if (key == "$elemMatch" || strings.HasPrefix(c.Key(), "$")) && !plainCondition(c.Key(), c.Value()) {
+				return false
 			}
-		case isArray && keep:
-			out = append(out, drop(d, path[1:]))
-		case !isArray && (v != nil || keep):
-			out = append(out, d)
 		}
 	}
-	return out, nil
+	return true
+}
+
+// present reports whether a field is there and holds something.
+func present(v bson.RawValue) bool {
+	d, ok := v.DocumentOK()
+	return ok && len(wire.Elements(d)) > 0
 }

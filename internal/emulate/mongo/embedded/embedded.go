@@ -3,11 +3,11 @@
 //
 // It models the `fields` of findAndModify, options of indexes (by leaving out what
 // only makes queries faster), updates with the positional operator $, and
-// aggregations with $lookup by equality, $filter and $arrayElemAt, whose rest runs
-// in memory, document by document.
+// aggregations: FerretDB narrows and orders the documents, and package mingo
+// computes the rest of the pipeline in memory.
 //
-// It refuses transactions, as a server outside of a replica set does, and stages
-// behind a $lookup that it does not know.
+// It refuses transactions, as a server outside of a replica set does, and what
+// package mingo does not know, by its name.
 //
 // It leaves out TTL indexes (documents stay), partial indexes (they are whole) and
 // replica sets. It cannot know what Amazon DocumentDB refuses: package guard does.
@@ -28,6 +28,7 @@ import (
 	"github.com/FerretDB/FerretDB/ferretdb"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/aproorg/sluice/internal/emulate/mongo/mingo"
 	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
@@ -37,6 +38,9 @@ type Database struct {
 	stop context.CancelFunc
 	done chan error
 	next atomic.Int32 // request ids of the shim's own commands
+
+	engine mingo.Engine
+	advice string // how to have what is missing here
 }
 
 // dialTimeout bounds a connection within this process.
@@ -46,8 +50,9 @@ const dialTimeout = 10 * time.Second
 // variable of its package that it is embedded.
 var opening sync.Mutex
 
-// Open starts FerretDB on the SQLite files of dir.
-func Open(dir string) (*Database, error) {
+// Open starts FerretDB on the SQLite files of dir. advice ends the error for what it
+// does not know.
+func Open(dir, advice string) (*Database, error) {
 	opening.Lock()
 	defer opening.Unlock()
 	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(dir) + "/"}
@@ -61,7 +66,7 @@ func Open(dir string) (*Database, error) {
 		return nil, fmt.Errorf("open embedded database in %s: %w", dir, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	e := &Database{stop: stop, done: make(chan error, 1)}
+	e := &Database{advice: advice, stop: stop, done: make(chan error, 1)}
 	go func() { e.done <- db.Run(ctx) }()
 	e.addr = strings.TrimSuffix(strings.TrimPrefix(db.MongoDBURI(), "mongodb://"), "/")
 	return e, nil

@@ -9,6 +9,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/aproorg/sluice/internal/emulate/mongo/mingo"
 	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
@@ -16,7 +17,7 @@ import (
 // update of each document by its _id with the position in the operator's place.
 // https://docs.aws.amazon.com/documentdb/latest/developerguide/mongo-apis.html
 // lists the operator as known to DocumentDB.
-func (e *Database) adaptUpdate(cmd wire.Command) (Adaptation, error) {
+func (e *Database) adaptUpdate(ctx context.Context, cmd wire.Command) (Adaptation, error) {
 	updates := cmd.Documents("updates")
 	var out bson.A
 	changed := false
@@ -27,7 +28,7 @@ func (e *Database) adaptUpdate(cmd wire.Command) (Adaptation, error) {
 			continue
 		}
 		changed = true
-		each, err := e.positioned(cmd, u, field)
+		each, err := e.positioned(ctx, cmd, u, field)
 		if err != nil {
 			return Adaptation{}, err
 		}
@@ -58,59 +59,47 @@ func positional(update bson.RawValue) string {
 }
 
 // positioned is one update for each document that a positional one matches.
-func (e *Database) positioned(cmd wire.Command, update bson.Raw, field string) (bson.A, error) {
+func (e *Database) positioned(ctx context.Context, cmd wire.Command, update bson.Raw, field string) (bson.A, error) {
 	var spec struct{ Q, U bson.D }
 	if err := bson.Unmarshal(update, &spec); err != nil {
 		return nil, fmt.Errorf("decode update: %w", err)
 	}
-	conn, err := e.Dial(context.Background())
+	conn, err := e.Dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the embedded database: %w", err)
 	}
 	defer conn.Close()
-	docs, err := e.matching(conn, cmd, spec.Q)
+	raw, err := e.matching(conn, cmd, spec.Q)
 	if err != nil {
 		return nil, err
 	}
 	if !wire.Truthy(update.Lookup("multi")) {
-		docs = docs[:min(1, len(docs))]
+		raw = raw[:min(1, len(raw))]
 	}
+	query, _ := update.Lookup("q").DocumentOK()
 	var out bson.A
-	for _, d := range docs {
-		at, err := position(d, spec.Q, field)
+	for _, r := range raw {
+		at, err := e.engine.Position(ctx, r, query, field)
 		if err != nil {
 			return nil, err
+		}
+		if at < 0 {
+			return nil, &mingo.Error{Message: "The positional operator did not find the match needed from the query."}
+		}
+		var d bson.D
+		if err := bson.Unmarshal(r, &d); err != nil {
+			return nil, fmt.Errorf("decode document: %w", err)
 		}
 		out = append(out, bson.D{{Key: "q", Value: bson.D{{Key: "_id", Value: get(d, "_id")}}}, {Key: "u", Value: atPosition(spec.U, field, at)}})
 	}
 	return out, nil
 }
 
-func (e *Database) matching(conn net.Conn, cmd wire.Command, query bson.D) ([]bson.D, error) {
+func (e *Database) matching(conn net.Conn, cmd wire.Command, query bson.D) ([]bson.Raw, error) {
 	if query == nil {
 		query = bson.D{}
 	}
 	return e.all(conn, bson.D{{Key: "find", Value: cmd.Collection}, {Key: "filter", Value: query}, {Key: "$db", Value: cmd.Database}})
-}
-
-// position is where in the array the first element is that the query asks for.
-func position(d, query bson.D, field string) (int, error) {
-	list, _ := get(d, field).(bson.A)
-	for _, q := range query {
-		if q.Key != field {
-			continue
-		}
-		for i, v := range list {
-			ok, err := meets(bson.D{{Key: field, Value: v}}, q)
-			if err != nil {
-				return 0, err
-			}
-			if ok {
-				return i, nil
-			}
-		}
-	}
-	return 0, fmt.Errorf("the positional operator did not find the match needed from the query on %s", field)
 }
 
 // atPosition is an update with the position in the operator's place.

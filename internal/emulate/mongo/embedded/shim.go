@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,6 +10,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/aproorg/sluice/internal/emulate/mongo/mingo"
 	"github.com/aproorg/sluice/internal/emulate/mongo/wire"
 )
 
@@ -22,32 +25,50 @@ type Adaptation struct {
 }
 
 // Adapt turns a command into what FerretDB 1.24 knows. A command that cannot be
-// carried out has its error as the reply.
-func (e *Database) Adapt(cmd wire.Command) Adaptation {
-	a, err := e.adapt(cmd)
-	var refused *commandError
-	switch {
-	case errors.As(err, &refused):
-		return Adaptation{Reply: refused.reply}
-	case err != nil:
-		return Adaptation{Reply: wire.ErrorReply(238, "NotImplemented", err.Error())}
+// carried out has its error as the reply. ctx bounds what is computed here.
+func (e *Database) Adapt(ctx context.Context, cmd wire.Command) Adaptation {
+	a, err := e.adapt(ctx, cmd)
+	if err != nil {
+		return Adaptation{Reply: e.refusal(cmd, err)}
 	}
 	return a
 }
 
-func (e *Database) adapt(cmd wire.Command) (Adaptation, error) {
+// refusal says why a command cannot be carried out, as MongoDB would where it is the client's fault.
+func (e *Database) refusal(cmd wire.Command, err error) bson.Raw {
+	var refused *commandError
+	var wrong *mingo.Error
+	switch {
+	case errors.As(err, &refused):
+		return refused.reply
+	case errors.As(err, &wrong) && wrong.Operator == "":
+		return wire.ErrorReply(2, "BadValue", wrong.Message)
+	case errors.As(err, &wrong):
+		return e.lacks(wrong.Operator)
+	case errors.Is(err, context.DeadlineExceeded):
+		return wire.ErrorReply(50, "MaxTimeMSExpired", "operation exceeded time limit")
+	}
+	return wire.ErrorReply(1, "InternalError", fmt.Sprintf("%s in the embedded database: %v", cmd.Name, err))
+}
+
+// lacks names what is not known here, and the way out.
+func (e *Database) lacks(operator string) bson.Raw {
+	return wire.ErrorReply(238, "NotImplemented", fmt.Sprintf("the embedded database does not know %s: %s", operator, cmp.Or(e.advice, "use a real server")))
+}
+
+func (e *Database) adapt(ctx context.Context, cmd wire.Command) (Adaptation, error) {
 	if transacts(cmd) {
 		return Adaptation{Reply: noTransactions}, nil
 	}
 	switch cmd.Name {
 	case "update":
-		return e.adaptUpdate(cmd)
+		return e.adaptUpdate(ctx, cmd)
 	case "findAndModify", "findandmodify":
 		return adaptFindAndModify(cmd)
 	case "createIndexes":
 		return adaptCreateIndexes(cmd)
 	case "aggregate":
-		return e.adaptAggregate(cmd)
+		return e.adaptAggregate(ctx, cmd)
 	case "endSessions", "killSessions", "refreshSessions":
 		return Adaptation{Reply: okReply}, nil // it has none
 	}
@@ -92,9 +113,9 @@ func projectValue(reply, fields bson.Raw) (bson.Raw, error) {
 		if e.Key != "value" || !ok {
 			continue
 		}
-		projected, err := project(value, spec)
-		if err != nil {
-			return nil, err
+		projected, plain := project(value, spec)
+		if !plain {
+			return nil, fmt.Errorf("fields of findAndModify that are computed")
 		}
 		d[i].Value = projected
 	}
