@@ -33,7 +33,7 @@ func (w *World) path(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := w.startGateway()
+	gateway, err := w.startGateway(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -122,12 +122,12 @@ func (b emptyBucket) Put(_ context.Context, put site.Put) (string, error) {
 }
 
 // startGateway starts Lambda and the REST stage in front of it.
-func (w *World) startGateway() (string, error) {
-	if err := w.startLambda(); err != nil {
+func (w *World) startGateway(ctx context.Context) (string, error) {
+	if err := w.startLambda(ctx); err != nil {
 		return "", err
 	}
 	gatewayKey := sigv4.NewTemporaryKey()
-	endpoint, err := w.serve(loopback.Program(sigv4.Guard(w.Lambda, "lambda", append(w.keys(), gatewayKey), maxInvoke)))
+	endpoint, err := w.serve(loopback.Program(sigv4.Guard(w.prepared(w.Lambda), "lambda", append(w.keys(), gatewayKey), maxInvoke)))
 	if err != nil {
 		return "", err
 	}
@@ -160,8 +160,13 @@ func (w *World) startGateway() (string, error) {
 }
 
 // startLambda prepares the function: the bootstrap in front of the app.
-func (w *World) startLambda() error {
+func (w *World) startLambda(ctx context.Context) error {
 	app := w.cfg.App
+	if app.Await != nil && w.Stack.Function.ProvisionedConcurrency > 0 {
+		if err := app.Await(ctx); err != nil {
+			return err
+		}
+	}
 	environments := filepath.Join(w.dir, "environments")
 	if err := os.Mkdir(environments, 0o755); err != nil {
 		return fmt.Errorf("make a directory for the environments: %w", err)
@@ -207,6 +212,20 @@ func (w *World) startLambda() error {
 	w.Lambda = emulator
 	w.onClose(emulator.Close)
 	return nil
+}
+
+// prepared holds invocations until the app's environments may start.
+func (w *World) prepared(invoke http.Handler) http.Handler {
+	if w.cfg.App.Await == nil {
+		return invoke
+	}
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if err := w.cfg.App.Await(r.Context()); err != nil {
+			http.Error(rw, err.Error(), http.StatusServiceUnavailable) // to nobody: the caller is gone
+			return
+		}
+		invoke.ServeHTTP(rw, r)
+	})
 }
 
 // process is the app with the bootstrap in front of it, or a function as it is.

@@ -118,6 +118,9 @@ type App struct {
 	// Observe, if set, stands between the viewer and the distribution, and sees each
 	// request and its answer. It must not hold back what streams.
 	Observe func(distribution http.Handler) http.Handler
+	// Await, if set, returns when what the app shares with all its environments is
+	// prepared, or ctx ends. No environment starts before; requests wait.
+	Await func(ctx context.Context) error
 	// State, if set, names the variable that tells the app a directory that all
 	// environments share, as a database would be.
 	State string

@@ -12,6 +12,8 @@ type Client struct {
 	Open  int // now
 	Peak  int // at once
 	Total int // ever
+
+	Commands int // received, without hellos
 }
 
 // clientTable is safe for concurrent use. Its zero value is ready.
@@ -34,6 +36,14 @@ func (t *clientTable) joined(app string) {
 	c.Open++
 	c.Total++
 	c.Peak = max(c.Peak, c.Open)
+}
+
+func (t *clientTable) asked(app string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.apps[app]; c != nil {
+		c.Commands++
+	}
 }
 
 // left undoes joined. It ignores connections that never said hello.

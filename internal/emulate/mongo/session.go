@@ -191,6 +191,7 @@ func (c *session) command(ctx context.Context, m wire.Message) error {
 		m.Body = p.Encode()
 		return m.Write(c.upstream)
 	}
+	c.server.clients.asked(c.clientName())
 	c.await(m, cmd)
 	refused := c.server.guard.Check(c.clientName(), c.client.RemoteAddr().String(), cmd, c.about)
 	if refused != nil && c.server.cfg.Strict {

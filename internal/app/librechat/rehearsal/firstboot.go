@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -28,13 +29,16 @@ type boot struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 	over   chan struct{} // closed when the indexes and the user are there, or the boot has failed
+	told   sync.Once     // that requests wait
 }
 
 // Bounds of the first boot: LibreChat answers /health after 3 to 10 s, and makes
-// its indexes in the seconds around that.
+// its indexes in the seconds around that. They are made when it has asked nothing of
+// the database for bootQuiet, or at last after bootIndexes.
 const (
 	bootLimit   = 2 * time.Minute
-	bootIndexes = 3 * time.Second
+	bootQuiet   = 1500 * time.Millisecond
+	bootIndexes = 20 * time.Second
 )
 
 // process is a LibreChat outside of the rehearsed path, with variables of its own
@@ -67,12 +71,17 @@ func (l *LibreChat) process(ctx context.Context, own map[string]string) (cmd *ex
 	return cmd, "http://127.0.0.1:" + strconv.Itoa(port), nil
 }
 
-// firstBoot starts the boot; requests need not wait for its end.
+// firstBoot starts the boot, for whose end requests wait; see Prepared.
 func (l *LibreChat) firstBoot(ctx context.Context) (*boot, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bootLimit)
 	cmd, base, err := l.process(ctx, map[string]string{
 		"MONGO_AUTO_INDEX": "true", "MONGO_AUTO_CREATE": "true", "MONGO_URI": l.Stores.Mongo.URI(database, stores.FirstBoot),
 	})
+	var output io.ReadCloser
+	if err == nil {
+		output, err = cmd.StdoutPipe()
+		cmd.Stderr = cmd.Stdout
+	}
 	if err == nil {
 		err = cmd.Start()
 	}
@@ -81,20 +90,52 @@ func (l *LibreChat) firstBoot(ctx context.Context) (*boot, error) {
 		return nil, fmt.Errorf("start LibreChat to make its indexes: %w", err)
 	}
 	b := &boot{cancel: cancel, over: make(chan struct{})}
+	lines := newTranscript("")
 	b.done.Go(func() {
+		lines.read(output)
 		_ = cmd.Wait() // it is ended by a signal
 		cancel()
 	})
 	b.done.Go(func() {
 		defer close(b.over)
 		defer cancel()
-		awaitHealth(ctx, base+l.cfg.Release.ReadyPath(), 200*time.Millisecond)
-		sleep(ctx, bootIndexes)
-		if err := register(ctx, base); err != nil {
-			l.cfg.Stores.Record.Emit(timeline.Event{Kind: timeline.Store, Note: "no user " + facts.UserEmail + ": " + err.Error()})
+		if err := l.awaitIndexes(ctx, base); err != nil {
+			l.notice("the first boot, which makes the indexes and the user %s, has failed: %v; LibreChat's last words: %s", facts.UserEmail, err, lines.tail())
 		}
 	})
 	return b, nil
+}
+
+// awaitIndexes returns when the booted LibreChat has made its indexes, and the user.
+func (l *LibreChat) awaitIndexes(ctx context.Context, base string) error {
+	awaitHealth(ctx, base+l.cfg.Release.ReadyPath(), 200*time.Millisecond)
+	l.awaitQuiet(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return register(ctx, base)
+}
+
+// awaitQuiet returns when the boot has asked nothing of the database for a while.
+func (l *LibreChat) awaitQuiet(ctx context.Context) {
+	limit := time.Now().Add(bootIndexes)
+	before, since := -1, time.Now()
+	for time.Since(since) < bootQuiet && time.Now().Before(limit) && ctx.Err() == nil {
+		asked := 0
+		for _, client := range l.Stores.Mongo.Clients() {
+			if client.App == stores.FirstBoot {
+				asked = client.Commands
+			}
+		}
+		if asked != before {
+			before, since = asked, time.Now()
+		}
+		sleep(ctx, 50*time.Millisecond)
+	}
+}
+
+func (l *LibreChat) notice(format string, args ...any) {
+	l.cfg.Stores.Record.Emit(timeline.Event{Kind: timeline.Notice, Note: fmt.Sprintf(format, args...)})
 }
 
 // register makes the user of a rehearsal. A database that was kept has it.
@@ -116,8 +157,16 @@ func register(ctx context.Context, base string) error {
 }
 
 // Prepared returns when an empty database has its indexes and the rehearsal's
-// user, or ctx ends.
+// user, or ctx ends. Requests that come earlier wait for it: environments that start
+// beside the first boot would make the same roles and indexes, and fail at those that
+// are there already.
 func (l *LibreChat) Prepared(ctx context.Context) error {
+	select {
+	case <-l.boot.over:
+		return nil
+	default:
+	}
+	l.boot.told.Do(func() { l.notice("requests wait for the first boot, which makes the indexes and the user") })
 	select {
 	case <-l.boot.over:
 		return nil

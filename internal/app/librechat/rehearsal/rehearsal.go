@@ -71,7 +71,7 @@ type LibreChat struct {
 }
 
 // Start brings up the stores, fills them, lets LibreChat make its indexes, and
-// describes the app. ctx bounds the start only; the first boot goes on after it (see
+// describes the app. ctx bounds the start only; the first boot goes on after it, and requests wait for it (see
 // [LibreChat.Prepared]).
 func Start(ctx context.Context, cfg Config) (*LibreChat, error) {
 	if cfg.Stores.Region == "" {
@@ -215,6 +215,6 @@ func (l *LibreChat) app() rehearse.App {
 	r := l.cfg.Release
 	return rehearse.App{
 		Name: "LibreChat " + r.Version, Command: r.Command(), Dir: r.WorkDir(),
-		Env: env, ImageEnv: []string{"PATH=" + l.cfg.Path}, Scratch: r.Writable(), ReadyPath: r.ReadyPath(),
+		Env: env, ImageEnv: []string{"PATH=" + l.cfg.Path}, Scratch: r.Writable(), ReadyPath: r.ReadyPath(), Await: l.Prepared,
 	}
 }

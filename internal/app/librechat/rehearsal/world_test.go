@@ -40,6 +40,18 @@ func start(t testing.TB, r facts.Release, env map[string]string, change func(*re
 // startWith is start with stores of which some settings are the caller's.
 func startWith(t testing.TB, r facts.Release, env map[string]string, beside stores.Config, change func(*rehearse.Config)) *world {
 	t.Helper()
+	w := startAtOnce(t, r, env, beside, change)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	if err := w.chat.Prepared(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// startAtOnce is startWith, and returns while the database is still being prepared.
+func startAtOnce(t testing.TB, r facts.Release, env map[string]string, beside stores.Config, change func(*rehearse.Config)) *world {
+	t.Helper()
 	topology, err := stack.Default()
 	if err != nil {
 		t.Fatal(err)
@@ -82,9 +94,6 @@ func startWith(t testing.TB, r facts.Release, env map[string]string, beside stor
 			t.Errorf("close the rehearsal: %v", err)
 		}
 	})
-	if err := w.chat.Prepared(ctx); err != nil {
-		t.Fatal(err)
-	}
 	return w
 }
 

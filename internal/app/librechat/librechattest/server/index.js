@@ -7,6 +7,7 @@ const { randomUUID } = require('crypto');
 const store = require('./store');
 const jobs = require('./jobs');
 const { generate } = require('./chat');
+const { Redis } = require('./redis');
 
 const root = path.join(__dirname, '..', '..');
 const afterPost = fs.readFileSync(path.join(root, 'api/server/routes/agents/index.js'), 'utf8').includes('/chat/stream/');
@@ -144,14 +145,23 @@ async function handle(req, res) {
   res.end(fs.readFileSync(path.join(root, 'client/dist/index.html')));
 }
 
+// seed makes what LibreChat's every start makes of its roles where there are none. Two that start at once fail.
+async function seed() {
+  if (!process.env.FIXTURE_ROLES) return;
+  const redis = new Redis(process.env.REDIS_URI);
+  if (await redis.call('GET', 'roles')) return;
+  await new Promise((resolve) => { setTimeout(resolve, 500); });
+  if (!await redis.call('SET', 'roles', 'admin', 'NX')) throw new Error('E11000 duplicate key error collection: LibreChat.accessroles');
+}
+
 if (afterPost) jobs.open();
 const server = http.createServer((req, res) => handle(req, res).catch((err) => {
   console.error(err);
   if (!res.headersSent) json(res, 500, { message: 'An error occurred' });
   else res.end();
 }));
-server.listen(Number(process.env.PORT || 3080), process.env.HOST || 'localhost', () => {
+seed().then(() => server.listen(Number(process.env.PORT || 3080), process.env.HOST || 'localhost', () => {
   console.log(`Server listening at http://${process.env.HOST || 'localhost'}:${process.env.PORT || 3080}`);
   // The stream manager starts after the server listens, as in LibreChat.
   if (afterPost) setTimeout(() => console.log('[GenerationJobManager] Configured with Redis stores'), 200);
-});
+}));
