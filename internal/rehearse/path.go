@@ -96,7 +96,7 @@ func (w *World) startS3(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("put the site into its bucket: %w", err)
 		}
 	}
-	return w.serve(sigv4.Guard(store.Origin(), "s3", []sigv4.Key{w.distribution}, 0))
+	return w.serve(store.Origin(w.distribution))
 }
 
 // emptyBucket is a bucket as the first upload of a site finds it.

@@ -153,7 +153,7 @@ func newEdge(t *testing.T) string {
 		t.Fatal(err)
 	}
 	key := sigv4.NewKey()
-	bucket := httptest.NewServer(sigv4.Guard(store.Origin(), "s3", []sigv4.Key{key}, 0))
+	bucket := httptest.NewServer(store.Origin(key))
 	t.Cleanup(bucket.Close)
 	none, all := stack.Selection{Behavior: "none"}, stack.Selection{Behavior: "all"}
 	d, err := cloudfront.New(cloudfront.Config{AssumeHTTPS: true, SignBucket: func(r *http.Request) { sigv4.Sign(r, key, "s3", "eu-west-1", nil) }, Origins: map[string]string{"site": bucket.URL + "/site", "api": newStage(t)},
@@ -191,7 +191,7 @@ func TestS3Emulator(t *testing.T) {
 	}
 	store.Bucket("contract")
 	key := sigv4.NewTemporaryKey()
-	server := httptest.NewServer(sigv4.Guard(store.API(), "s3", []sigv4.Key{key}, 0))
+	server := httptest.NewServer(store.API(key))
 	t.Cleanup(server.Close)
 	S3(t, Bucket{Name: "contract", Client: awss3.New(awss3.Options{Region: "eu-west-1", BaseEndpoint: &server.URL, UsePathStyle: true, Credentials: provider(key)})})
 }

@@ -6,11 +6,11 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -21,39 +21,66 @@ import (
 type failure struct {
 	status        int
 	code, message string
+	fields        []string // what the document says besides: names and values in turn
 }
 
 func (f *failure) Error() string { return f.code + ": " + f.message }
 
+// with is the failure with more to say.
+func (f *failure) with(fields ...string) *failure {
+	more := *f
+	more.fields = append(slices.Clone(f.fields), fields...)
+	return &more
+}
+
+func newFailure(status int, code, message string) *failure {
+	return &failure{status: status, code: code, message: message}
+}
+
 var (
-	noSuchBucket    = &failure{http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist"}
-	noSuchKey       = &failure{http.StatusNotFound, "NoSuchKey", "The specified key does not exist."}
-	noSuchUpload    = &failure{http.StatusNotFound, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}
-	precondition    = &failure{http.StatusPreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"}
-	incompleteBody  = &failure{http.StatusBadRequest, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header."}
-	missingLength   = &failure{http.StatusLengthRequired, "MissingContentLength", "You must provide the Content-Length HTTP header."}
-	tooLarge        = &failure{http.StatusBadRequest, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size"}
-	badDigest       = &failure{http.StatusBadRequest, "BadDigest", "The Content-MD5 you specified did not match what we received."}
-	invalidDigest   = &failure{http.StatusBadRequest, "InvalidDigest", "The Content-MD5 you specified is not valid."}
-	malformed       = &failure{http.StatusBadRequest, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"}
-	invalidPart     = &failure{http.StatusBadRequest, "InvalidPart", "One or more of the specified parts could not be found."}
-	partOrder       = &failure{http.StatusBadRequest, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number."}
-	partTooSmall    = &failure{http.StatusBadRequest, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size"}
-	keyTooLong      = &failure{http.StatusBadRequest, "KeyTooLongError", "Your key is too long"}
-	invalidRange    = &failure{http.StatusRequestedRangeNotSatisfiable, "InvalidRange", "The requested range is not satisfiable"}
-	notAllowed      = &failure{http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."}
-	requestExpired  = &failure{http.StatusForbidden, "AccessDenied", "Request has expired"}
-	invalidURI      = &failure{http.StatusBadRequest, "InvalidURI", "Couldn't parse the specified URI."}
-	bucketExists    = &failure{http.StatusConflict, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it."}
-	bucketNotEmpty  = &failure{http.StatusConflict, "BucketNotEmpty", "The bucket you tried to delete is not empty"}
-	corsNotEnabled  = &failure{http.StatusForbidden, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket."}
-	accessDenied    = &failure{http.StatusForbidden, "AccessDenied", "Access Denied"}
-	illegalCopy     = &failure{http.StatusBadRequest, "InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."}
-	internalFailure = &failure{http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again."}
+	noSuchBucket     = newFailure(http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist")
+	noSuchKey        = newFailure(http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
+	noSuchUpload     = newFailure(http.StatusNotFound, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
+	precondition     = newFailure(http.StatusPreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+	incompleteBody   = newFailure(http.StatusBadRequest, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header.")
+	missingLength    = newFailure(http.StatusLengthRequired, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+	tooLarge         = newFailure(http.StatusBadRequest, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+	badDigest        = newFailure(http.StatusBadRequest, "BadDigest", "The Content-MD5 you specified did not match what we received.")
+	invalidDigest    = newFailure(http.StatusBadRequest, "InvalidDigest", "The Content-MD5 you specified is not valid.")
+	malformed        = newFailure(http.StatusBadRequest, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+	invalidPart      = newFailure(http.StatusBadRequest, "InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.")
+	partOrder        = newFailure(http.StatusBadRequest, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.")
+	partTooSmall     = newFailure(http.StatusBadRequest, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
+	keyTooLong       = newFailure(http.StatusBadRequest, "KeyTooLongError", "Your key is too long")
+	invalidRange     = newFailure(http.StatusRequestedRangeNotSatisfiable, "InvalidRange", "The requested range is not satisfiable")
+	notAllowed       = newFailure(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+	invalidURI       = newFailure(http.StatusBadRequest, "InvalidURI", "Couldn't parse the specified URI.")
+	bucketExists     = newFailure(http.StatusConflict, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.")
+	bucketNotEmpty   = newFailure(http.StatusConflict, "BucketNotEmpty", "The bucket you tried to delete is not empty")
+	corsNotEnabled   = newFailure(http.StatusForbidden, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
+	corsRefused      = newFailure(http.StatusForbidden, "AccessForbidden", "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.")
+	accessDenied     = newFailure(http.StatusForbidden, "AccessDenied", "Access Denied")
+	illegalCopy      = newFailure(http.StatusBadRequest, "InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
+	digestMismatch   = newFailure(http.StatusBadRequest, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")
+	chunkMismatch    = newFailure(http.StatusForbidden, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key and signing method.")
+	smallChunk       = newFailure(http.StatusForbidden, "InvalidChunkSizeError", "Only the last chunk is allowed to have a size less than 8192 bytes")
+	malformedTrailer = newFailure(http.StatusBadRequest, "MalformedTrailerError", "The request contained trailing data that was not well-formed or did not conform to our published schema.")
+	conflict         = newFailure(http.StatusConflict, "ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.")
+	noCORS           = newFailure(http.StatusNotFound, "NoSuchCORSConfiguration", "The CORS configuration does not exist")
+	noLifecycle      = newFailure(http.StatusNotFound, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist")
+	internalFailure  = newFailure(http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again.")
 )
 
-func invalidArgument(message string) error {
-	return &failure{http.StatusBadRequest, "InvalidArgument", message}
+func invalidArgument(message string) *failure {
+	return newFailure(http.StatusBadRequest, "InvalidArgument", message)
+}
+
+func invalidRequest(message string) *failure {
+	return newFailure(http.StatusBadRequest, "InvalidRequest", message)
+}
+
+func notImplemented(message string) *failure {
+	return newFailure(http.StatusNotImplemented, "NotImplemented", message)
 }
 
 // failureOf is the failure that an error is to a client.
@@ -72,30 +99,37 @@ func failureOf(err error) *failure {
 	return internalFailure
 }
 
-type errorDocument struct {
-	XMLName   xml.Name `xml:"Error"`
-	Code      string
-	Message   string
-	RequestID string `xml:"RequestId"`
-	HostID    string `xml:"HostId"`
+// text is the error document ("Error responses" in the S3 API reference).
+func (f *failure) text(requestID, hostID string) string {
+	var b strings.Builder
+	b.WriteString(xml.Header + "<Error>")
+	fields := append([]string{"Code", f.code, "Message", f.message}, f.fields...)
+	fields = append(fields, "RequestId", requestID, "HostId", hostID)
+	for i := 0; i+1 < len(fields); i += 2 {
+		b.WriteString("<" + fields[i] + ">")
+		_ = xml.EscapeText(&b, []byte(fields[i+1])) // a builder takes everything
+		b.WriteString("</" + fields[i] + ">")
+	}
+	return b.String() + "</Error>"
 }
 
-// answer writes the error document ("Error responses" in the S3 API reference).
+// ofObjects are the headers of an answer with an object that no error has.
+var ofObjects = append([]string{"Etag", "Last-Modified", "Content-Length", "Accept-Ranges", "X-Amz-Expiration", "X-Amz-Server-Side-Encryption"}, kept...)
+
+// answer writes the error document.
 func (f *failure) answer(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
-	for _, name := range append([]string{"Etag", "Last-Modified", "Content-Length", "Accept-Ranges"}, kept...) {
-		h.Del(name)
+	for name := range h {
+		if slices.Contains(ofObjects, name) || strings.HasPrefix(name, "X-Amz-Checksum-") || strings.HasPrefix(name, "X-Amz-Meta-") {
+			h.Del(name)
+		}
 	}
 	h.Set("Content-Type", "application/xml")
 	w.WriteHeader(f.status)
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	doc, err := xml.Marshal(errorDocument{Code: f.code, Message: f.message, RequestID: h.Get("X-Amz-Request-Id"), HostID: h.Get("X-Amz-Id-2")})
-	if err != nil {
-		return fmt.Errorf("encode error document: %w", err)
-	}
-	_, err = io.WriteString(w, xml.Header+string(doc))
+	_, err := io.WriteString(w, f.text(h.Get("X-Amz-Request-Id"), h.Get("X-Amz-Id-2")))
 	return err
 }
 
@@ -138,13 +172,21 @@ type objectWriter struct {
 }
 
 func (w *objectWriter) WriteHeader(status int) {
-	refused := map[int]*failure{http.StatusPreconditionFailed: precondition, http.StatusRequestedRangeNotSatisfiable: invalidRange}[status]
+	refused := map[int]*failure{http.StatusPreconditionFailed: precondition.with("Condition", failedCondition(w.r.Header)), http.StatusRequestedRangeNotSatisfiable: invalidRange}[status]
 	if refused == nil {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
 	w.muted = true
 	_ = refused.answer(w.ResponseWriter, w.r)
+}
+
+// failedCondition is the one of a read that did not hold.
+func failedCondition(h http.Header) string {
+	if h.Get("If-Match") != "" {
+		return "If-Match"
+	}
+	return "If-Unmodified-Since"
 }
 
 func (w *objectWriter) Write(p []byte) (int, error) {

@@ -1,15 +1,17 @@
 package s3
 
 import (
+	"crypto/md5"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/sigv4"
 )
 
 // Bounds of what is read: a PutObject or part of 5 GB, as S3's own, which goes to the
@@ -20,18 +22,19 @@ const (
 	maxDocument = 4 << 20
 )
 
-// API serves the S3 REST API with path-style addresses: /{bucket}/{key}. Every
-// response names the region, as those of HeadBucket do; a client that signs for
-// another one is not sent away.
-func (s *Store) API() http.Handler { return http.HandlerFunc(s.serveAPI) }
-
-func (s *Store) serveAPI(w http.ResponseWriter, r *http.Request) {
-	identify(w.Header())
-	w.Header().Set("X-Amz-Bucket-Region", s.region)
-	c := &call{Store: s, w: w, r: r, query: r.URL.Query()}
-	if err := c.serve(); err != nil {
-		c.fail(err)
-	}
+// API serves the S3 REST API with path-style addresses: /{bucket}/{key}. Requests must
+// be signed by one of the keys, for the store's region; without keys anybody may do
+// everything. Every response names the region, as those of HeadBucket do.
+func (s *Store) API(keys ...sigv4.Key) http.Handler {
+	guard := sigv4.S3{Keys: keys, Region: s.region}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		identify(w.Header())
+		w.Header().Set("X-Amz-Bucket-Region", s.region)
+		c := &call{Store: s, w: w, r: r, query: r.URL.Query()}
+		if err := c.serve(guard); err != nil {
+			c.fail(err)
+		}
+	})
 }
 
 // call is one request of the API and the way to answer it.
@@ -41,23 +44,17 @@ type call struct {
 	r           *http.Request
 	query       url.Values
 	bucket, key string
-	begun       bool // the answer's head is sent
+	signed      *sigv4.Signed // nil where signatures are not checked
+	begun       bool          // the answer's head is sent
 }
 
 // operations are sub-resources, which name another operation than the method alone.
 // Those that are not known here are refused: to answer with the object would be worse.
-var operations = []string{"accelerate", "acl", "analytics", "attributes", "cors", "encryption", "intelligent-tiering", "inventory", "legal-hold",
-	"lifecycle", "logging", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock",
+var operations = []string{"accelerate", "acl", "analytics", "attributes", "encryption", "intelligent-tiering", "inventory", "legal-hold",
+	"logging", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock",
 	"replication", "requestPayment", "restore", "retention", "select", "tagging", "torrent", "versioning", "versionId", "versions", "website"}
 
-func (c *call) serve() error {
-	if expired(c.query, time.Now()) {
-		return requestExpired
-	}
-	if c.r.ContentLength > maxPut {
-		c.w.Header().Set("Connection", "close")
-		return tooLarge
-	}
+func (c *call) serve(guard sigv4.S3) error {
 	var err error
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(c.r.URL.EscapedPath(), "/"), "/")
 	if c.bucket, err = url.PathUnescape(bucket); err == nil {
@@ -66,13 +63,32 @@ func (c *call) serve() error {
 	switch {
 	case err != nil:
 		return invalidURI
+	case c.r.Method == http.MethodOptions:
+		return c.preflight()
+	}
+	if c.r.Header.Get("Origin") != "" {
+		if rule := c.rule(c.bucket, c.r); rule != nil {
+			rule.allow(c.w.Header(), c.r)
+		}
+	}
+	if len(guard.Keys) > 0 {
+		var refused *sigv4.Refusal
+		if c.signed, refused = guard.Verify(c.r, c.now()); refused != nil {
+			return &failure{refused.Status, refused.Code, refused.Message, refused.Fields}
+		}
+	}
+	switch {
+	case c.r.ContentLength > maxPut:
+		c.w.Header().Set("Connection", "close")
+		return tooLarge
 	case len(c.key) > 1024:
 		return keyTooLong
-	case c.r.Method == http.MethodOptions:
-		return corsNotEnabled
+	}
+	if err := c.sweep(c.bucket); err != nil {
+		return err
 	}
 	if i := slices.IndexFunc(operations, c.query.Has); i >= 0 {
-		return &failure{http.StatusNotImplemented, "NotImplemented", "The emulated S3 has no " + operations[i]}
+		return notImplemented("The emulated S3 has no " + operations[i])
 	}
 	switch {
 	case c.bucket == "":
@@ -91,6 +107,12 @@ func (c *call) service() error {
 }
 
 func (c *call) ofBucket() error {
+	switch {
+	case c.query.Has("cors"):
+		return c.corsConfiguration()
+	case c.query.Has("lifecycle"):
+		return c.lifecycleConfiguration()
+	}
 	switch c.r.Method {
 	case http.MethodPut:
 		return c.createBucket()
@@ -125,7 +147,7 @@ func (c *call) ofObject() error {
 	case http.MethodPut:
 		switch copied := c.r.Header.Get("X-Amz-Copy-Source") != ""; {
 		case upload && copied:
-			return &failure{http.StatusNotImplemented, "NotImplemented", "The emulated S3 copies no parts"}
+			return notImplemented("The emulated S3 copies no parts")
 		case upload:
 			return c.uploadPart()
 		case copied:
@@ -148,16 +170,6 @@ func (c *call) ofObject() error {
 	return notAllowed
 }
 
-// expired reports whether a presigned URL is past its time.
-func expired(q url.Values, now time.Time) bool {
-	if !q.Has("X-Amz-Expires") {
-		return false
-	}
-	signedAt, err := time.Parse("20060102T150405Z", q.Get("X-Amz-Date"))
-	seconds, err2 := strconv.Atoi(q.Get("X-Amz-Expires"))
-	return err != nil || err2 != nil || now.After(signedAt.Add(time.Duration(seconds)*time.Second))
-}
-
 // document answers with a document of XML, which names itself.
 func (c *call) document(content any) error {
 	text, err := xml.Marshal(content)
@@ -170,11 +182,24 @@ func (c *call) document(content any) error {
 	return err
 }
 
-// read takes a document of XML out of the request.
+// read takes a document of XML out of the request, with the digests that it says.
 func (c *call) read(into any) error {
-	text, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxDocument))
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxDocument)
+	body := transferOf(c.r, c.signed)
+	whole, err := c.integrity(body.header, body.trailers, byDefault)
 	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(io.TeeReader(body, whole))
+	var refused *failure
+	switch {
+	case errors.As(err, &refused):
+		return refused
+	case err != nil:
 		return malformed
+	}
+	if err := whole.check(c, md5.Sum(text)); err != nil {
+		return err
 	}
 	if xml.Unmarshal(text, into) != nil {
 		return malformed

@@ -2,27 +2,49 @@ package s3
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/emulate/sigv4"
 )
 
-// bodyOf is an upload's body as it is meant, and its size: what comes in aws-chunked
-// encoding is decoded, and its headers tell no more of it.
-func bodyOf(r *http.Request) (body io.Reader, size int64, header http.Header) {
-	if !strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
-		return r.Body, r.ContentLength, r.Header
+// transfer is an upload's body as it is meant: what comes in aws-chunked encoding is
+// decoded.
+type transfer struct {
+	io.Reader
+	size     int64       // -1 where the request does not say it
+	header   http.Header // tells no more of the encoding
+	trailers http.Header // complete when the reader has ended
+}
+
+// transferOf reads a request's head. signed may be nil: signatures are not checked then.
+func transferOf(r *http.Request, signed *sigv4.Signed) transfer {
+	t := transfer{Reader: r.Body, size: r.ContentLength, header: r.Header}
+	kind := r.Header.Get("X-Amz-Content-Sha256")
+	if !strings.HasPrefix(kind, "STREAMING-") {
+		return t
 	}
-	header = r.Header.Clone()
-	dropAWSChunked(header)
-	size, err := strconv.ParseInt(header.Get("X-Amz-Decoded-Content-Length"), 10, 64)
-	if err != nil {
-		size = -1
+	t.header = r.Header.Clone()
+	dropAWSChunked(t.header)
+	size, err := strconv.ParseInt(t.header.Get("X-Amz-Decoded-Content-Length"), 10, 64)
+	if t.size = size; err != nil || size < 0 {
+		t.size = -1
 	}
-	return &chunkedReader{r: bufio.NewReader(r.Body)}, size, header
+	t.trailers = http.Header{}
+	chunks := &chunkedReader{r: bufio.NewReader(r.Body), trailers: t.trailers}
+	if signed != nil && kind != sigv4.StreamingUnsignedTrailer {
+		chunks.chain, chunks.sum = signed.Chain(), sha256.New()
+		chunks.signedTrailers = kind == sigv4.StreamingSignedTrailer
+	}
+	t.Reader = chunks
+	return t
 }
 
 func dropAWSChunked(h http.Header) {
@@ -40,15 +62,25 @@ func dropAWSChunked(h http.Header) {
 
 // chunkedReader decodes aws-chunked bodies: chunks of "SIZE[;extension]\r\nDATA\r\n"
 // up to one of size 0, then trailers (S3 API reference, "Signature calculations:
-// transferring payload in multiple chunks"). Signatures and trailers are not
-// checked.
+// transferring payload in multiple chunks" and "… with trailing headers").
 type chunkedReader struct {
-	r    *bufio.Reader
-	left int64 // of the chunk at hand
-	done bool
+	r        *bufio.Reader
+	left     int64 // of the chunk at hand
+	done     bool
+	trailers http.Header
+
+	// chain checks signatures, if it is not nil, of which each needs the digest of its chunk.
+	chain          *sigv4.Chain
+	sum            hash.Hash
+	signature      string // of the chunk at hand
+	small          bool   // the chunk at hand may only be the last
+	signedTrailers bool
 }
 
 var errChunk = errors.New("malformed aws-chunked body")
+
+// minChunk is the least that a signed chunk has, but for the last one.
+const minChunk = 8 << 10
 
 func (c *chunkedReader) Read(p []byte) (int, error) {
 	for c.left == 0 && !c.done {
@@ -60,8 +92,13 @@ func (c *chunkedReader) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
+	if c.sum != nil {
+		c.sum.Write(p[:n])
+	}
 	if c.left -= int64(n); c.left == 0 && err == nil {
-		_, err = c.r.Discard(2)
+		if _, err = c.r.Discard(2); err == nil {
+			err = c.verify()
+		}
 	}
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
@@ -69,19 +106,81 @@ func (c *chunkedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *chunkedReader) header() error {
-	line, err := c.r.ReadSlice('\n')
-	if err != nil {
-		return fmt.Errorf("%w: %w", errChunk, err)
+// verify checks the signature of the chunk that has ended.
+func (c *chunkedReader) verify() error {
+	if c.chain == nil {
+		return nil
 	}
-	size, _, _ := strings.Cut(strings.TrimRight(string(line), "\r\n"), ";")
+	if !c.chain.Chunk(hex.EncodeToString(c.sum.Sum(nil)), c.signature) {
+		return chunkMismatch
+	}
+	c.sum.Reset()
+	return nil
+}
+
+func (c *chunkedReader) header() error {
+	line, err := c.line()
+	if err != nil {
+		return err
+	}
+	size, extension, _ := strings.Cut(line, ";")
 	c.left, err = strconv.ParseInt(size, 16, 64)
 	if err != nil || c.left < 0 {
 		return fmt.Errorf("%w: chunk size %q", errChunk, size)
 	}
-	if c.left == 0 {
-		c.done = true
-		_, err = io.Copy(io.Discard, c.r) // trailers
+	c.signature = strings.TrimPrefix(extension, "chunk-signature=")
+	if c.left > 0 {
+		if c.chain != nil && c.small {
+			return smallChunk
+		}
+		c.small = c.left < minChunk
+		return nil
 	}
+	c.done = true
+	if err := c.verify(); err != nil {
+		return err
+	}
+	return c.readTrailers()
+}
+
+// maxTrailers bounds the lines after the last chunk, of which S3 knows two.
+const maxTrailers = 16
+
+func (c *chunkedReader) readTrailers() error {
+	var signed strings.Builder
+	signature := ""
+	for range maxTrailers {
+		line, err := c.line()
+		if line == "" || errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return malformedTrailer
+		}
+		name, value = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value)
+		if name == "x-amz-trailer-signature" {
+			signature = value
+			continue
+		}
+		signed.WriteString(name + ":" + value + "\n")
+		c.trailers.Set(name, value)
+	}
+	if c.signedTrailers && !c.chain.Trailer(signed.String(), signature) {
+		return chunkMismatch
+	}
+	_, err := io.Copy(io.Discard, c.r)
 	return err
+}
+
+// line reads a line, of which no more than a buffer's is taken.
+func (c *chunkedReader) line() (string, error) {
+	line, err := c.r.ReadSlice('\n')
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errChunk, err)
+	}
+	return strings.TrimRight(string(line), "\r\n"), nil
 }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 func (c *call) listBuckets() error {
@@ -38,7 +37,7 @@ func (c *call) createBucket() error {
 	if c.buckets[c.bucket] != nil {
 		return bucketExists
 	}
-	c.buckets[c.bucket] = &bucket{created: time.Now(), objects: map[string]*object{}}
+	c.buckets[c.bucket] = &bucket{created: c.now(), objects: map[string]*object{}}
 	c.w.Header().Set("Location", "/"+c.bucket)
 	return c.status(http.StatusOK)
 }

@@ -1,12 +1,12 @@
 package s3
 
 import (
-	"crypto/md5"
-	"encoding/base64"
+	"cmp"
 	"encoding/xml"
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -29,73 +29,53 @@ func metadataOf(h http.Header) Metadata {
 	return m
 }
 
-// take spools the request's body, which must have the size and digest that it says.
-func (c *call) take() (content, http.Header, error) {
-	body, size, header := bodyOf(c.r)
-	if size < 0 {
+// take spools the request's body, which must have the size and digests that it says.
+func (c *call) take(otherwise string) (content, http.Header, error) {
+	body := transferOf(c.r, c.signed)
+	if body.size < 0 {
 		return content{}, nil, missingLength
 	}
-	if size > maxPut {
-		return content{}, nil, tooLarge
+	if body.size > maxPut {
+		return content{}, nil, tooLarge.with("ProposedSize", strconv.FormatInt(body.size, 10), "MaxSizeAllowed", strconv.Itoa(maxPut))
+	}
+	whole, err := c.integrity(body.header, body.trailers, otherwise)
+	if err != nil {
+		return content{}, nil, err
 	}
 	if c.r.ContentLength == 0 && strings.EqualFold(c.r.Header.Get("Expect"), "100-continue") {
 		// S3 says so before an empty body, too, where net/http does not. Without it botocore
 		// misses the answer to the next request of its connection, and waits for a minute.
 		c.w.WriteHeader(http.StatusContinue)
 	}
-	got, err := c.spool(io.LimitReader(body, size+1))
+	got, err := c.spool(io.LimitReader(body, body.size+1), whole)
 	if err != nil {
 		return content{}, nil, err
 	}
-	if want := header.Get("Content-Md5"); want != "" {
-		sum, bad := base64.StdEncoding.DecodeString(want)
-		switch {
-		case bad != nil || len(sum) != md5.Size:
-			err = invalidDigest
-		case [md5.Size]byte(sum) != got.md5:
-			err = badDigest
-		}
-	}
-	if got.size != size {
+	if got.size != body.size {
 		err = incompleteBody
+	} else {
+		err = whole.check(c, got.md5)
 	}
 	if err != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return content{}, nil, c.reject(got, err)
 	}
-	return got, header, nil
-}
-
-// conditions are those of a conditional write.
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-func conditions(h http.Header) (func(*object) error, error) {
-	none, match := h.Get("If-None-Match"), h.Get("If-Match")
-	if none != "" && none != "*" {
-		return nil, &failure{http.StatusNotImplemented, "NotImplemented", "A header you provided implies functionality that is not implemented"}
-	}
-	return func(old *object) error {
-		switch {
-		case none != "" && old != nil:
-			return precondition
-		case match != "" && old == nil:
-			return noSuchKey
-		case match != "" && strings.Trim(match, `"`) != strings.Trim(old.etag(), `"`):
-			return precondition
-		}
-		return nil
-	}, nil
+	got.checksum = whole.checksum()
+	return got, body.header, nil
 }
 
 func (c *call) putObject() error {
-	check, err := conditions(c.r.Header)
+	watch := c.follow(c.bucket, c.key)
+	defer c.unfollow(watch)
+	check, err := conditions(c.r.Header, watch)
 	if err == nil {
 		err = c.inBucket()
 	}
 	if err != nil {
 		return err
 	}
-	got, header, err := c.take()
+	got, header, err := c.take(byDefault)
 	if err != nil {
 		return err
 	}
@@ -103,8 +83,16 @@ func (c *call) putObject() error {
 	if err != nil {
 		return err
 	}
-	c.w.Header().Set("Etag", o.etag())
+	c.written(o)
 	return c.status(http.StatusOK)
+}
+
+// written is the head of the answer to a write.
+func (c *call) written(o *object) {
+	c.w.Header().Set("Etag", o.etag())
+	c.w.Header().Set("X-Amz-Server-Side-Encryption", "AES256")
+	o.checksum.set(c.w.Header())
+	c.expires(o)
 }
 
 // overrides are parameters by which a request, a presigned one above all, sets headers of
@@ -126,13 +114,21 @@ func (c *call) getObject() error {
 			set.Set(name, c.query.Get(parameter))
 		}
 	}
+	c.expires(o)
+	if strings.EqualFold(c.r.Header.Get("X-Amz-Checksum-Mode"), "ENABLED") && c.r.Header.Get("Range") == "" {
+		o.checksum.set(c.w.Header())
+	}
 	c.begun = true
 	serveObject(c.w, c.r, o, body, set)
 	return nil
 }
 
 func (c *call) deleteObject() error {
-	if err := c.remove(c.bucket, c.key); err != nil {
+	check, err := ifMatch(c.r.Header)
+	if err == nil {
+		err = c.remove(c.bucket, c.key, check)
+	}
+	if err != nil {
 		return err
 	}
 	return c.status(http.StatusNoContent)
@@ -160,7 +156,7 @@ func (c *call) deleteObjects() error {
 		return err
 	}
 	for _, one := range in.Objects {
-		switch err := c.remove(c.bucket, one.Key); {
+		switch err := c.remove(c.bucket, one.Key, nil); {
 		case err != nil:
 			out.Failed = append(out.Failed, failed{one.Key, internalFailure.code, internalFailure.message})
 		case !in.Quiet:
@@ -181,7 +177,9 @@ func (c *call) copyObject() error {
 	if bucket == c.bucket && key == c.key && !replace {
 		return illegalCopy
 	}
-	check, err := conditions(c.r.Header)
+	watch := c.follow(c.bucket, c.key)
+	defer c.unfollow(watch)
+	check, err := conditions(c.r.Header, watch)
 	if err != nil {
 		return err
 	}
@@ -190,10 +188,14 @@ func (c *call) copyObject() error {
 		return err
 	}
 	defer body.Close()
-	got, err := c.spool(body)
+	sum := checksum{algorithm: cmp.Or(from.checksum.algorithm, byDefault)}
+	digest := algorithms[sum.algorithm]()
+	got, err := c.spool(body, digest)
 	if err != nil {
 		return err
 	}
+	sum.sum = digest.Sum(nil)
+	got.checksum = sum
 	metadata := from.metadata
 	if replace {
 		metadata = metadataOf(c.r.Header)
@@ -202,6 +204,7 @@ func (c *call) copyObject() error {
 	if err != nil {
 		return err
 	}
+	c.expires(o)
 	return c.document(struct {
 		XMLName      xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ CopyObjectResult"`
 		LastModified string

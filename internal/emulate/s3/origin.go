@@ -7,14 +7,19 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/aproorg/sluice/internal/emulate/sigv4"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
 // Origin serves /{bucket}/{key} as the buckets look to a distribution with origin
-// access control.
-func (s *Store) Origin() http.Handler { return http.HandlerFunc(s.serveOrigin) }
+// access control. Requests must be signed by one of the keys; without keys any
+// signature will do.
+func (s *Store) Origin(keys ...sigv4.Key) http.Handler {
+	guard := sigv4.S3{Keys: keys, Region: s.region}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serveOrigin(w, r, guard) })
+}
 
-func (s *Store) serveOrigin(w http.ResponseWriter, r *http.Request) {
+func (s *Store) serveOrigin(w http.ResponseWriter, r *http.Request, guard sigv4.S3) {
 	requestID := identify(w.Header())
 	id := r.Header.Get("X-Amz-Cf-Id")
 	if id == "" {
@@ -26,7 +31,7 @@ func (s *Store) serveOrigin(w http.ResponseWriter, r *http.Request) {
 	}
 	emit(timeline.Event{Kind: timeline.RequestStart, Method: r.Method, Path: r.URL.RequestURI()})
 	o := &originResponse{ResponseWriter: w, emit: emit}
-	err := s.object(o, r)
+	err := s.object(o, r, guard)
 	end := timeline.Event{Kind: timeline.RequestEnd, Status: o.status, Bytes: o.bytes}
 	if err != nil {
 		end.Error = err.Error()
@@ -36,7 +41,7 @@ func (s *Store) serveOrigin(w http.ResponseWriter, r *http.Request) {
 
 // object answers with the object, or with S3's error, and returns what went wrong
 // besides: a fault here, or a client that has left.
-func (s *Store) object(w *originResponse, r *http.Request) error {
+func (s *Store) object(w *originResponse, r *http.Request, guard sigv4.S3) error {
 	bucketName, key, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	key, err := url.PathUnescape(key)
 	switch {
@@ -46,6 +51,11 @@ func (s *Store) object(w *originResponse, r *http.Request) error {
 		return corsNotEnabled.answer(w, r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead, !signed(r), key == "":
 		return accessDenied.answer(w, r)
+	}
+	if len(guard.Keys) > 0 {
+		if _, refused := guard.Verify(r, s.now()); refused != nil {
+			return (&failure{refused.Status, refused.Code, refused.Message, refused.Fields}).answer(w, r)
+		}
 	}
 	o, body, err := s.get(bucketName, key)
 	switch {
@@ -64,8 +74,8 @@ func (s *Store) object(w *originResponse, r *http.Request) error {
 	return w.err
 }
 
-// signed reports whether origin access control has put its signature on the
-// request. What the signature says is not checked.
+// signed reports whether there is a signature such as origin access control puts on a
+// request.
 func signed(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ")
 }

@@ -25,6 +25,8 @@ type Config struct {
 	Region string // of all buckets; eu-west-1 if empty
 	Record timeline.Record
 	Log    *slog.Logger // nil discards
+	// Now is the clock of signatures and lifecycles; time.Now if nil.
+	Now func() time.Time
 }
 
 // Store holds buckets and their objects. It is safe for concurrent use.
@@ -34,22 +36,43 @@ type Store struct {
 	region  string
 	record  timeline.Record
 	log     *slog.Logger
+	now     func() time.Time
 
 	mu      sync.RWMutex
 	buckets map[string]*bucket
 	uploads map[string]*upload
-	memory  int64 // bytes held in memory
+	watches map[*watch]struct{}
+	changes uint64 // counts objects that were made
+	memory  int64  // bytes held in memory
 }
 
 type bucket struct {
-	created time.Time
-	objects map[string]*object
+	created   time.Time
+	objects   map[string]*object
+	cors      []CORSRule
+	lifecycle []LifecycleRule
+	swept     time.Time // the day to which the lifecycle is applied
+}
+
+// configure changes or reads a bucket under the lock.
+func (s *Store) configure(name string, change func(*bucket)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.buckets[name]
+	if b == nil {
+		return errNoBucket
+	}
+	change(b)
+	return nil
 }
 
 // New makes a store without buckets.
 func New(cfg Config) (*Store, error) {
-	s := &Store{dir: cfg.Dir, region: cmp.Or(cfg.Region, "eu-west-1"), record: cfg.Record, log: cfg.Log,
-		buckets: map[string]*bucket{}, uploads: map[string]*upload{}}
+	s := &Store{dir: cfg.Dir, region: cmp.Or(cfg.Region, "eu-west-1"), record: cfg.Record, log: cfg.Log, now: cfg.Now,
+		buckets: map[string]*bucket{}, uploads: map[string]*upload{}, watches: map[*watch]struct{}{}}
+	if s.now == nil {
+		s.now = time.Now
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -88,7 +111,7 @@ func (s *Store) Bucket(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.buckets[name] == nil {
-		s.buckets[name] = &bucket{created: time.Now(), objects: map[string]*object{}}
+		s.buckets[name] = &bucket{created: s.now(), objects: map[string]*object{}}
 	}
 }
 
@@ -158,7 +181,8 @@ func (s *Store) commit(bucketName, key string, c content, m Metadata, check func
 	if m.Get("Content-Type") == "" {
 		m.Set("Content-Type", "binary/octet-stream")
 	}
-	o := &object{content: c, metadata: m, modified: time.Now().Truncate(time.Second)}
+	s.changes++
+	o := &object{content: c, metadata: m, modified: s.now().Truncate(time.Second), change: s.changes}
 	b.objects[key] = o
 	if old != nil {
 		return o, s.discard(old.content)
@@ -191,19 +215,35 @@ func (s *Store) get(bucketName, key string) (*object, io.ReadSeekCloser, error) 
 	return o, r, err
 }
 
-// remove deletes an object; that there is none is no error.
-func (s *Store) remove(bucketName, key string) error {
+// remove deletes an object, unless check objects to what is there; that there is none
+// is no error of its own.
+func (s *Store) remove(bucketName, key string, check func(*object) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.buckets[bucketName]
 	if b == nil {
 		return errNoBucket
 	}
+	if check != nil {
+		if err := check(b.objects[key]); err != nil {
+			return err
+		}
+	}
+	return s.delete(b, bucketName, key)
+}
+
+// delete is remove for a caller who holds the lock.
+func (s *Store) delete(b *bucket, bucketName, key string) error {
 	o := b.objects[key]
 	if o == nil {
 		return nil
 	}
 	delete(b.objects, key)
+	for w := range s.watches {
+		if w.bucket == bucketName && w.key == key {
+			w.deleted = true
+		}
+	}
 	return s.discard(o.content)
 }
 
@@ -212,6 +252,7 @@ type object struct {
 	content
 	metadata Metadata
 	modified time.Time // to the second, as Last-Modified has it
+	change   uint64    // grows with each object that is made
 }
 
 // content is bytes in memory or in a file.
@@ -221,6 +262,7 @@ type content struct {
 	size   int64
 	md5    [md5.Size]byte
 	tag    string // entity tag where it is not the MD5
+	checksum
 }
 
 func (c content) etag() string {
@@ -235,11 +277,12 @@ const (
 	maxTotalMemory = 64 << 20
 )
 
-// spool reads a body into memory or, when it is large, into a file.
-func (s *Store) spool(body io.Reader) (content, error) {
+// spool reads a body into memory or, when it is large, into a file. What it reads goes
+// to others, too.
+func (s *Store) spool(body io.Reader, others ...io.Writer) (content, error) {
 	var c content
 	sum := md5.New()
-	body = io.TeeReader(body, sum)
+	body = io.TeeReader(body, io.MultiWriter(append([]io.Writer{sum}, others...)...))
 	head, err := io.ReadAll(io.LimitReader(body, maxInMemory+1))
 	if err != nil {
 		return c, err

@@ -3,13 +3,13 @@
 // know. It signs, too, as CloudFront's origin access control and API Gateway do.
 //
 // It models signatures in the Authorization header and in presigned URLs, session
-// tokens, the 15 minutes of a signature's life and X-Amz-Expires. It refuses what
-// has no signature, another service's, or one by an unknown key. It leaves out
-// policies (a known key may do everything), Signature Version 2 and 4A, the
-// signatures of chunks and trailers in aws-chunked bodies, and the digest of a body
-// sent to S3.
+// tokens, the 15 minutes of a signature's life and X-Amz-Expires, and those of the
+// chunks and trailers of a body in aws-chunked encoding. It refuses what has no
+// signature, another service's, or one by an unknown key. It leaves out policies (a
+// known key may do everything), Signature Version 2 and 4A, and POST policies.
 //
-// Source: IAM user guide, "Create a signed AWS API request".
+// Sources: IAM user guide, "Create a signed AWS API request"; Amazon S3 API
+// reference, "Authenticating Requests (AWS Signature Version 4)".
 package sigv4
 
 import (
@@ -71,7 +71,8 @@ func Sign(r *http.Request, k Key, service, region string, payload []byte) {
 	if host == "" {
 		host = r.URL.Host
 	}
-	r.Header.Set("Authorization", algorithm+" Credential="+k.ID+"/"+s.scope()+", SignedHeaders="+strings.Join(headers, ";")+", Signature="+s.of(r, host, k.Secret, hash))
+	value := s.of(s.canonical(r, host, hash), k.Secret)
+	r.Header.Set("Authorization", algorithm+" Credential="+k.ID+"/"+s.scope()+", SignedHeaders="+strings.Join(headers, ";")+", Signature="+value)
 }
 
 // signature is what a request says of its own.
@@ -92,7 +93,7 @@ func read(r *http.Request) (signature, *Refusal) {
 		seconds, err := strconv.Atoi(q.Get("X-Amz-Expires"))
 		s := signature{date: q.Get("X-Amz-Date"), headers: strings.Split(q.Get("X-Amz-SignedHeaders"), ";"), value: q.Get("X-Amz-Signature"),
 			presigned: true, token: q.Get("X-Amz-Security-Token"), expires: time.Duration(seconds) * time.Second}
-		if q.Get("X-Amz-Algorithm") != algorithm || !s.credential(q.Get("X-Amz-Credential")) || err != nil || seconds < 0 || seconds > 7*24*3600 {
+		if q.Get("X-Amz-Algorithm") != algorithm || !s.credential(q.Get("X-Amz-Credential")) || err != nil || seconds < 0 || seconds > maxExpires {
 			return s, refusal(malformed, "the query has no signature of "+algorithm)
 		}
 		return s, nil
@@ -101,23 +102,32 @@ func read(r *http.Request) (signature, *Refusal) {
 	if !ok {
 		return signature{}, refusal(missing, "the request is not signed")
 	}
-	s := signature{date: r.Header.Get("X-Amz-Date"), token: r.Header.Get("X-Amz-Security-Token")}
-	named := false
+	s, credential, _ := fromHeaders(r, rest)
+	if !s.credential(credential) || s.value == "" {
+		return s, refusal(malformed, "the Authorization header has no credential or signature")
+	}
+	return s, nil
+}
+
+// fromHeaders reads what follows the algorithm in the Authorization header, and counts
+// the components that are there of the three that belong there.
+func fromHeaders(r *http.Request, rest string) (s signature, credential string, components int) {
+	s = signature{date: r.Header.Get("X-Amz-Date"), token: r.Header.Get("X-Amz-Security-Token")}
 	for field := range strings.SplitSeq(rest, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(field), "=")
 		switch name {
 		case "Credential":
-			named = s.credential(value)
+			credential = value
 		case "SignedHeaders":
 			s.headers = strings.Split(value, ";")
 		case "Signature":
 			s.value = value
+		default:
+			continue
 		}
+		components++
 	}
-	if !named || s.value == "" {
-		return s, refusal(malformed, "the Authorization header has no credential or signature")
-	}
-	return s, nil
+	return s, credential, components
 }
 
 // credential reads KEY/DAY/REGION/SERVICE/aws4_request.
@@ -130,9 +140,9 @@ func (s *signature) credential(text string) bool {
 	return true
 }
 
-// Verify reports why AWS would refuse a request to a service, or nil. body is that of
-// the request; it is asked for only where the signature covers it.
-func Verify(r *http.Request, service string, keys []Key, body func() ([]byte, error)) error {
+// verify reports why a service other than S3 would refuse a request, or nil. It reads
+// the body through body, for the signature covers it.
+func verify(r *http.Request, service string, keys []Key, body func() ([]byte, error)) error {
 	s, refused := read(r)
 	if refused != nil {
 		return refused
@@ -142,7 +152,7 @@ func Verify(r *http.Request, service string, keys []Key, body func() ([]byte, er
 	case i < 0:
 		return refusal(unknownKey, "the access key is none of this rehearsal")
 	case keys[i].Token != s.token && !equal(keys[i].Token, s.token):
-		return refusal(badToken, "the session token does not belong to the access key")
+		return refusal(unknownKey, "the session token does not belong to the access key")
 	case s.service != service:
 		return refusal(mismatch, "the request is signed for the service "+strconv.Quote(s.service)+", not "+service)
 	case !slices.Contains(s.headers, "host"):
@@ -151,11 +161,11 @@ func Verify(r *http.Request, service string, keys []Key, body func() ([]byte, er
 	if refused := s.timely(time.Now()); refused != nil {
 		return refused
 	}
-	hash, err := s.payload(r, service, body)
+	hash, err := s.payload(r, body)
 	if err != nil {
 		return err
 	}
-	if !equal(s.of(r, r.Host, keys[i].Secret, hash), s.value) {
+	if !equal(s.of(s.canonical(r, r.Host, hash), keys[i].Secret), s.value) {
 		return refusal(mismatch, "the signature does not match: check the secret access key")
 	}
 	return nil
@@ -169,34 +179,21 @@ func (s *signature) timely(now time.Time) *Refusal {
 	case err != nil || !strings.HasPrefix(s.date, s.day):
 		return refusal(malformed, "X-Amz-Date is not the day of the credential")
 	case s.presigned && now.After(at.Add(s.expires)):
-		return refusal(expired, "Request has expired")
+		return refusal(mismatch, "Request has expired")
 	case at.After(now.Add(skew)), !s.presigned && now.After(at.Add(skew)):
-		return refusal(skewed, "the time of the signature is off by more than 15 minutes")
+		return refusal(mismatch, "the time of the signature is off by more than 15 minutes")
 	}
 	return nil
 }
 
 // payload is the digest of the body that the signature covers.
-func (s *signature) payload(r *http.Request, service string, body func() ([]byte, error)) (string, error) {
-	said := r.Header.Get("X-Amz-Content-Sha256")
-	if service == "s3" {
-		if s.presigned {
-			said = r.URL.Query().Get("X-Amz-Content-Sha256")
-			if said == "" {
-				said = unsigned
-			}
-		}
-		if said == "" {
-			return "", refusal(malformed, "X-Amz-Content-Sha256 is missing")
-		}
-		return said, nil
-	}
+func (s *signature) payload(r *http.Request, body func() ([]byte, error)) (string, error) {
 	b, err := body()
 	if err != nil {
 		return "", err
 	}
 	hash := digest(b)
-	if said != "" && said != hash {
+	if said := r.Header.Get("X-Amz-Content-Sha256"); said != "" && said != hash {
 		return "", refusal(mismatch, "the body does not have the digest of X-Amz-Content-Sha256")
 	}
 	return hash, nil
@@ -211,17 +208,32 @@ func (s *signature) scope() string {
 	return s.day + "/" + s.region + "/" + s.service + "/aws4_request"
 }
 
-// of computes the signature of a request.
-func (s *signature) of(r *http.Request, host, secret, payload string) string {
-	text := algorithm + "\n" + s.date + "\n" + s.scope() + "\n" + digest([]byte(s.canonical(r, host, payload)))
-	key := []byte("AWS4" + secret)
-	for _, part := range []string{s.day, s.region, s.service, "aws4_request", text} {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(part))
-		key = mac.Sum(nil)
-	}
-	return hex.EncodeToString(key)
+// of computes the signature of a canonical request.
+func (s *signature) of(canonical, secret string) string {
+	return signText(s.signingKey(secret), s.toSign(canonical))
 }
+
+// toSign is the text that is signed for a canonical request.
+func (s *signature) toSign(canonical string) string {
+	return algorithm + "\n" + s.date + "\n" + s.scope() + "\n" + digest([]byte(canonical))
+}
+
+// signingKey derives the key of a day, region and service from the secret.
+func (s *signature) signingKey(secret string) []byte {
+	key := []byte("AWS4" + secret)
+	for _, part := range []string{s.day, s.region, s.service, "aws4_request"} {
+		key = authenticate(key, part)
+	}
+	return key
+}
+
+func authenticate(key []byte, text string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
+}
+
+func signText(key []byte, text string) string { return hex.EncodeToString(authenticate(key, text)) }
 
 // canonical is the request in the one form that both sides sign.
 func (s *signature) canonical(r *http.Request, host, payload string) string {

@@ -144,7 +144,7 @@ func (s *Stores) startS3(cfg Config) (err error) {
 		return fmt.Errorf("start S3: %w", err)
 	}
 	s.closers = append(s.closers, s.S3)
-	s.S3URL, err = s.serve(s.signed(s.S3.API(), "s3"))
+	s.S3URL, err = s.serve(s.S3.API(s.Role, s.User))
 	return err
 }
 
@@ -152,16 +152,12 @@ func (s *Stores) startSSM(cfg Config) (err error) {
 	if s.SSM, err = ssm.New(ssm.Config{Region: cfg.Region}); err != nil {
 		return fmt.Errorf("start Parameter Store: %w", err)
 	}
-	s.SSMURL, err = s.serve(loopback.Program(s.signed(s.SSM, "ssm")))
+	s.SSMURL, err = s.serve(loopback.Program(sigv4.Guard(s.SSM, "ssm", []sigv4.Key{s.Role, s.User}, maxParameter)))
 	return err
 }
 
 // maxParameter bounds a request to Parameter Store, of which a value has 8 KB at most.
 const maxParameter = 64 << 10
-
-func (s *Stores) signed(handler http.Handler, service string) http.Handler {
-	return sigv4.Guard(handler, service, []sigv4.Key{s.Role, s.User}, maxParameter)
-}
 
 // PutSecrets puts values into Parameter Store as SecureStrings: parameter -> value.
 func (s *Stores) PutSecrets(secrets map[string]string) error {
