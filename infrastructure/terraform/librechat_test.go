@@ -22,9 +22,15 @@ func TestLibreChat(t *testing.T) {
 			t.Errorf("environment_defaults of the backend and the image of a release that %v (-librechat +HCL and image):\n%s", design, diff)
 		}
 	}
-	for dir, variable := range map[string]string{"modules/api-gateway": "paths", "environments/dev": "api_paths"} {
-		if diff := cmp.Diff(facts.Routes(), stringList(all[dir], variable)); diff != "" {
-			t.Errorf("%s of %s (-librechat +HCL):\n%s", variable, dir, diff)
+	for _, list := range []struct {
+		dir, variable string
+		want          []string
+	}{
+		{"modules/api-gateway", "paths", facts.Routes()}, {"environments/dev", "api_paths", facts.Routes()},
+		{"modules/frontend", "refused_paths", facts.Refused()}, {"environments/dev", "refused_paths", facts.Refused()},
+	} {
+		if diff := cmp.Diff(list.want, stringList(all[list.dir], list.variable)); diff != "" {
+			t.Errorf("%s of %s (-librechat +HCL):\n%s", list.variable, list.dir, diff)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/dop251/goja"
@@ -17,7 +18,8 @@ func TestSPA(t *testing.T) {
 		t.Errorf("%d bytes: CloudFront takes 10 KB", len(code))
 	}
 	vm := goja.New()
-	if _, err := vm.RunScript("spa.js", string(code)); err != nil {
+	refusing := strings.Replace(string(code), "REFUSED = []", `REFUSED = ["/livez","/metrics","/readyz"]`, 1) // as the module does
+	if _, err := vm.RunScript("spa.js", refusing); err != nil {
 		t.Fatal(err)
 	}
 	handler, ok := goja.AssertFunction(vm.Get("handler"))
@@ -62,6 +64,10 @@ func TestSPA(t *testing.T) {
 		{"lone percent in a file", "/100%.png", "/100%.png"},
 		{"half a character", "/c/%C3", page},
 		{"dot segments", "/assets/../login", "/assets/../login"},
+		{"route below a refused path", "/metrics/today", page},
+		{"route that begins like a refused path", "/livezone", page},
+		{"refused", "/metrics", ""},
+		{"refused, encoded", "/%72eadyz", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			query := map[string]any{"next": map[string]any{"value": "/a.js"}}
@@ -72,6 +78,12 @@ func TestSPA(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := out.Export().(map[string]any)
+			if c.want == "" {
+				if got["statusCode"] != int64(404) {
+					t.Errorf("%s is not refused: %v", c.uri, got)
+				}
+				return
+			}
 			if got["uri"] != c.want {
 				t.Errorf("%s became %v, want %s", c.uri, got["uri"], c.want)
 			}

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -207,8 +209,21 @@ func (o *options) topology() (*stack.Stack, error) {
 	}
 	if o.stack.Embedded() && o.image.ref == "" && o.app.name != presets.Shipped().Name {
 		topology.Function.Environment, topology.Function.ImageEnvironment = nil, nil
+		keepPages(&topology.Distribution.DefaultCacheBehavior)
 	}
 	return topology, nil
+}
+
+// refusedPaths is the line of the site's function that names LibreChat's.
+var refusedPaths = regexp.MustCompile(`(?m)^var REFUSED = \[.+\];`)
+
+// keepPages takes the paths that LibreChat's site refuses from the function of a site
+// that may have pages there.
+func keepPages(site *stack.CacheBehavior) {
+	site.Functions = slices.Clone(site.Functions)
+	for i, f := range site.Functions {
+		site.Functions[i].Code = refusedPaths.ReplaceAllString(f.Code, "var REFUSED = [];")
+	}
 }
 
 // rehearsal finds the app that was asked for, and has it check what was asked.

@@ -46,6 +46,7 @@ module "frontend" {
   api           = module.api_gateway.origin
   origin_secret = terraform_data.secret["origin"].triggers_replace
   web_acl_id    = var.web_acl_id
+  refused_paths = var.refused_paths
   domain        = var.domain == null ? null : module.domain[0].alias # not [*]: that would wait for the records, a cycle
 }
 

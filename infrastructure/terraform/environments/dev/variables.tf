@@ -146,6 +146,13 @@ variable "api_paths" {
   nullable    = false
 }
 
+variable "refused_paths" {
+  description = "What is neither the site's nor the function's, and gets 404 at the edge."
+  type        = list(string)
+  default     = ["/livez", "/metrics", "/readyz"]
+  nullable    = false
+}
+
 variable "function" {
   description = "Size of the function and how it starts (module backend)."
   type = object({

@@ -120,8 +120,7 @@ variable "environment_defaults" {
     LIBRECHAT_LOG_DIR      = "/tmp/librechat/logs"
     SEARCH                 = "false"
     NODE_PATH              = "/app/api/node_modules:/app/node_modules"
-    SLUICE_FORWARDED_HOPS  = "1" # CloudFront, between the viewer and the gateway
-    SLUICE_READY_PATH      = "/health"
+    SLUICE_FORWARDED_HOPS  = "1"                   # CloudFront, between the viewer and the gateway
     SLUICE_REACH           = "MONGO_URI,REDIS_URI" # without them LibreChat waits, longer than the init phase
     SLUICE_WRITABLE        = "/app/api/logs,/app/api/data,/app/uploads,/app/client/public/images,/tmp/librechat/logs"
     SLUICE_CREDENTIALS     = "endpoint"

@@ -1,6 +1,8 @@
 # The behavior of every path, of the site and of the API.
 locals { behavior = { viewer_protocol_policy = "redirect-to-https", response_headers_policy_key = "security" } }
 
+locals { spa = replace(file("${path.module}/functions/spa.js"), "REFUSED = []", "REFUSED = ${jsonencode(var.refused_paths)}") }
+
 locals { key = var.api.api_key_required ? { "x-api-key" = sha256(var.origin_secret) } : {} }
 
 module "distribution" {
@@ -46,15 +48,13 @@ module "distribution" {
 
   # SPA routes are rewritten here and not by a custom error response: that has no
   # path condition and would turn the API's 403 and 404 into a page.
-  cloudfront_functions = { spa = { name = "${local.name}-spa", code = file("${path.module}/functions/spa.js") } }
+  cloudfront_functions = { spa = { name = "${local.name}-spa", code = local.spa } }
   default_cache_behavior = merge(local.behavior, {
-    target_origin_id     = "site"
-    cache_policy_id      = "658327ea-f89d-4fab-a63d-7e88639e58f6" # Managed-CachingOptimized
+    target_origin_id     = "site", cache_policy_id = "658327ea-f89d-4fab-a63d-7e88639e58f6" # Managed-CachingOptimized
     function_association = { viewer-request = { function_key = "spa" } }
   })
   ordered_cache_behavior = [for path in var.api.paths : merge(local.behavior, {
-    path_pattern             = path
-    target_origin_id         = "api"
+    path_pattern             = path, target_origin_id = "api"
     allowed_methods          = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
     cache_policy_id          = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad" # Managed-CachingDisabled
     origin_request_policy_id = "b689b0a8-53d0-40ab-baf2-68738e2966ac" # Managed-AllViewerExceptHostHeader: the API's Host is its own

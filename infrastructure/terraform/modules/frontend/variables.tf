@@ -64,6 +64,18 @@ variable "web_acl_id" {
   }
 }
 
+variable "refused_paths" {
+  description = "Paths that are neither the site's nor the API's and get 404 at the edge: those by which an operator watches one process."
+  type        = list(string)
+  default     = ["/livez", "/metrics", "/readyz"]
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for path in var.refused_paths : can(regex("^/[A-Za-z0-9._/-]+$", path))])
+    error_message = "refused_paths must be whole paths such as /metrics: a slash, then letters, digits, dots, hyphens and slashes."
+  }
+}
+
 variable "response_headers" {
   description = <<-EOT
     Headers that every response gets: the response headers policy of the cloudfront module, without its name. HSTS is for this

@@ -72,6 +72,11 @@ func Routes() []string {
 	return []string{"/api/*", "/oauth/*", "/images/*", "/health"}
 }
 
+// Refused are paths of releases from v0.8.6 on that are for those who run a process:
+// out at the edge they would tell of one among many, and each question could start
+// another. Older releases answer them with index.html.
+func Refused() []string { return []string{"/livez", "/metrics", readyzPath} }
+
 // Uploads returns the patterns of paths that take a file as multipart/form-data.
 func Uploads() []string {
 	return []string{

@@ -15,10 +15,23 @@ import (
 // standIn writes a release, and a world whose database is a directory.
 func standIn(t *testing.T, d facts.Design) *world {
 	t.Helper()
+	return aroundStandIn(t, librechattest.StandIn(t, t.TempDir(), d))
+}
+
+func aroundStandIn(t *testing.T, r facts.Release) *world {
+	t.Helper()
 	testdeps.Node(t)
-	w := newWorld(t, librechattest.StandIn(t, t.TempDir(), d))
+	w := newWorld(t, r)
 	w.env[librechattest.State] = t.TempDir()
 	return w
+}
+
+// eachStandIn runs a test with a stand-in of each design.
+func eachStandIn(t *testing.T, run func(t *testing.T, w *world)) {
+	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
+		t.Run(d.String(), func(t *testing.T) { run(t, standIn(t, d)) })
+	}
+	t.Run("today", func(t *testing.T) { run(t, aroundStandIn(t, librechattest.Today(t, t.TempDir()))) })
 }
 
 // messages returns the texts of a conversation.
@@ -41,26 +54,27 @@ func (c *client) messages(t *testing.T, conversation string) []string {
 }
 
 func TestStandInChats(t *testing.T) {
-	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
-		t.Run(d.String(), func(t *testing.T) {
-			w := standIn(t, d)
-			c := w.boot(t, true)
-			if _, err := c.call("GET", "/api/user", nil); err == nil || !strings.Contains(err.Error(), "401") {
-				t.Errorf("without a login: %v", err)
-			}
-			c.login(t)
-			conversation := c.ask(t, d, "hello [llm tokens=10 every=5ms first=5ms]")
-			w.finished(t)
-			got := c.messages(t, conversation)
-			if len(got) != 2 || got[1] != w.model.Requests()[0].Answer {
-				t.Errorf("messages %q, want the answer %q", got, w.model.Requests()[0].Answer)
-			}
-		})
-	}
+	eachStandIn(t, func(t *testing.T, w *world) {
+		c := w.boot(t, true)
+		if _, err := c.call("GET", "/api/user", nil); err == nil || !strings.Contains(err.Error(), "401") {
+			t.Errorf("without a login: %v", err)
+		}
+		c.login(t)
+		conversation := c.ask(t, w.release.Design, "hello [llm tokens=10 every=5ms first=5ms]")
+		w.finished(t)
+		got := c.messages(t, conversation)
+		if len(got) != 2 || got[1] != w.model.Requests()[0].Answer {
+			t.Errorf("messages %q, want the answer %q", got, w.model.Requests()[0].Answer)
+		}
+	})
 }
 
 func TestStandInStreamsAcrossProcesses(t *testing.T) {
-	acrossProcesses(t, standIn(t, facts.GeneratesAfterPost))
+	eachStandIn(t, func(t *testing.T, w *world) {
+		if w.release.Design == facts.GeneratesAfterPost {
+			acrossProcesses(t, w)
+		}
+	})
 }
 
 func TestStandInNeedsItsLogs(t *testing.T) {

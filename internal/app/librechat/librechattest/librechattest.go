@@ -3,7 +3,8 @@
 // server on plain Node with LibreChat's layout, routes and habits: it streams
 // by either design, works on after the response, writes to its logs when it
 // loads, refuses clients that are no browsers, and answers unknown paths with
-// index.html.
+// index.html. One of today says by /readyz when it is ready, refuses a chat before, and
+// keeps what has ended where a variable says so.
 //
 // Its database is the directory named by FIXTURE_STATE, in place of MONGO_URI;
 // its streams and sessions are in Redis. It reads the model's address from
@@ -20,7 +21,7 @@ import (
 )
 
 //go:embed server/*.js
-var server embed.FS
+var scripts embed.FS
 
 const index = `<!doctype html><html><head><base href="/"><title>fixture</title>
 <script type="module" src="./assets/index.Ab3_dEf9.js"></script></head><body><div id="root"></div></body></html>
@@ -34,6 +35,9 @@ func Write(dir string, d facts.Design) error {
 	return write(dir, facts.Release{Version: map[facts.Design]string{facts.StreamsInPost: "v0.8.2-rc1", facts.GeneratesAfterPost: "v0.8.2-rc2"}[d], Design: d})
 }
 
+// today is a release of the design that streams across processes by itself.
+var today = facts.Release{Version: "v0.8.8-rc1", Design: facts.GeneratesAfterPost, AcrossProcesses: true, KeepsJobs: true, Readyz: true}
+
 // write makes a release that has what r says.
 func write(dir string, r facts.Release) error {
 	bundle, routes, ready := "dist/index.js", "", ""
@@ -43,6 +47,10 @@ func write(dir string, r facts.Release) error {
 	}
 	if r.AcrossProcesses {
 		routes += "module.exports.generationProtocolVersion = 2;\n"
+	}
+	server := ""
+	if r.Readyz {
+		server = "require('./today').serve(server); // '/readyz', STREAM_KEEP_COMPLETED_JOBS\n"
 	}
 	if r.KeepsJobs {
 		bundle = "dist/index.cjs"
@@ -61,17 +69,18 @@ func write(dir string, r facts.Release) error {
 		"client/dist/assets/index.Ab3_dEf9.js": "document.title = 'fixture';\n",
 		"client/dist/manifest.webmanifest":     "{}\n",
 	}
-	entries, err := server.ReadDir("server")
+	entries, err := scripts.ReadDir("server")
 	if err != nil {
 		return fmt.Errorf("read the stand-in: %w", err)
 	}
 	for _, e := range entries {
-		data, err := server.ReadFile("server/" + e.Name())
+		data, err := scripts.ReadFile("server/" + e.Name())
 		if err != nil {
 			return fmt.Errorf("read the stand-in: %w", err)
 		}
 		files["api/server/"+e.Name()] = string(data)
 	}
+	files["api/server/index.js"] += server
 	for name, content := range files {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -36,6 +36,20 @@ func StandIn(t testing.TB, dir string, d facts.Design) facts.Release {
 	return r
 }
 
+// Today is a release like those of today, which is written to dir.
+func Today(t testing.TB, dir string) facts.Release {
+	t.Helper()
+	if err := write(dir, today); err != nil {
+		t.Fatal(err)
+	}
+	want := today
+	want.Dir = dir
+	if r := detect(t, dir); r != want {
+		t.Fatalf("the stand-in is taken for %+v, want %+v", r, want)
+	}
+	return want
+}
+
 func detect(t testing.TB, dir string) facts.Release {
 	t.Helper()
 	r, err := facts.Detect(dir)

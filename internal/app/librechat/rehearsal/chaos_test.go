@@ -30,14 +30,32 @@ var (
 // environment has its own.
 func standInWorld(t *testing.T, d facts.Design, change func(*rehearse.Config)) *world {
 	t.Helper()
+	return aroundStandIn(t, func(dir string) facts.Release { return librechattest.StandIn(t, dir, d) }, change)
+}
+
+// todayWorld is standInWorld with a release like those of today.
+func todayWorld(t *testing.T, change func(*rehearse.Config)) *world {
+	t.Helper()
+	return aroundStandIn(t, func(dir string) facts.Release { return librechattest.Today(t, dir) }, change)
+}
+
+// eachStandIn runs a test with a stand-in of each design.
+func eachStandIn(t *testing.T, change func(*rehearse.Config), run func(t *testing.T, w *world)) {
+	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
+		t.Run(d.String(), func(t *testing.T) { run(t, standInWorld(t, d, change)) })
+	}
+	t.Run("today", func(t *testing.T) { run(t, todayWorld(t, change)) })
+}
+
+func aroundStandIn(t *testing.T, write func(dir string) facts.Release, change func(*rehearse.Config)) *world {
+	t.Helper()
 	testdeps.Node(t)
 	dir, err := os.MkdirTemp("/var/tmp", "sluice-standin-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	r := librechattest.StandIn(t, dir, d)
-	return start(t, r, map[string]string{librechattest.State: t.TempDir()}, func(cfg *rehearse.Config) {
+	return start(t, write(dir), map[string]string{librechattest.State: t.TempDir()}, func(cfg *rehearse.Config) {
 		cfg.App.State = librechattest.State
 		if change != nil {
 			change(cfg)
@@ -51,15 +69,13 @@ func remembering(cfg *rehearse.Config) {
 }
 
 func TestChaosStandIn(t *testing.T) {
-	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
-		t.Run(d.String(), func(t *testing.T) {
-			c := chaos{chats: *chaosChats, readers: 6, patience: 3 * time.Second, every: 400 * time.Millisecond, limit: 2 * time.Minute}
-			if testing.Short() {
-				c.chats = min(c.chats, 20)
-			}
-			c.run(t, standInWorld(t, d, remembering))
-		})
-	}
+	eachStandIn(t, remembering, func(t *testing.T, w *world) {
+		c := chaos{chats: *chaosChats, readers: 6, patience: 3 * time.Second, every: 400 * time.Millisecond, limit: 2 * time.Minute}
+		if testing.Short() {
+			c.chats = min(c.chats, 20)
+		}
+		c.run(t, w)
+	})
 }
 
 // TestChaosBuilt takes minutes: each kill costs a cold start of LibreChat.

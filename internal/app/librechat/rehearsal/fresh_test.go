@@ -48,9 +48,7 @@ func (w *world) served() (environments, requests, most int) {
 
 // TestFreshStandIn has each request served by an environment of its own, and loses nothing.
 func TestFreshStandIn(t *testing.T) {
-	for _, d := range []facts.Design{facts.StreamsInPost, facts.GeneratesAfterPost} {
-		t.Run(d.String(), func(t *testing.T) { fresh(t, standInWorld(t, d, remembering), 5) })
-	}
+	eachStandIn(t, remembering, func(t *testing.T, w *world) { fresh(t, w, 5) })
 }
 
 func TestFreshBuilt(t *testing.T) {

@@ -2,6 +2,8 @@
 // Streams of the design that generates after the POST. A job's events are a
 // list in Redis and are published as they come, so that any process can read
 // them from the begin or from where it joins.
+const fs = require('fs');
+const path = require('path');
 const { Redis } = require('./redis');
 
 const prefix = `${process.env.REDIS_KEY_PREFIX || ''}::stream`;
@@ -9,6 +11,10 @@ const key = (id, part) => `${prefix}:${id}:${part}`;
 const readers = new Map(); // channel -> functions
 const running = new Map(); // id -> AbortController, of this process
 const lives = new Map(); // id -> timer that says that its generation lives
+
+// Older releases keep what has ended by a hook, and those of today by a variable.
+const today = fs.readFileSync(path.join(__dirname, 'index.js'), 'utf8').includes('STREAM_KEEP_COMPLETED_JOBS');
+const keeps = !today || process.env.STREAM_KEEP_COMPLETED_JOBS === 'true';
 
 let redis;
 let subscriber;
@@ -47,6 +53,7 @@ async function finish(id, user, status) {
   clearInterval(lives.get(id));
   lives.delete(id);
   silence(key(id, 'abort'));
+  if (!keeps) return redis.call('DEL', key(id, 'job'), key(id, 'events'));
   await redis.call('SET', key(id, 'job'), JSON.stringify({ user, status }), 'EX', 300);
   await redis.call('EXPIRE', key(id, 'events'), 300);
 }
