@@ -30,6 +30,8 @@ type boot struct {
 	done   sync.WaitGroup
 	over   chan struct{} // closed when the indexes and the user are there, or the boot has failed
 	told   sync.Once     // that requests wait
+
+	through time.Time // valid once over is closed
 }
 
 // Bounds of the first boot: LibreChat answers /health after 3 to 10 s, and makes
@@ -97,7 +99,10 @@ func (l *LibreChat) firstBoot(ctx context.Context) (*boot, error) {
 		cancel()
 	})
 	b.done.Go(func() {
-		defer close(b.over)
+		defer func() {
+			b.through = time.Now()
+			close(b.over)
+		}()
 		defer cancel()
 		if err := l.awaitIndexes(ctx, base); err != nil {
 			l.notice("the first boot, which makes the indexes and the user %s, has failed: %v; LibreChat's last words: %s", facts.UserEmail, err, lines.tail())

@@ -1,7 +1,6 @@
 package rehearsal_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"os"
@@ -59,13 +58,8 @@ func askAtOnce(t *testing.T, r facts.Release, env map[string]string) *world {
 			}
 		})
 	}
-	prepared := make(chan time.Time, 1)
-	go func() {
-		_ = w.chat.Prepared(context.Background())
-		prepared <- time.Now()
-	}()
 	asking.Wait()
-	through := <-prepared
+	through := w.chat.Through()
 	events, _ := w.Recorder.Since(0)
 	for _, e := range events {
 		if e.Kind == timeline.EnvironmentState && e.Time.Before(through) {
