@@ -124,7 +124,7 @@ func (e *environment) assemble() error {
 		Command: e.cfg.Command, Dir: s.AppDir,
 		Env:    func(ctx context.Context) ([]string, error) { return e.appEnvironment(ctx, address) },
 		Stdout: e.cfg.Stdout, Stderr: e.cfg.Stderr, Address: address, ReadyPath: s.ReadyPath, ReadyStatus: s.ReadyStatus.Contain, Attempts: s.ReadyAttempts,
-		Interval: s.ReadyInterval, ReadyLog: s.ReadyLog, OnReady: e.drain.Forget, StopGrace: s.StopGrace, Orphans: e.cfg.Orphans, Logger: e.cfg.Logger,
+		Interval: s.ReadyInterval, Fair: s.ReadyFair, ReadyLog: s.ReadyLog, OnReady: e.drain.Forget, StopGrace: s.StopGrace, Orphans: e.cfg.Orphans, Logger: e.cfg.Logger,
 	})
 	e.relay = relay.New(relayConfig(e))
 	return nil

@@ -350,6 +350,7 @@ func (w *World) environment() map[string]string {
 	if w.cfg.App.ReadyStatus != "" {
 		env[settings.ReadyStatusVariable] = w.cfg.App.ReadyStatus
 	}
+	env[settings.ReadyProbesVariable] = "running"                                 // Lambda's environments have their processors to themselves
 	env[settings.PublicHostVariable] = strings.TrimPrefix(w.ViewerURL, "http://") // the stack's is that of AWS
 	dropColdStart(env, w.cfg.App)
 	maps.Copy(env, w.cfg.App.Env)

@@ -32,6 +32,8 @@ type Settings struct {
 	ReadyStatus   Statuses
 	ReadyAttempts int
 	ReadyInterval time.Duration
+	// ReadyFair counts no probe while the app waits for a processor.
+	ReadyFair bool
 	// ReadyLog is nil where the app's output does not matter.
 	ReadyLog  *regexp.Regexp
 	InitLimit time.Duration

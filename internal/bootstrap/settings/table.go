@@ -15,6 +15,7 @@ const (
 	AppPortVariable       = Prefix + "APP_PORT"
 	ReadyPathVariable     = Prefix + "READY_PATH"
 	ReadyStatusVariable   = Prefix + "READY_STATUS"
+	ReadyProbesVariable   = Prefix + "READY_PROBES"
 	InitLimitVariable     = Prefix + "INIT_LIMIT"
 	ResponseModeVariable  = Prefix + "RESPONSE_MODE"
 	OriginSecretVariable  = Prefix + "ORIGIN_SECRET"
@@ -73,6 +74,7 @@ func table(s *Settings) []variable {
 		row(ReadyStatusVariable, "200-399", Serving, "statuses of SLUICE_READY_PATH that mean ready: numbers and ranges, such as 200-399,404 for an app whose path answers 404 by design", by(&s.ReadyStatus, ParseStatuses)),
 		row("SLUICE_READY_ATTEMPTS", "60", Serving, "probes before the start counts as failed", number(&s.ReadyAttempts, 1, 1_000_000)),
 		row("SLUICE_READY_INTERVAL", "500ms", Serving, "time between two probes; the port is watched in between, so that an app that opens late is seen at once", duration(&s.ReadyInterval, time.Millisecond)),
+		row(ReadyProbesVariable, "all", Serving, "which probes count: all, or those during which the app is `running`, for a machine that is busy with other things. What the app waits for a processor is then left out; a rehearsal sets it", oneOf(&s.ReadyFair, "all", "running")),
 		row("SLUICE_READY_LOG", "", Serving, "regular expression that a line of the app's output must also have matched", optional(pattern(&s.ReadyLog))),
 		row(InitLimitVariable, "9s", Serving, "the first invocation is asked for after this time at the latest, and the start goes on inside it; Lambda ends the init phase after 10 s", duration(&s.InitLimit, time.Millisecond)),
 		row("SLUICE_STOP_GRACE", "1.8s", Serving, "time between SIGTERM and SIGKILL of the app at shutdown; Lambda allows 500 ms, or 2 s with an external extension", duration(&s.StopGrace, 0)),

@@ -39,6 +39,9 @@ type Config struct {
 	ReadyStatus func(status int) bool
 	Attempts    int
 	Interval    time.Duration
+	// Fair leaves out of the attempts the time in which the app waits for a processor,
+	// as on a machine where much else runs. Ten times the attempts are the most.
+	Fair bool
 	// ReadyLog, if set, must also have matched a line of the output.
 	ReadyLog *regexp.Regexp
 

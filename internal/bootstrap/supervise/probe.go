@@ -31,31 +31,44 @@ func (a *App) probe(ctx context.Context, p *process, steps *steps) error {
 	client := probeClient(max(a.cfg.Interval, time.Second))
 	defer client.CloseIdleConnections()
 	a.seen.Store(nil)
-	for range a.cfg.Attempts {
+	var starved *starvation
+	if a.cfg.Fair {
+		starved = newStarvation(p.cmd.Process.Pid)
+	}
+	probes := 0
+	for counted := 0.0; counted < float64(a.cfg.Attempts) && probes < a.cfg.Attempts*maxFair; counted += 1 - starved.share() {
+		probes++
 		next := time.Now().Add(a.cfg.Interval)
 		err := a.attempt(ctx, client, p, next, steps)
 		if err == nil {
 			steps.done("ready")
 			return nil
 		}
-		a.see(err)
+		a.see(err, starved.report())
 		if !sleep(ctx, time.Until(next)) {
 			return ctx.Err()
 		}
 	}
-	return a.unready(fmt.Errorf("not ready after %d probes every %v", a.cfg.Attempts, a.cfg.Interval))
+	return a.unready(fmt.Errorf("not ready after %d probes every %v", probes, a.cfg.Interval))
 }
+
+// maxFair bounds how many times the attempts there may be for an app that waits for a
+// processor.
+const maxFair = 10
 
 // sighting is what probes have seen of an app that is not ready, and since when they have seen the same.
 type sighting struct {
-	err   error
-	since time.Time
+	err     error
+	since   time.Time
+	starved string // how long the app has waited for a processor, if it has
 }
 
-func (a *App) see(err error) {
-	if last := a.seen.Load(); last == nil || last.err.Error() != err.Error() {
-		a.seen.Store(&sighting{err, time.Now()})
+func (a *App) see(err error, starved string) {
+	since := time.Now()
+	if last := a.seen.Load(); last != nil && last.err.Error() == err.Error() {
+		since = last.since
 	}
+	a.seen.Store(&sighting{err, since, starved})
 }
 
 // unready adds to err what the probes have seen last and for how long, if they have seen anything.
@@ -74,7 +87,11 @@ func (a *App) Seen() error {
 	if last == nil {
 		return nil
 	}
-	return fmt.Errorf("%w for %v", last.err, time.Since(last.since).Round(100*time.Millisecond))
+	err := fmt.Errorf("%w for %v", last.err, time.Since(last.since).Round(100*time.Millisecond))
+	if last.starved == "" {
+		return err
+	}
+	return hint.With(fmt.Errorf("%w; %s", err, last.starved), "this machine is busy: run less beside it, or fewer environments at a time")
 }
 
 // attempt is one probe, which ends at next.
