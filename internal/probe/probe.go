@@ -127,7 +127,7 @@ func Run(ctx context.Context, baseURL string, d description.Description, o Optio
 		return report.Report{}, hint.With(fmt.Errorf("verify %s: %w", baseURL, err), "is it running, and is the address right?")
 	}
 	all := report.Report{BaseURL: base.String(), App: d.App, Started: time.Now().UTC()}
-	for _, c := range slices.Concat(checks, conversation(d)) {
+	for _, c := range slices.Concat(checks, stopping(d), conversation(d)) {
 		if err := ctx.Err(); err != nil {
 			return all, fmt.Errorf("verify %s: %w", baseURL, context.Cause(ctx))
 		}

@@ -38,9 +38,10 @@ type Description struct {
 	Download    *Download `json:"download,omitempty"`
 	Upload      *Upload   `json:"upload,omitempty"`
 
-	Stream  *Stream `json:"stream,omitempty"`  // ${events} events, one each ${interval_ms}
-	Late    *Stream `json:"late,omitempty"`    // no headers for ${late_ms}
-	Silence *Stream `json:"silence,omitempty"` // an event, nothing for ${silence_ms}, more events
+	Stream  *Stream  `json:"stream,omitempty"`  // ${events} events, one each ${interval_ms}
+	Late    *Stream  `json:"late,omitempty"`    // no headers for ${late_ms}
+	Silence *Stream  `json:"silence,omitempty"` // an event, nothing for ${silence_ms}, more events
+	Stopped *Stopped `json:"stopped,omitempty"`
 	// Conversation is made call by call, each with what the answers before it gave. Each
 	// is a check of its own.
 	Conversation []Call `json:"conversation,omitempty"`
@@ -109,6 +110,19 @@ type Stream struct {
 	Clock string `json:"clock,omitempty"`
 }
 
+// Stopped is a stream whose reader leaves it, and that is then stopped. It is far longer than the reader stays. Its Capture
+// takes variables from the data of its events.
+type Stopped struct {
+	Stream
+	// Text finds the pieces of the stream's text in an event's data, each as its first group (RE2).
+	Text string `json:"text"`
+	// Resume reads the stream again, all of it, and Stop ends it. Without them the stream ends by itself.
+	Resume *Request `json:"resume,omitempty"`
+	Stop   Request  `json:"stop,omitzero"`
+	// Saved is answered with what the app keeps of the text.
+	Saved Request `json:"saved"`
+}
+
 // Parse reads a description from JSON. Unknown fields are errors, for a typo would skip a check.
 func Parse(data []byte) (Description, error) {
 	var d Description
@@ -137,6 +151,11 @@ func (d Description) Check() error {
 	for i, c := range d.Conversation {
 		if c.Name == "" {
 			faults = append(faults, fmt.Errorf("conversation[%d]: it has no name", i))
+		}
+	}
+	if d.Stopped != nil {
+		if re, err := regexp.Compile(d.Stopped.Text); err != nil || re.NumSubexp() == 0 {
+			faults = append(faults, fmt.Errorf("stopped.text: %q is no expression with a group", d.Stopped.Text))
 		}
 	}
 	if d.Site != nil {
@@ -198,7 +217,16 @@ func (d Description) requests() map[string]*Request {
 	if d.Upload != nil {
 		add("upload", &d.Upload.Request)
 	}
-	for name, s := range map[string]*Stream{"stream": d.Stream, "late": d.Late, "silence": d.Silence} {
+	streams := map[string]*Stream{"stream": d.Stream, "late": d.Late, "silence": d.Silence}
+	if d.Stopped != nil {
+		streams["stopped"] = &d.Stopped.Stream
+		add("stopped.saved", &d.Stopped.Saved)
+		if d.Stopped.Resume != nil {
+			add("stopped.resume", d.Stopped.Resume)
+			add("stopped.stop", &d.Stopped.Stop)
+		}
+	}
+	for name, s := range streams {
 		if s != nil {
 			add(name, &s.Request)
 			add(name+".start", s.Start)

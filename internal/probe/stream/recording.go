@@ -35,7 +35,7 @@ type Recording struct {
 // Read records the body of a response to its end. The error is for a response that is no event stream; how a stream
 // ended is for [Recording.Whole].
 func (r *Recording) Read(ctx context.Context, res *http.Response, st *description.Stream) error {
-	if err := isStream(res); err != nil {
+	if err := Is(res); err != nil {
 		return err
 	}
 	r.read(res.Body, st)
@@ -45,7 +45,8 @@ func (r *Recording) Read(ctx context.Context, res *http.Response, st *descriptio
 	return nil
 }
 
-func isStream(res *http.Response) error {
+// Is returns what is wrong where a response is no event stream.
+func Is(res *http.Response) error {
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	switch {
 	case res.StatusCode != http.StatusOK:

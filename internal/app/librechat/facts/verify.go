@@ -2,6 +2,7 @@ package facts
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/aproorg/sluice/internal/probe/description"
@@ -47,12 +48,40 @@ func Description(d Design, endpoint, model string) description.Description {
 	switch endpoint {
 	case "":
 	case StubEndpoint:
+		p.Stopped = stopped(d, endpoint, model, fmt.Sprintf("[llm tokens=%d every=${interval_ms}ms first=100ms]", leftWords(d)))
 		p.Stream = stream(d, endpoint, model, "[llm tokens=${events} every=${interval_ms}ms first=100ms]")
 		p.Silence = stream(d, endpoint, model, "[llm tokens=3 every=100ms first=${silence_ms}ms]")
 	default:
+		p.Stopped = stopped(d, endpoint, model, fmt.Sprintf("Count from 1 to %d, each number on a line of its own.", leftWords(d)))
 		p.Stream = stream(d, endpoint, model, "Count from 1 to ${events}, each number on a line of its own.")
 	}
 	return p
+}
+
+// leftWords is the length of an answer that is left: one that is stopped must not end
+// before that, and one that nothing stops is waited for.
+func leftWords(d Design) int {
+	if d == GeneratesAfterPost {
+		return 1000
+	}
+	return 40
+}
+
+// stopped is an answer whose reader leaves. One that is generated after the POST is then read again and stopped.
+func stopped(d Design, endpoint, model, question string) *description.Stopped {
+	s := description.Stopped{
+		Stream: *stream(d, endpoint, model, question),
+		Text:   `"type":"text","text":"((?:[^"\\]|\\.)*)"`,
+	}
+	header := s.Request.Header
+	s.Saved = description.Request{Path: "/api/messages/${stream}", Header: header}
+	if d == StreamsInPost { // a stop reaches another environment, and stops nothing
+		s.Request.Capture = map[string]string{"stream": "message.conversationId"}
+		return &s
+	}
+	s.Resume = &description.Request{Path: "/api/agents/chat/stream/${stream}?resume=true", Header: header}
+	s.Stop = description.Request{Method: "POST", Path: "/api/agents/chat/abort", Header: header, Body: `{"streamId":"${stream}"}`}
+	return &s
 }
 
 // builtIn are the endpoints that LibreChat has by itself; all others are custom ones of

@@ -207,7 +207,8 @@ func (q *question) read(body io.Reader) error {
 	return io.ErrUnexpectedEOF
 }
 
-// answer is the text of a conversation's answers, as a page shows it.
+// answer is the text of a conversation's answers, as a page shows it: a message's
+// parts, where it has some, else its text.
 func (p *person) answer(ctx context.Context, conversation string) (string, error) {
 	var messages []struct {
 		IsCreatedByUser bool
@@ -222,7 +223,9 @@ func (p *person) answer(ctx context.Context, conversation string) (string, error
 		if m.IsCreatedByUser {
 			continue
 		}
-		all.WriteString(m.Text)
+		if len(m.Content) == 0 {
+			all.WriteString(m.Text)
+		}
 		for _, part := range m.Content {
 			var text string
 			if json.Unmarshal(part.Text, &text) == nil {
