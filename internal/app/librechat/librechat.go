@@ -26,7 +26,7 @@ func Preset() app.Preset {
 		},
 		Routes:    facts.Routes(),
 		Ready:     app.Ready{Path: facts.HealthPath},
-		Variables: facts.Release{Design: facts.GeneratesAfterPost, KeepsJobs: true}.Contract(),
+		Variables: facts.Release{Design: facts.GeneratesAfterPost, KeepsJobs: true, AcrossProcesses: true}.Contract(),
 		// https://aws.amazon.com/documentdb/pricing/ us-east-1, one instance with 1 GB.
 		Stores:    []cost.Line{{Item: "DocumentDB", Why: "one db.t4g.medium, always on", USD: 55}},
 		Rehearsal: func() app.Rehearsal { return &prepare{} },

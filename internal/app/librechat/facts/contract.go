@@ -22,6 +22,9 @@ func (r Release) Contract() []app.Variable {
 	if r.KeepsJobs {
 		all = append(all, keepJobs)
 	}
+	if r.AcrossProcesses {
+		all = append(all, protocol)
+	}
 	if len(r.hooks()) > 0 {
 		all = append(all, options)
 	}
@@ -77,6 +80,11 @@ const keepJobsVariable = "STREAM_KEEP_COMPLETED_JOBS"
 
 var keepJobs = app.Variable{Name: keepJobsVariable, Need: app.Provided, Value: "true", Check: isTrue,
 	Why: "an answer that has ended is still given to a reader that comes late, from a cold environment"}
+
+const protocolVariable = "GENERATION_PROTOCOL_VERSION"
+
+var protocol = app.Variable{Name: protocolVariable, Need: app.Provided, Value: "2", Check: number(1),
+	Why: "1, its default, is for releases that share their keys in Redis; " + ReleaseVariable + " keeps those apart"}
 
 var options = app.Variable{Name: "NODE_OPTIONS", Need: app.Provided, Why: "loads the hooks of a release that needs some"}
 

@@ -54,7 +54,10 @@ func (r Release) Env(s Stores) map[string]string {
 	env[ReleaseVariable] = r.keyPrefix(s.Config)
 	env["NODE_PATH"] = r.nodePath()
 	if r.KeepsJobs {
-		env[keepJobsVariable] = "true"
+		env[keepJobsVariable] = keepJobs.Value
+	}
+	if r.AcrossProcesses {
+		env[protocolVariable] = protocol.Value
 	}
 	if options := r.nodeOptions(); options != "" {
 		env["NODE_OPTIONS"] = options

@@ -23,13 +23,17 @@ type hook struct {
 //go:embed streams.mjs
 var streamsScript []byte
 
+//go:embed answers.mjs
+var answersScript []byte
+
 //go:embed start.mjs
 var startScript []byte
 
 // hooks are all of them, in the order in which they are loaded. rules.json says the same
 // of an image's release.
 var hooks = []hook{
-	{"streams", "a stream is read whole in another process than the one that generates", streamsScript, []mark{afterPost}, []mark{acrossProcesses}},
+	{"streams", "an answer that has ended is kept for a reader that comes late", streamsScript, []mark{afterPost}, []mark{acrossProcesses}},
+	{"answers", "a late reader gets all of an answer, which ends before its environment does, or soon after one that was killed", answersScript, []mark{afterPost}, nil},
 	{"start", "the election of a start waits a thirtieth of its time", startScript, []mark{afterPost}, nil},
 }
 

@@ -44,6 +44,9 @@ func sayTheSame(t *testing.T, r facts.Release, byRules map[facts.Design]map[stri
 	if r.KeepsJobs {
 		want["STREAM_KEEP_COMPLETED_JOBS"] = "true"
 	}
+	if r.AcrossProcesses {
+		want["GENERATION_PROTOCOL_VERSION"] = "2"
+	}
 	if options := librechattest.ImageOptions(r); options != "" {
 		want["NODE_OPTIONS"] = options
 	}

@@ -22,6 +22,7 @@ var releases = []facts.Release{
 	{Design: facts.StreamsInPost},
 	{Version: "v0.8.2-rc2", Design: facts.GeneratesAfterPost},
 	{Version: "v0.8.7", Design: facts.GeneratesAfterPost, KeepsJobs: true},
+	{Version: "v0.8.8-rc1", Design: facts.GeneratesAfterPost, KeepsJobs: true, AcrossProcesses: true},
 }
 
 // Markdown is the document.

@@ -1,0 +1,171 @@
+// Loaded by NODE_OPTIONS before LibreChat, whose files stay as they are. The process
+// that generates an answer is never the one that reads it, and may be killed. Here a
+// reader gets what was sent before it came, an answer ends before the time of its
+// environment does, and one whose process was killed ends soon after it. All that is
+// not known here passes through: arguments, options, results.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createHmac } from 'node:crypto';
+import http from 'node:http';
+import Module from 'node:module';
+
+const load = Module._load; // of Node, or of another hook
+let hooked = false;
+Module._load = function (request, ...rest) {
+  const loaded = load.call(this, request, ...rest);
+  if (!hooked && request === '@librechat/api' && loaded.GenerationJobManager) {
+    hooked = true;
+    catchUp(loaded.GenerationJobManager);
+    lookAfter(loaded.GenerationJobManager);
+  }
+  return loaded;
+};
+
+// catchUp gives a reader what was sent before it came. The reader is never in the
+// process that generates, so that this is in Redis only, and LibreChat sends it to
+// readers that resume. A page without the first events shows nothing until the last.
+function catchUp(jobs) {
+  const { subscribe } = jobs;
+  jobs.subscribe = async function (id, onChunk, onDone, onError, ...rest) {
+    const store = this.getJobStore();
+    const [options] = rest;
+    if (!this.isRedis || !asked.getStore()?.reads || options?.skipBufferReplay || !store.getChunks) {
+      return subscribe.call(this, id, onChunk, onDone, onError, ...rest);
+    }
+    let live = []; // what comes meanwhile waits for what was sent before
+    let created = false;
+    const pass = (to, event) => {
+      if (event?.created && created) return;
+      created ||= !!event?.created;
+      to(event);
+    };
+    const queue = (to) => (event) => (live ? live.push([to, event]) : pass(to, event));
+    const subscription = await subscribe.call(this, id, queue(onChunk), queue(onDone), queue(onError), ...rest);
+    const [job, chunks] = await Promise.all([store.getJob(id), store.getChunks(id, options?.expectedCreatedAt)]);
+    const waiting = live;
+    live = null;
+    const first = waiting.find(([, event]) => event?.created)?.[1];
+    if (first || job?.userMessage) pass(onChunk, first ?? { created: true, message: { ...job.userMessage, isCreatedByUser: true, sender: 'User' }, streamId: id });
+    for (const chunk of before(chunks, waiting)) onChunk(chunk);
+    for (const [to, event] of waiting) pass(to, event);
+    return subscription;
+  };
+}
+
+// before is the part of the chunks after which those that wait begin.
+function before(chunks, waiting) {
+  const text = ({ event, data }) => JSON.stringify({ event, data });
+  const sent = chunks.map(text);
+  const live = waiting.filter(([, event]) => event?.event && event.data !== undefined).map(([, event]) => text(event));
+  let twice = Math.min(sent.length, live.length);
+  while (twice > 0 && sent.slice(-twice).some((one, i) => one !== live[i])) twice--;
+  return chunks.slice(0, chunks.length - twice);
+}
+
+const ended = ({ status }) => ['complete', 'aborted', 'error'].includes(status);
+
+// A generation says every 4 s that it lives. A reader that has not heard it for 20 s ends
+// the answer, for its process was killed. Where Redis was restarted and has forgotten the
+// job, the generation writes it again: a reader in another process finds it by nothing else.
+const beat = 4000;
+const silence = 20000;
+const key = (id, part) => `stream:{${id}}:${part}`;
+
+function lookAfter(jobs) {
+  managed = jobs;
+  const { createJob } = jobs;
+  jobs.createJob = async function (id, userId, ...rest) {
+    const job = await createJob.call(this, id, userId, ...rest);
+    const { signal } = job.abortController;
+    endInTime(jobs, id, userId, signal);
+    if (this.isRedis) tellOfLife(this.getJobStore().redis, id, signal);
+    return job;
+  };
+}
+
+let managed; // LibreChat's jobs, once they are loaded
+
+// endInTime stops an answer that takes longer than its environment may live: what there is
+// of it is saved and shown, and nobody waits for more.
+function endInTime(jobs, id, userId, signal) {
+  const request = asked.getStore();
+  const left = request?.deadline - Date.now();
+  if (!(left > 0)) return;
+  const timer = setTimeout(() => stop(jobs, id, userId, request), left - Math.min(5000, left / 4));
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+}
+
+function tellOfLife(redis, id, signal) {
+  let known;
+  let count = 0;
+  const remember = async () => {
+    const job = await redis.hgetall(key(id, 'job'));
+    if (signal.aborted || (job.status && job.status !== 'running')) return quiet();
+    if (job.status) known = job;
+    else if (known) await redis.multi().hset(key(id, 'job'), known).expire(key(id, 'job'), 1200).sadd('stream:running', id).exec();
+    await redis.set(key(id, 'life'), ++count, 'EX', 600);
+  };
+  const tell = () => remember().catch(() => {});
+  const timer = setInterval(tell, beat);
+  const early = setTimeout(tell, 500); // the question is in the job by then
+  const quiet = () => {
+    clearInterval(timer);
+    clearTimeout(early);
+    redis.off('ready', tell);
+    return redis.del(key(id, 'life'));
+  };
+  redis.on('ready', tell); // after a connection that was lost
+  signal.addEventListener('abort', () => quiet().catch(() => {}), { once: true });
+  tell();
+}
+
+// watch looks after the job of a response. Where the job has ended and the response has
+// not, the reader has missed it: it comes again when the response breaks off, and is told.
+function watch(jobs, id, request, res) {
+  let life;
+  let heard = Date.now();
+  let missed = 0;
+  const look = async () => {
+    const store = jobs.getJobStore();
+    const [job, now] = await Promise.all([store.getJob(id), store.redis.get(key(id, 'life'))]);
+    if (res.writableEnded || res.destroyed) return;
+    if (job && ended(job)) return ++missed > 1 && res.destroy();
+    if (now !== life || now === null) heard = Date.now();
+    life = now;
+    if (job?.status !== 'running' || Date.now() - heard < silence) return;
+    heard = Date.now();
+    await stop(jobs, id, job.userId, request);
+  };
+  const timer = setInterval(() => jobs.isRedis && look().catch(() => {}), beat);
+  res.once('close', () => clearInterval(timer));
+}
+
+// stop does what the user's button does, by the same request: what it saves and publishes is
+// LibreChat's matter. The token is made for it, for the one that the page gave may have expired.
+async function stop(jobs, id, userId, { headers, host, port }) {
+  const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ id: userId, exp: Math.floor(Date.now() / 1000) + 60 })}`;
+  const signature = createHmac('sha256', process.env.JWT_SECRET).update(claims).digest('base64url');
+  const body = JSON.stringify({ streamId: id });
+  const status = await new Promise((resolve) => {
+    const request = http.request({
+      host, port, agent: false, method: 'POST', path: '/api/agents/chat/abort',
+      headers: { authorization: `Bearer ${claims}.${signature}`, 'user-agent': headers['user-agent'], 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+    }, (response) => response.resume().on('end', () => resolve(response.statusCode)));
+    request.on('error', () => resolve(0)).end(body);
+  });
+  if (status !== 200) console.error(`[Sluice] the answer of ${id} was stopped with ${status}; its page is told of the end`);
+  if (status !== 200) await jobs.abortJob(id).catch(console.error);
+}
+
+const asked = new AsyncLocalStorage();
+const stream = /^\/api\/agents\/chat\/stream\/([^/?]+)(\?.*)?$/;
+const { emit } = http.Server.prototype;
+http.Server.prototype.emit = function (name, req, res, ...rest) {
+  if (name !== 'request') return emit.call(this, name, req, res, ...rest);
+  const { headers, method, url, socket } = req;
+  const [, id, query] = (method === 'GET' && stream.exec(url)) || [];
+  const reads = id && new URLSearchParams(query).get('resume') !== 'true';
+  const request = { reads, headers, deadline: Number(headers['lambda-runtime-deadline-ms']), host: socket.localAddress, port: socket.localPort };
+  if (id && managed) watch(managed, decodeURIComponent(id), request, res);
+  return asked.run(request, () => emit.call(this, name, req, res, ...rest));
+};
