@@ -103,7 +103,7 @@ func routes(mux *http.ServeMux) {
 	mux.HandleFunc("/pid", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid()) })
 }
 
-// events writes ?n= events every ?every=, each as ?pieces= writes, after ?before= without headers.
+// events writes ?n= events every ?every=, after ?before= without headers, and a comment every ?comments= meanwhile.
 func events(w http.ResponseWriter, r *http.Request) {
 	query := func(name string, otherwise int) time.Duration {
 		if n, err := strconv.Atoi(r.URL.Query().Get(name)); err == nil {
@@ -134,10 +134,20 @@ func events(w http.ResponseWriter, r *http.Request) {
 		}
 		fmt.Fprintf(w, "\"at\":%d}\n\n", time.Now().UnixNano())
 		_ = control.Flush()
-		select {
-		case <-time.After(query("every", 50) * time.Millisecond):
-		case <-r.Context().Done():
-			return
+		for next := time.Now().Add(query("every", 50) * time.Millisecond); time.Until(next) > 0; {
+			pause := time.Until(next)
+			if every := query("comments", 0) * time.Millisecond; every > 0 && every < pause {
+				pause = every
+			}
+			select {
+			case <-time.After(pause):
+			case <-r.Context().Done():
+				return
+			}
+			if time.Until(next) > 0 {
+				_, _ = io.WriteString(w, ": keepalive\n\n")
+				_ = control.Flush()
+			}
 		}
 	}
 }

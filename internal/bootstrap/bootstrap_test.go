@@ -203,6 +203,18 @@ func TestSilenceLimit(t *testing.T) {
 	}
 }
 
+// TestAppsComments: an app's own comments take the place of heartbeats, and do not keep a stream that says nothing.
+func TestAppsComments(t *testing.T) {
+	w := start(t, goApp("bin"), "SLUICE_HEARTBEAT=400ms", "SLUICE_HEARTBEAT_FORM=event", "SLUICE_SILENCE_LIMIT=2s")
+	got := w.do(get("/events?n=2&every=1500&comments=50"))
+	if beats := strings.Count(got.body, "event: ping"); got.broken() != "" || beats > 1 { // one for a machine under load
+		t.Errorf("beside the app's %d comments came %d heartbeats; it ended as %v", strings.Count(got.body, ": keepalive"), beats, got.trailer)
+	}
+	if got = w.do(get("/events?n=2&every=5000&comments=50")); got.broken() == "" {
+		t.Errorf("a stream of nothing but comments was not broken off: %s", got.body)
+	}
+}
+
 func TestEarlyHeaders(t *testing.T) {
 	w := start(t, goApp("bin"), "SLUICE_HEARTBEAT=50ms", "SLUICE_HEARTBEAT_FORM=event", "SLUICE_EARLY_HEADERS=100ms")
 	accept := map[string]string{"Accept": "text/event-stream"}

@@ -17,7 +17,7 @@ type eventStream struct {
 	quit    chan struct{}
 	rest    []byte
 	err     error
-	// last is when something was sent, heard when the app last sent something.
+	// last is when something was sent, heard when the app last sent a field of an event: its comments are heartbeats too.
 	last, heard time.Time
 }
 
@@ -111,8 +111,9 @@ func (s *eventStream) next() ([]byte, error) {
 }
 
 func (s *eventStream) take(c chunk) ([]byte, error) {
-	s.scanner.Feed(c.data)
-	s.heard = time.Now()
+	if s.scanner.Feed(c.data) {
+		s.heard = time.Now()
+	}
 	if c.err == nil || c.err == io.EOF {
 		return c.data, c.err
 	}
@@ -147,7 +148,7 @@ func (s *eventStream) wake(now time.Time) (data []byte, err error, ok bool) {
 		return nil, s.breakOff(), true
 	case s.inv.cfg.SilenceLimit > 0 && now.Sub(s.heard) >= s.inv.cfg.SilenceLimit:
 		s.inv.log.Warn("a silent event stream was broken off", "path", s.inv.req.Path)
-		return nil, &runtimeapi.Failure{Type: "Sluice.Silent", Message: "the app has sent nothing for " + s.inv.cfg.SilenceLimit.String()}, true
+		return nil, &runtimeapi.Failure{Type: "Sluice.Silent", Message: "the app has sent no event for " + s.inv.cfg.SilenceLimit.String()}, true
 	case s.inv.cfg.Heartbeat > 0 && s.beat() != "" && now.Sub(s.last) >= s.inv.cfg.Heartbeat:
 		return []byte(s.beat()), nil, true
 	}

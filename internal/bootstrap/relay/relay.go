@@ -44,7 +44,7 @@ type Config struct {
 	Heartbeat     time.Duration
 	HeartbeatForm sse.Form
 	EarlyHeaders  time.Duration
-	// SilenceLimit breaks off an event stream on which the app has sent nothing for so long. Heartbeats are not the app's.
+	// SilenceLimit breaks off an event stream on which the app has sent nothing for so long but comments, which are its own heartbeats.
 	SilenceLimit   time.Duration
 	DeadlineMargin time.Duration
 	// DeadlineEvent is the data of the last event of a stream cut at the deadline; empty breaks the stream. To a JSON-RPC request

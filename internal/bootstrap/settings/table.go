@@ -89,7 +89,7 @@ func table(s *Settings) []variable {
 
 		row("SLUICE_HEARTBEAT", "15s", Serving, "an event stream silent for so long gets a heartbeat; 0 is off", duration(&s.Heartbeat, 0)),
 		row("SLUICE_HEARTBEAT_FORM", "auto", Serving, "`event` is an event `ping`, `comment` a line that clients skip; `auto` is an event where all of the app's own events have names (not message) and none has an id, else a comment", by(&s.HeartbeatForm, heartbeatForm)),
-		row("SLUICE_SILENCE_LIMIT", "0", Serving, "an event stream on which the app has sent nothing for so long is broken off, for clients that then resume; heartbeats do not count; 0 is off", duration(&s.SilenceLimit, 0)),
+		row("SLUICE_SILENCE_LIMIT", "0", Serving, "an event stream on which the app has sent no event for so long is broken off, for clients that then resume; heartbeats and the app's own comments do not count; 0 is off", duration(&s.SilenceLimit, 0)),
 		row("SLUICE_EARLY_HEADERS", "0", Serving, "a request that accepts text/event-stream and has no answer after this time gets a 200 with heartbeats; the app's own status is then only known to the stream; 0 is off", duration(&s.EarlyHeaders, 0)),
 		row("SLUICE_DEADLINE_MARGIN", "5s", Serving, "time before Lambda's timeout at which a response is ended; never more than a quarter of the timeout", duration(&s.DeadlineMargin, 0)),
 		row("SLUICE_DEADLINE_EVENT", deadlineEvent, Serving, "data of the `event: error` that ends an event stream at the deadline; a JSON-RPC request (MCP) gets an error with it, or a broken stream where the events have ids; `break` breaks the stream off instead, for clients that then resume", eventData(&s.DeadlineEvent)),

@@ -31,8 +31,9 @@ type Style struct {
 	IDs bool
 }
 
-// Feed takes the next bytes of the stream.
-func (s *Scanner) Feed(p []byte) {
+// Feed takes the next bytes of the stream. It reports whether any of them is of a field: line ends and comments, with which apps
+// keep connections open, are not.
+func (s *Scanner) Feed(p []byte) (spoke bool) {
 	for len(p) > 0 {
 		if s.afterCR {
 			s.afterCR = false
@@ -46,13 +47,15 @@ func (s *Scanner) Feed(p []byte) {
 		if n < 0 {
 			s.inLine = true
 			s.keep(p)
-			return
+			return spoke || s.start[0] != ':'
 		}
 		s.keep(p[:n])
+		spoke = spoke || n > 0 && s.start[0] != ':'
 		s.endLine(s.inLine || n > 0)
 		s.afterCR = p[n] == '\r'
 		p = p[n+1:]
 	}
+	return spoke
 }
 
 // keep adds to the start of the line at hand.

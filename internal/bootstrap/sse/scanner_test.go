@@ -143,6 +143,25 @@ func TestStyleAndBeat(t *testing.T) {
 	}
 }
 
+func TestCommentsAreNoSpeech(t *testing.T) {
+	for _, c := range []struct {
+		pieces []string
+		spoke  []bool
+	}{
+		{[]string{": keepalive\n\n", "data: a\n\n", ":\r\n", "\r\n"}, []bool{false, true, false, false}},
+		{[]string{": kee", "p\n", "\n", ": a\ndata: b\n"}, []bool{false, false, false, true}},
+		{[]string{"da", "ta: : a", "\n", "\n: b\n"}, []bool{true, true, false, false}},
+		{[]string{"data: a\r", "\n", ":\r\rid"}, []bool{true, false, true}},
+	} {
+		var s Scanner
+		for i, piece := range c.pieces {
+			if got := s.Feed([]byte(piece)); got != c.spoke[i] {
+				t.Errorf("%q: piece %d is speech: %v", c.pieces, i, got)
+			}
+		}
+	}
+}
+
 // dispatched is an event as a reader gets it.
 type dispatched struct{ name, data string }
 

@@ -1,0 +1,110 @@
+'use strict';
+// A program that stands for LibreChat around the hooks: jobs in a store that is the only
+// thing that processes share, a route that reads a stream, and one that stops it. Time
+// passes 20 times as fast. It prints what the scenes of TestHooks came to.
+const http = require('node:http');
+const { createHmac } = require('node:crypto');
+
+const speed = 20;
+const { setTimeout: later, setInterval: every } = globalThis;
+const begun = Date.now();
+const now = Date.now.bind(Date);
+Date.now = () => begun + (now() - begun) * speed;
+globalThis.setTimeout = (act, ms, ...rest) => later(act, ms / speed, ...rest);
+globalThis.setInterval = (act, ms, ...rest) => every(act, ms / speed, ...rest);
+const sleep = (ms) => new Promise((done) => later(done, ms / speed));
+
+const { GenerationJobManager: jobs, store, redis, seen } = require('@librechat/api');
+
+const server = http.createServer(async (req, res) => {
+  let body = '';
+  for await (const piece of req) body += piece;
+  const { pathname, searchParams } = new URL(req.url, 'http://app');
+  if (pathname === '/api/agents/chat/abort') {
+    const [head, claims, signature] = (req.headers.authorization ?? '').slice('Bearer '.length).split('.');
+    const right = signature === createHmac('sha256', process.env.JWT_SECRET).update(`${head}.${claims}`).digest('base64url');
+    const { id, exp } = JSON.parse(Buffer.from(claims ?? '', 'base64url'));
+    seen.stops.push({ id: JSON.parse(body).streamId, user: id, right: right && exp * 1000 > now(), agent: req.headers['user-agent'], at: Date.now() - seen.asked });
+    store.jobs[JSON.parse(body).streamId].status = 'aborted';
+    open.get(JSON.parse(body).streamId)?.end();
+    return res.end('{}');
+  }
+  if (req.method === 'POST') {
+    await jobs.createJob(JSON.parse(body).id, 'user-1', 'conversation', { more: true });
+    return res.end('{}');
+  }
+  const id = pathname.split('/').at(-1);
+  open.set(id, res);
+  const write = (event) => res.write(`${JSON.stringify(event)}\n`);
+  res.flushHeaders();
+  if (searchParams.get('resume') !== 'true') await jobs.subscribe(id, write, write, write, { expectedCreatedAt: 7 });
+});
+const open = new Map();
+
+// read takes the events of a stream until it ends or the time is over.
+const read = (path, limit) => new Promise((resolve) => {
+  const lines = [];
+  const finish = (how) => resolve({ how, lines: lines.join('').trim().split('\n').filter(Boolean).map((l) => JSON.parse(l)) });
+  const req = http.get({ port: server.address().port, path, agent: false, headers: { 'user-agent': 'Mozilla/5.0 test' } }, (res) => {
+    res.setEncoding('utf8').on('data', (text) => lines.push(text));
+    res.on('end', () => finish('ended')).on('error', () => finish('broke off'));
+  });
+  req.on('error', () => finish('broke off'));
+  later(() => { finish('open'); req.destroy(); }, limit / speed);
+});
+
+const post = (id, header) => new Promise((resolve) => {
+  const req = http.request({ port: server.address().port, path: '/api/agents/chat/custom', method: 'POST', agent: false, headers: { 'user-agent': 'Mozilla/5.0 test', ...header } }, (res) => res.resume().on('end', resolve));
+  req.end(JSON.stringify({ id }));
+});
+
+server.listen(0, '127.0.0.1', async () => {
+  const out = {};
+  // what is handed on
+  const service = { isRedis: true, extra: 1 };
+  jobs.configure(service, 'more');
+  const job = await jobs.createJob('one', 'user-1', 'conversation', { options: 1 });
+  const saved = [];
+  const result = await jobs.abortJob('one', { expectedCreatedAt: 7, beforePublish: async (r) => saved.push(r.text) });
+  await jobs.subscribe('one', 1, 2, 3, { signal: 4, expectedCreatedAt: 7 });
+  const done = jobs.completeJob('one', 'an error', 7);
+  out.passed = { configure: seen.configure, create: seen.create, job: job.name, abort: seen.abort, saved, result: result.more, subscribe: seen.subscribe.length, options: seen.subscribe[4], complete: seen.complete, done };
+
+  // a reader that comes when three of six events were sent, one of which it hears twice
+  const event = (n) => ({ event: 'on_message_delta', data: { n } });
+  store.jobs.late = { status: 'running', userId: 'user-1', userMessage: { text: 'hello' } };
+  store.chunks.late = [1, 2, 2, 4].map(event);
+  seen.live = [event(2), event(4), { created: true, from: 'live' }, event(2), event(6), { final: true }];
+  out.late = (await read('/api/agents/chat/stream/late?generationProtocolVersion=2', 40000)).lines;
+  seen.live = [];
+
+  // a generation whose process was killed, and one that lives
+  Object.assign(store.jobs, { dead: { status: 'running', userId: 'user-2' }, alive: { status: 'running', userId: 'user-2' } });
+  redis.values['stream:{dead}:life'] = '7';
+  const beat = every(() => { redis.values['stream:{alive}:life'] = String(Date.now()); }, 5000 / speed);
+  seen.asked = Date.now();
+  const [dead, alive] = await Promise.all([read('/api/agents/chat/stream/dead?resume=true', 60000), read('/api/agents/chat/stream/alive', 60000)]);
+  clearInterval(beat);
+  out.dead = dead.how;
+  out.alive = alive.how;
+  out.stops = seen.stops.splice(0);
+
+  // a job that has ended without a word to its reader
+  store.jobs.missed = { status: 'complete', userId: 'user-2' };
+  out.missed = (await read('/api/agents/chat/stream/missed?resume=true', 60000)).how;
+
+  // a generation that takes longer than its environment may live, in a Redis that forgets
+  store.jobs.long = { status: 'running', userId: 'user-1' };
+  redis.hashes['stream:{long}:job'] = { status: 'running', userId: 'user-1' };
+  seen.asked = Date.now();
+  await post('long', { 'lambda-runtime-deadline-ms': String(Date.now() + 60000) });
+  await sleep(6000);
+  const first = redis.values['stream:{long}:life'];
+  redis.hashes = {};
+  await sleep(10000);
+  out.life = { first: Number(first) > 0, goesOn: redis.values['stream:{long}:life'] !== first, written: redis.hashes['stream:{long}:job'] };
+  await sleep(50000);
+  out.deadline = seen.stops.splice(0);
+
+  process.stdout.write(JSON.stringify(out), () => process.exit(0));
+});
