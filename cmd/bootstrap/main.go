@@ -60,8 +60,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	defer preparer.Close()
 	orphans := supervise.AdoptOrphans()
 	defer orphans.End()
+	store, err := coldstart.UploadStore(s)
+	if err != nil {
+		err = errors.Join(err, bootstrap.Refuse(ctx, s.RuntimeAPI, err))
+		fmt.Fprintf(stderr, "bootstrap: %s\n", hint.Text(err))
+		return 2
+	}
 	err = bootstrap.Run(ctx, bootstrap.Config{
-		Settings: s, Command: command, Env: env, Prepare: preparer.Prepare, LateSecret: fetches(s.ColdStart, settings.OriginSecretVariable),
+		Settings: s, UploadStore: store, Command: command, Env: env, Prepare: preparer.Prepare, LateSecret: fetches(s.ColdStart, settings.OriginSecretVariable),
 		Orphans: orphans, Stdout: stdout, Stderr: stderr, Logger: logger,
 	})
 	if err != nil {

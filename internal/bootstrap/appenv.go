@@ -10,7 +10,9 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
 	"github.com/aproorg/sluice/internal/bootstrap/relay"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/bootstrap/uploads"
 	"github.com/aproorg/sluice/internal/freeport"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // appAddress is host:port, with a free port for 0.
@@ -39,9 +41,36 @@ func (e *environment) appEnvironment(ctx context.Context, address string) ([]str
 		if env, err = e.cfg.Prepare(ctx, env); err != nil {
 			return nil, fmt.Errorf("prepare the app's environment: %w", err)
 		}
-		env = e.keepSecret(env)
+		if err := e.makeUploads(env); err != nil {
+			return nil, err
+		}
+		return e.drain.AddTo(e.keepSecret(env)), nil
+	}
+	if err := e.makeUploads(env); err != nil {
+		return nil, err
 	}
 	return e.drain.AddTo(env), nil
+}
+
+// makeUploads derives the key of tickets from a variable of the app, or from the origin secret.
+func (e *environment) makeUploads(env []string) error {
+	s := e.cfg.Settings.Uploads
+	if e.cfg.UploadStore == nil {
+		return nil
+	}
+	secret, _ := settings.Lookup(env)(s.Secret)
+	if s.Secret == originSecret && secret == "" {
+		secret = e.cfg.Settings.OriginSecret.Reveal()
+	}
+	if secret == "" {
+		return hint.With(fmt.Errorf("uploads need a secret, and %s is not set", s.Secret), "set it, or name another variable by SLUICE_UPLOAD_SECRET")
+	}
+	key, err := uploads.NewKey(secret)
+	if err != nil {
+		return err
+	}
+	e.uploads.Store(uploads.New(uploads.Config{Store: *e.cfg.UploadStore, Prefix: s.Object.Key, Key: key, Limit: s.Limit, Log: e.cfg.Logger}))
+	return nil
 }
 
 // keepSecret takes the origin secret out of what Prepare made.
@@ -88,8 +117,13 @@ func relayConfig(e *environment) relay.Config {
 	if e.cfg.LateSecret {
 		late = e.secret
 	}
+	var bodies *relay.Uploads
+	if e.cfg.UploadStore != nil {
+		bodies = &relay.Uploads{Uploads: e.uploads.Load, Authorize: s.Uploads.Authorize, User: s.Uploads.User}
+	}
 	return relay.Config{
-		API: e.api, App: e.app, LateSecret: late,
+		Uploads: bodies,
+		API:     e.api, App: e.app, LateSecret: late,
 		Events:     proxyevent.Reader{BasePath: s.BasePath, PublicHost: s.PublicHost, ForwardedHops: s.ForwardedHops},
 		EventsPath: s.EventsPath, OriginSecret: s.OriginSecret.Reveal(), Buffered: s.Buffered,
 		Heartbeat: s.Heartbeat, HeartbeatForm: s.HeartbeatForm, EarlyHeaders: s.EarlyHeaders, SilenceLimit: s.SilenceLimit,

@@ -25,6 +25,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/bootstrap/supervise"
+	"github.com/aproorg/sluice/internal/bootstrap/uploads"
 	"github.com/aproorg/sluice/internal/hint"
 )
 
@@ -42,6 +43,8 @@ type Config struct {
 	Prepare func(ctx context.Context, env []string) ([]string, error)
 	// LateSecret says that Prepare brings the origin secret, from where secrets are kept. The app does not see it then either.
 	LateSecret bool
+	// UploadStore, if set, takes bodies that are too large for Lambda.
+	UploadStore *uploads.Store
 	// Orphans, if set, waits for the processes that the app leaves behind. Its owner ends it after Run.
 	Orphans *supervise.Orphans
 	// Stdout and Stderr get the app's lines.
@@ -89,6 +92,7 @@ type environment struct {
 	drain *drain.Drain
 
 	lateSecret atomic.Pointer[string] // that Prepare brought
+	uploads    atomic.Pointer[uploads.Uploads]
 
 	background sync.WaitGroup
 	// failed is closed when the app will not run any more; reason is valid then.

@@ -207,7 +207,7 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":       {"internal/cli"},
 	"github.com/spf13/pflag":       {"internal/cli"},
 	"github.com/aws/aws-lambda-go": {"internal/bootstrap/runtimeapi", "internal/bootstrap", "internal/bootstrap/relay", "internal/bootstrap/proxyevent"},
-	"github.com/aws/aws-sdk-go-v2": {"internal/awsx", "internal/bootstrap/coldstart"},
+	"github.com/aws/aws-sdk-go-v2": {"internal/awsx", "internal/bootstrap/coldstart", "internal/bootstrap/uploads"},
 }
 
 func TestOwnersOfLibraries(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/bootstrap/httphead"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/bootstrap/uploads"
 	"github.com/aproorg/sluice/internal/hint"
 )
 
@@ -80,6 +81,31 @@ func (cfg Config) clients() (clients, error) {
 	c.s3 = s3.New(s3.Options{Region: cfg.Region, Credentials: provider, HTTPClient: bounded{c.http, maxObjects}, Retryer: retryer(), BaseEndpoint: override(cfg.EndpointS3),
 		UsePathStyle: cfg.EndpointS3 != "", DisableLogOutputChecksumValidationSkipped: true})
 	return c, nil
+}
+
+// UploadStore is the bucket for bodies of requests, nil where the settings have none.
+func UploadStore(s settings.Settings) (*uploads.Store, error) {
+	if s.Uploads.Object.Bucket == "" {
+		return nil, nil
+	}
+	if s.AWS.Region == "" {
+		return nil, hint.With(fmt.Errorf("%s is set and AWS_REGION is not", settings.UploadsS3Variable), "Lambda sets it")
+	}
+	// Connections are not kept: over a freeze they die.
+	client := &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: 2 * time.Second}).DialContext, TLSHandshakeTimeout: 2 * time.Second,
+		ResponseHeaderTimeout: 10 * time.Second, DisableKeepAlives: true, MaxResponseHeaderBytes: httphead.Max,
+	}}
+	provider, err := Config{AWS: s.AWS}.provider(client)
+	if err != nil {
+		return nil, err
+	}
+	endpoint := s.ColdStart.EndpointS3
+	return &uploads.Store{Bucket: s.Uploads.Object.Bucket, Client: s3.New(s3.Options{
+		Region: s.AWS.Region, Credentials: provider, HTTPClient: client, Retryer: retryer(), BaseEndpoint: override(endpoint), UsePathStyle: endpoint != "",
+		DisableLogOutputChecksumValidationSkipped: true, RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
+	})}, nil
 }
 
 func (c clients) close() {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,6 +35,9 @@ type Request struct {
 	Host     string
 	Header   http.Header
 	Body     []byte
+	// Stream, if set, is the body in Body's place, and Length its bytes. It is read once.
+	Stream io.Reader
+	Length int64
 	// OriginVerify are the values of X-Origin-Verify, which Header does not hold, in no order. There is one, from a distribution.
 	OriginVerify []string
 	// GatewayID is the gateway's own request id.
@@ -96,6 +100,9 @@ func (r *Request) HTTP(ctx context.Context, address string) *http.Request {
 	if len(r.Body) > 0 {
 		req.Body = readCloser{bytes.NewReader(r.Body)}
 		req.ContentLength = int64(len(r.Body))
+	}
+	if r.Stream != nil {
+		req.Body, req.ContentLength = io.NopCloser(r.Stream), r.Length
 	}
 	return req
 }

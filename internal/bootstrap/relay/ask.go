@@ -60,14 +60,14 @@ func (c *appConn) close() {
 // retryPause is the time after which a connection that could not be made is tried again: the app may be about to restart.
 const retryPause = 20 * time.Millisecond
 
-// ask sends the request once the app is ready. Only a connection that never carried a byte is replaced. The response must be closed.
-func (inv *invocation) ask(ctx context.Context) (*response, error) {
+// ask sends a request once the app is ready. Only a connection that never carried a byte is replaced. The response must be closed.
+func (inv *invocation) ask(ctx context.Context, req *proxyevent.Request) (*response, error) {
 	for {
 		if err := inv.cfg.App.Ready(ctx); err != nil {
 			return nil, err
 		}
 		inv.ended = inv.cfg.App.Ended()
-		resp, sent, err := inv.try(ctx, inv.req)
+		resp, sent, err := inv.try(ctx, req)
 		if err == nil || sent || ctx.Err() != nil {
 			return resp, err
 		}
@@ -100,6 +100,9 @@ func (r *Relay) try(ctx context.Context, req *proxyevent.Request) (resp *respons
 	conn.stop = context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) })
 	request := req.HTTP(ctx, r.cfg.App.Address())
 	request.Close = true
+	if req.Stream != nil {
+		request.Body = &sourced{req.Stream, func() { tcp.Close() }}
+	}
 	sent, err = conn.send(request)
 	if err == nil || sent { // an app may answer and close before it has read all
 		head, readErr := readHead(conn.r, request)
@@ -160,6 +163,22 @@ func (a *announced) Read(p []byte) (int, error) {
 	a.tell()
 	return a.ReadCloser.Read(p)
 }
+
+// sourced is a body that is read from elsewhere while it is written. Where that fails, so does the request. Its owner closes the source.
+type sourced struct {
+	io.Reader
+	fail func()
+}
+
+func (s *sourced) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		s.fail()
+	}
+	return n, err
+}
+
+func (s *sourced) Close() error { return nil }
 
 // maxInformational bounds the 1xx answers before the final one. Apps send one or two (100, 103); net/http's client takes five.
 const maxInformational = 8

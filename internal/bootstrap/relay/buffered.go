@@ -48,7 +48,7 @@ func (inv *invocation) serveEvent(ctx context.Context) error {
 		Header: http.Header{"Content-Type": {"application/json"}, "User-Agent": {"sluice-bootstrap"}},
 	}
 	inv.identify()
-	resp, err := inv.ask(appCtx)
+	resp, err := inv.ask(appCtx, inv.req)
 	if err != nil {
 		return inv.failEvent(ctx, err.Error())
 	}

@@ -23,7 +23,7 @@ func (inv *invocation) serveEarly(ctx, appCtx context.Context, alarm *time.Timer
 	appCtx, cancel := context.WithCancel(appCtx)
 	outcomes := make(chan outcome, 1)
 	go func() {
-		resp, err := inv.ask(appCtx)
+		resp, err := inv.ask(appCtx, inv.req)
 		outcomes <- outcome{resp, err}
 	}()
 	timer := time.NewTimer(inv.cfg.EarlyHeaders)

@@ -13,6 +13,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
 	"github.com/aproorg/sluice/internal/bootstrap/supervise"
+	"github.com/aproorg/sluice/internal/bootstrap/uploads"
 	"github.com/aproorg/sluice/internal/hint"
 )
 
@@ -26,10 +27,22 @@ func (inv *invocation) serveHTTP(ctx context.Context) error {
 	alarm := time.AfterFunc(time.Until(inv.cut), func() { cancel(errCut) })
 	defer alarm.Stop()
 
+	if inv.cfg.Uploads != nil {
+		if strings.HasPrefix(inv.req.Path, uploadsOwn) {
+			return inv.serveUpload(ctx, appCtx)
+		}
+		if ticket := inv.req.Header.Get(uploads.Header); ticket != "" {
+			body, err := inv.redeem(appCtx, ticket)
+			if err != nil {
+				return inv.refuseUpload(ctx, appCtx, err)
+			}
+			defer body.Close()
+		}
+	}
 	if inv.cfg.EarlyHeaders > 0 && inv.streams() && acceptsEvents(inv.req.Header) {
 		return inv.serveEarly(ctx, appCtx, alarm)
 	}
-	resp, err := inv.ask(appCtx)
+	resp, err := inv.ask(appCtx, inv.req)
 	if err != nil {
 		return inv.noAnswer(ctx, appCtx, err)
 	}
@@ -45,6 +58,9 @@ func (inv *invocation) noAnswer(ctx, appCtx context.Context, err error) error {
 	case errors.Is(context.Cause(appCtx), errCut):
 		inv.log.Warn("the app did not answer in time", "path", inv.req.Path, "error", hint.Text(err))
 		return inv.answer(ctx, http.StatusGatewayTimeout, "The application did not answer in time.")
+	case inv.upload != nil && inv.upload.Err() != nil:
+		inv.log.Error("an upload broke off", "path", inv.req.Path, "error", inv.upload.Err())
+		return inv.answer(ctx, http.StatusBadGateway, "The upload could not be read from S3. Send the file again.")
 	case errors.Is(err, supervise.ErrStart):
 		return inv.sent(inv.cfg.API.Fail(ctx, inv.ID, runtimeapi.Failure{Type: "Sluice.AppStart", Message: hint.Text(err), Trace: inv.cfg.App.Tail()}))
 	}
@@ -109,7 +125,12 @@ func (inv *invocation) sent(err error) error {
 
 // answer sends a small response of our own, of the shape that API Gateway's errors have.
 func (inv *invocation) answer(ctx context.Context, status int, message string) error {
-	body, err := json.Marshal(map[string]string{"message": message})
+	return inv.answerJSON(ctx, status, map[string]string{"message": message})
+}
+
+// answerJSON sends a small response of our own.
+func (inv *invocation) answerJSON(ctx context.Context, status int, value any) error {
+	body, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
 	"github.com/aproorg/sluice/internal/bootstrap/sse"
 	"github.com/aproorg/sluice/internal/bootstrap/supervise"
+	"github.com/aproorg/sluice/internal/bootstrap/uploads"
 )
 
 // Config of a Relay. All of it is used; zero durations switch their feature off.
@@ -40,6 +41,9 @@ type Config struct {
 	LateSecret func() string
 	// Buffered is set where the gateway does not take streams.
 	Buffered bool
+
+	// Uploads, if set, lets bodies come by way of S3.
+	Uploads *Uploads
 
 	Heartbeat     time.Duration
 	HeartbeatForm sse.Form
@@ -79,6 +83,7 @@ type invocation struct {
 	// cut is when the response must end; margin is the time from then to Lambda's own deadline.
 	cut    time.Time
 	margin time.Duration
+	upload *uploads.Body // the request's body, where it comes from S3
 	// ended is closed at the end of the process that was asked; broke is set when its response broke off.
 	ended <-chan struct{}
 	broke bool

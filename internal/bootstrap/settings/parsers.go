@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -293,4 +294,34 @@ func variableNames(text string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// uploadPrefix reads s3://bucket/prefix/, where the prefix may be empty.
+func uploadPrefix(text string) (Object, error) {
+	rest, ok := strings.CutPrefix(text, "s3://")
+	bucket, prefix, slash := strings.Cut(rest, "/")
+	if !ok || bucket == "" || !slash || prefix != "" && !strings.HasSuffix(prefix, "/") {
+		return Object{}, fmt.Errorf("%q is not s3://bucket/prefix/ with a slash at its end", text)
+	}
+	return Object{bucket, prefix}, nil
+}
+
+func jsonPointer(text string) (string, error) {
+	if !strings.HasPrefix(text, "/") {
+		return "", errors.New("want a JSON pointer, which begins with /, such as /id or /user/id")
+	}
+	return text, nil
+}
+
+var units = map[string]int64{"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+// byteSize reads a number of bytes with an optional unit.
+func byteSize(text string) (int64, error) {
+	digits := strings.TrimRight(text, "BKMGi")
+	unit, ok := units[text[len(digits):]]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || err != nil || n < 0 || n > math.MaxInt64/unit {
+		return 0, errors.New("want a number of bytes, such as 200MB or 1GiB")
+	}
+	return n * unit, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap/sse"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Settings are the parsed values. Read fills every field; the zero value is not useful.
@@ -61,10 +62,22 @@ type Settings struct {
 	Preload    bool
 	BusyPath   string
 
+	Uploads Uploads
+
 	Debug bool
 
 	ColdStart ColdStart
 	AWS       AWS
+}
+
+// Uploads says how bodies that are too large for Lambda come by way of S3. Without a bucket they do not.
+type Uploads struct {
+	// Object is the bucket, and the prefix of the keys.
+	Object    Object
+	Authorize string // path of the app that answers 2xx to a user who may upload
+	User      string // JSON pointer of the user's id in that answer
+	Limit     int64  // of a body, in bytes; 0 is what fits into the directory for temporary files
+	Secret    string // variable whose value the tickets' key is made of
 }
 
 // ColdStart says what is fetched before the app starts. The zero value fetches nothing and serves no credentials.
@@ -151,6 +164,10 @@ func Read(lookup func(string) (string, bool)) (Settings, error) {
 		if s.OriginSecret != (Secret{}) {
 			s.ForwardedHops = 1
 		}
+	}
+	if s.Uploads.Object.Bucket != "" && s.Uploads.Authorize == "" {
+		return Settings{}, hint.With(fmt.Errorf("setting %s is not set, and %s is: nobody could be asked who may upload", UploadAuthorizeVariable, UploadsS3Variable),
+			"set it to a path of the app that answers 2xx to a signed-in user alone")
 	}
 	s.AWS = readAWS(lookup)
 	return s, nil
