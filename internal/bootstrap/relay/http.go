@@ -134,7 +134,11 @@ func (inv *invocation) answerJSON(ctx context.Context, status int, value any) er
 	if err != nil {
 		return err
 	}
-	h := http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}, "Content-Length": {fmt.Sprint(len(body))}}
+	return inv.answerBytes(ctx, status, http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}, body)
+}
+
+func (inv *invocation) answerBytes(ctx context.Context, status int, h http.Header, body []byte) error {
+	h["Content-Length"] = []string{fmt.Sprint(len(body))}
 	if !inv.streams() {
 		return inv.respondBuffered(ctx, status, h, body)
 	}

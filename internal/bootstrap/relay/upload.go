@@ -12,6 +12,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
 	"github.com/aproorg/sluice/internal/bootstrap/uploads"
+	"github.com/aproorg/sluice/internal/uploadscript"
 )
 
 // Uploads says how bodies come by way of S3.
@@ -28,8 +29,11 @@ const uploadsOwn = "/_sluice/"
 
 // serveUpload answers a wish for a ticket.
 func (inv *invocation) serveUpload(ctx, appCtx context.Context) error {
-	if inv.req.Path != uploads.Path || inv.req.Method != http.MethodPost {
-		return inv.answer(ctx, http.StatusNotFound, "There is only POST "+uploads.Path+".")
+	switch {
+	case inv.req.Path == uploads.ScriptPath && (inv.req.Method == http.MethodGet || inv.req.Method == http.MethodHead):
+		return inv.answerBytes(ctx, http.StatusOK, http.Header{"Content-Type": {"text/javascript; charset=utf-8"}, "Cache-Control": {"max-age=3600"}}, uploadscript.Script())
+	case inv.req.Path != uploads.Path || inv.req.Method != http.MethodPost:
+		return inv.answer(ctx, http.StatusNotFound, "There are only POST "+uploads.Path+" and GET "+uploads.ScriptPath+".")
 	}
 	offer, err := inv.offer(appCtx)
 	if err != nil {
@@ -58,6 +62,12 @@ func (inv *invocation) redeem(ctx context.Context, ticket string) (*uploads.Body
 	if len(inv.req.Body) > 0 {
 		return nil, &uploads.Refusal{Status: http.StatusBadRequest, Message: "A request with an upload's ticket has no body of its own."}
 	}
+	if ticket == uploads.Lost {
+		return nil, &uploads.Refusal{Status: http.StatusBadGateway, Message: "The file did not get to S3. Send it again."}
+	}
+	if strings.HasPrefix(ticket, "{") {
+		return nil, inv.whyRefused(ctx, ticket)
+	}
 	user, err := inv.authorize(ctx)
 	if err != nil {
 		return nil, err
@@ -77,6 +87,15 @@ func (inv *invocation) redeem(ctx context.Context, ticket string) (*uploads.Body
 	}
 	inv.req.Stream, inv.req.Length, inv.upload = body, body.Size, body
 	return body, nil
+}
+
+// whyRefused answers a request in whose place a ticket was asked for and refused, so that its sender hears why.
+func (inv *invocation) whyRefused(ctx context.Context, wish string) error {
+	inv.req.Body = []byte(wish)
+	if _, err := inv.offer(ctx); err != nil {
+		return err
+	}
+	return &uploads.Refusal{Status: http.StatusConflict, Message: "An upload was refused, and would not be now. Send the file again."}
 }
 
 // maxAuthorized bounds what is read of the app's answer about a user, in bytes.

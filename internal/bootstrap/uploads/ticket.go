@@ -14,7 +14,13 @@ import (
 )
 
 // Header brings the ticket with the request that has no body.
+//
+// In a ticket's place it can hold Lost, where the body did not get to S3, or a Wish in JSON that was refused: the request's own answer
+// then says why.
 const Header = "Sluice-Upload"
+
+// Lost in Header is a body that did not get to S3.
+const Lost = "lost"
 
 // Ticket is the right to send one request whose body lies in S3.
 type Ticket struct {
@@ -106,6 +112,16 @@ func Canonical(uri string) (string, error) {
 	if err != nil {
 		return "", errors.New("its query cannot be read")
 	}
-	plain := url.URL{Path: u.Path, RawQuery: query.Encode()}
-	return plain.RequestURI(), nil
+	var path strings.Builder
+	for segment := range strings.SplitSeq(u.EscapedPath()[1:], "/") { // %2F divides nothing
+		plain, err := url.PathUnescape(segment)
+		if err != nil {
+			return "", errors.New("its path cannot be read")
+		}
+		path.WriteString("/" + url.PathEscape(plain))
+	}
+	if len(query) == 0 {
+		return path.String(), nil
+	}
+	return path.String() + "?" + query.Encode(), nil
 }

@@ -12,8 +12,11 @@ import (
 	"time"
 )
 
-// Path is where a ticket is asked for.
-const Path = "/_sluice/uploads"
+// Path is where a ticket is asked for, and ScriptPath where the script is that a page loads to have its requests staged.
+const (
+	Path       = "/_sluice/uploads"
+	ScriptPath = "/_sluice/uploads.js"
+)
 
 // Config of Uploads. All of it is used.
 type Config struct {
