@@ -122,7 +122,7 @@ func (m manifest) build(script string) string {
 			return "npm run " + name
 		}
 	}
-	return "npm run build"
+	return "npm run frontend"
 }
 
 // built reports all parts that are missing at once, and the commands that make them.
