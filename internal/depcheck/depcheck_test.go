@@ -74,9 +74,9 @@ type wall struct {
 // walls are the house's, as docs/architecture.md draws it: cmd -> cli, provider ->
 // app -> rehearse, probe, deploy -> adapters, emulate -> stack.
 var walls = []wall{
-	{folder: "internal/bootstrap", only: []string{"internal/dotenv", "internal/configfile", "internal/freeport", "internal/hint", "internal/seal", "internal/redact", "internal/serveruri"},
+	{folder: "internal/bootstrap", only: []string{"internal/dotenv", "internal/configfile", "internal/freeport", "internal/hint", "internal/seal", "internal/redact", "internal/serveruri", "internal/uploadscript"},
 		why: "the program in the image is small, and knows nothing of the tool"},
-	{folder: "cmd/bootstrap", only: []string{"internal/bootstrap", "internal/dotenv", "internal/configfile", "internal/freeport", "internal/hint", "internal/seal", "internal/redact", "internal/serveruri"},
+	{folder: "cmd/bootstrap", only: []string{"internal/bootstrap", "internal/dotenv", "internal/configfile", "internal/freeport", "internal/hint", "internal/seal", "internal/redact", "internal/serveruri", "internal/uploadscript"},
 		why: "the program in the image is small, and knows nothing of the tool"},
 	{folder: "internal/emulate", apart: []string{"internal/bootstrap", "internal/app", "internal/cli", "internal/ui", "internal/deploy", "internal/rehearse", "internal/probe", "internal/provider"},
 		why: "two readings of each protocol: emulators never see the bootstrap's, nor what drives them"},
