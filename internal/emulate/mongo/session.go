@@ -30,8 +30,8 @@ type session struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool
 	app     string
-	pending map[int32]func(bson.Raw) (bson.Raw, error) // edits of replies, by request
-	writes  map[int32]Write                            // not yet answered, by request
+	pending map[int32]embedded.Adaptation // of what has no reply yet, by request
+	writes  map[int32]Write               // not yet answered, by request
 }
 
 // run serves the connection until either side ends it.
@@ -48,7 +48,7 @@ func (c *session) run(ctx context.Context, db *embedded.Database) error {
 		return nil
 	}
 	c.db, c.upstream = db, up
-	c.pending = map[int32]func(bson.Raw) (bson.Raw, error){}
+	c.pending = map[int32]embedded.Adaptation{}
 	c.mu.Unlock()
 
 	back := make(chan error, 1)
@@ -60,6 +60,7 @@ func (c *session) run(ctx context.Context, db *embedded.Database) error {
 	err = c.requests(ctx)
 	c.close()
 	c.server.clients.left(c.clientName())
+	c.abandon()
 	return errors.Join(ignoreClosed(err), ignoreClosed(<-back))
 }
 
@@ -218,11 +219,14 @@ func (c *session) about() guard.Caller {
 func (c *session) adapt(ctx context.Context, m wire.Message, p wire.Payload, cmd wire.Command) error {
 	a := c.db.Adapt(ctx, cmd)
 	if a.Reply != nil {
+		a.Done()
 		return c.answer(m, p, a.Reply)
 	}
-	if a.Edit != nil {
+	if p.MoreToCome() {
+		defer a.Done() // there is no reply
+	} else {
 		c.mu.Lock()
-		c.pending[m.RequestID] = a.Edit
+		c.pending[m.RequestID] = a
 		c.mu.Unlock()
 	}
 	if a.Doc != nil {
@@ -267,21 +271,35 @@ func (c *session) deliver(m wire.Message) error {
 // edited applies the edit that the request asked for.
 func (c *session) edited(m wire.Message) (wire.Message, error) {
 	c.mu.Lock()
-	edit := c.pending[m.ResponseTo]
+	a, ok := c.pending[m.ResponseTo]
 	delete(c.pending, m.ResponseTo)
 	c.mu.Unlock()
-	if edit == nil || m.Opcode != wire.OpMsg {
+	if !ok {
+		return m, nil
+	}
+	defer a.Done()
+	if a.Edit == nil || m.Opcode != wire.OpMsg {
 		return m, nil
 	}
 	p, err := wire.ParsePayload(m.Body)
 	if err != nil {
 		return m, fmt.Errorf("read answer: %w", err)
 	}
-	if p.Doc, err = edit(p.Doc); err != nil {
+	if p.Doc, err = a.Edit(p.Doc); err != nil {
 		return m, err
 	}
 	m.Body = p.Encode()
 	return m, nil
+}
+
+// abandon gives up what has no reply, and lets others write.
+func (c *session) abandon() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range c.pending {
+		a.Done()
+	}
+	c.pending = nil
 }
 
 func ignoreClosed(err error) error {

@@ -40,6 +40,7 @@ type Database struct {
 	next atomic.Int32 // request ids of the shim's own commands
 
 	engine mingo.Engine
+	locks  locks
 	advice string // how to have what is missing here
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -22,15 +23,20 @@ type Adaptation struct {
 	Doc       bson.Raw
 	Sequences []wire.Sequence
 	Edit      func(bson.Raw) (bson.Raw, error)
+	// Done, never nil, is called when the reply has come, or will not come any more.
+	Done func()
 }
 
 // Adapt turns a command into what FerretDB 1.24 knows. A command that cannot be
-// carried out has its error as the reply. ctx bounds what is computed here.
+// carried out has its error as the reply. ctx bounds what is computed here. A command
+// that writes waits for others that write to its collection.
 func (e *Database) Adapt(ctx context.Context, cmd wire.Command) Adaptation {
+	done := e.locks.write(cmd)
 	a, err := e.adapt(ctx, cmd)
 	if err != nil {
-		return Adaptation{Reply: e.refusal(cmd, err)}
+		a = Adaptation{Reply: e.refusal(cmd, err)}
 	}
+	a.Done = sync.OnceFunc(done)
 	return a
 }
 
@@ -64,7 +70,13 @@ func (e *Database) adapt(ctx context.Context, cmd wire.Command) (Adaptation, err
 	case "update":
 		return e.adaptUpdate(ctx, cmd)
 	case "findAndModify", "findandmodify":
-		return adaptFindAndModify(cmd)
+		return e.adaptFindAndModify(ctx, cmd)
+	case "find":
+		return e.adaptQuery(ctx, cmd, "filter")
+	case "count", "distinct":
+		return e.adaptQuery(ctx, cmd, "query")
+	case "delete":
+		return e.adaptDelete(ctx, cmd)
 	case "createIndexes":
 		return adaptCreateIndexes(cmd)
 	case "aggregate":
@@ -82,44 +94,6 @@ func must[T any](v T, err error) T {
 		panic(err) // of plain values, which always encode
 	}
 	return v
-}
-
-// adaptFindAndModify takes the projection out of the command and applies it to
-// the answer.
-func adaptFindAndModify(cmd wire.Command) (Adaptation, error) {
-	fields, ok := cmd.Doc.Lookup("fields").DocumentOK()
-	if !ok {
-		return Adaptation{}, nil
-	}
-	doc, err := without(cmd.Doc, "fields")
-	if err != nil {
-		return Adaptation{}, err
-	}
-	edit := func(reply bson.Raw) (bson.Raw, error) { return projectValue(reply, fields) }
-	return Adaptation{Doc: doc, Sequences: cmd.Sequences, Edit: edit}, nil
-}
-
-// projectValue applies a projection to the value of findAndModify's answer.
-func projectValue(reply, fields bson.Raw) (bson.Raw, error) {
-	var d, spec bson.D
-	if err := bson.Unmarshal(reply, &d); err != nil {
-		return nil, fmt.Errorf("decode answer to findAndModify: %w", err)
-	}
-	if err := bson.Unmarshal(fields, &spec); err != nil {
-		return nil, fmt.Errorf("decode fields of findAndModify: %w", err)
-	}
-	for i, e := range d {
-		value, ok := e.Value.(bson.D)
-		if e.Key != "value" || !ok {
-			continue
-		}
-		projected, plain := project(value, spec)
-		if !plain {
-			return nil, fmt.Errorf("fields of findAndModify that are computed")
-		}
-		d[i].Value = projected
-	}
-	return bson.Marshal(d)
 }
 
 // indexOptionsDropped are options that FerretDB refuses and that an index can

@@ -41,6 +41,23 @@ func get(d bson.D, path string) any {
 	return nil
 }
 
+// put returns a copy of d with the value at a dotted path set.
+func put(d bson.D, path string, v any) bson.D {
+	head, rest, more := strings.Cut(path, ".")
+	out := append(bson.D(nil), d...)
+	if more {
+		inner, _ := field(d, head).(bson.D)
+		v = put(inner, rest, v)
+	}
+	for i := range out {
+		if out[i].Key == head {
+			out[i].Value = v
+			return out
+		}
+	}
+	return append(out, bson.E{Key: head, Value: v})
+}
+
 // drop returns a copy of d less the field at a dotted path. Documents inside
 // arrays lose it too.
 func drop(d bson.D, path string) bson.D {

@@ -80,8 +80,11 @@ func newMachine() (*machine, error) {
 		*at = exports.Get(name).ToObject(vm)
 	}
 	m.date, m.pattern = vm.Get("Date").ToObject(vm), vm.Get("RegExp").ToObject(vm)
-	for _, name := range []string{"aggregate", "matching", "position"} {
+	for _, name := range []string{"aggregate", "matching", "position", "zones"} {
 		m.call[name], _ = goja.AssertFunction(exports.Get(name))
+	}
+	if _, err := m.call["zones"](goja.Undefined(), vm.ToValue(offset)); err != nil {
+		return nil, fmt.Errorf("load mingo: %w", err)
 	}
 	return m, nil
 }
@@ -278,4 +281,18 @@ func inTermsOfMongoDB(err error) error {
 		e.Operator = operator.FindString(message)
 	}
 	return e
+}
+
+var offsets = regexp.MustCompile(`^[+-]\d\d(:?\d\d)?$`)
+
+// offset is that of a time zone at an instant, in milliseconds since 1970: "+02:00".
+func offset(zone string, at float64) (string, error) {
+	if offsets.MatchString(zone) {
+		return zone, nil
+	}
+	place, err := time.LoadLocation(zone)
+	if err != nil || zone == "" || zone == "Local" {
+		return "", &Error{Message: fmt.Sprintf("unrecognized time zone identifier: %q", zone)}
+	}
+	return time.UnixMilli(int64(at)).In(place).Format("-07:00"), nil
 }

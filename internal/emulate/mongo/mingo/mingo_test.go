@@ -135,7 +135,7 @@ func TestWhatIsNotKnownIsNamed(t *testing.T) {
 		"$function":  {{Key: "$project", Value: d{{Key: "a", Value: d{{Key: "$function", Value: d{{Key: "body", Value: "return 1"}}}}}}}},
 		"$nearby":    {{Key: "$match", Value: d{{Key: "a", Value: d{{Key: "$nearby", Value: 1}}}}}},
 		"Decimal128": {{Key: "$project", Value: d{{Key: "a", Value: d{{Key: "$add", Value: a{"$decimal", 1}}}}}}},
-		"long":       {{Key: "$project", Value: d{{Key: "a", Value: d{{Key: "$add", Value: a{"$longest", 1}}}}}}},
+		"long":       {{Key: "$project", Value: d{{Key: "a", Value: d{{Key: "$range", Value: a{"$longest", 1}}}}}}},
 	} {
 		_, err := new(Engine).Aggregate(t.Context(), []bson.Raw{everything(t)}, pipeline(t, stage), Given{})
 		var wrong *Error

@@ -53,6 +53,8 @@ var ProcessingMode = `},
 	{"core/_internal.js", `return expr === "" ? ctx : resolve(ctx, expr);`, `return expr === "" ? ctx : get(ctx, expr);`},
 	{"core/_internal.js", `result[keys[i]] = computeExpression(obj, expr[keys[i]], options);`, `const v = computeExpression(obj, expr[keys[i]], options);
       if (v !== void 0) result[keys[i]] = v;`},
+	{"core/_internal.js", `result[i] = computeExpression(obj, expr[i], options);`, `const v = computeExpression(obj, expr[i], options);
+      result[i] = v === void 0 ? null : v;`},
 }
 
 func main() {

@@ -7,8 +7,13 @@ import * as accumulators from "mingo/operators/accumulator";
 import { assert } from "mingo/util";
 import { Numeric, Value, compareValues, equalValues, isNumeric, outer, inner, truth, typeName } from "./values.js";
 import { isDocument } from "./paths.js";
+import * as number from "./numbers.js";
+import * as strings from "./strings.js";
+import { instant, operators as dates } from "./dates.js";
 
-const nil = (v) => v === undefined || v === null;
+const { double, plain } = number;
+
+const nil = (v) => v === undefined || v === null || typeName(v) === "undefined";
 
 // operands evaluates those of an operator, of which there must be so many.
 function operands(doc, expr, options, name, count) {
@@ -23,16 +28,6 @@ const compared = (name, f) => (doc, expr, options) => {
   const [a, b] = operands(doc, expr, options, name, 2);
   return f(a === undefined && b === null ? -1 : a === null && b === undefined ? 1 : compareValues(a, b));
 };
-
-const double = (n) => (Number.isInteger(n) && !Object.is(n, -0) ? new Numeric("double", String(n), undefined, n) : n);
-
-// plain is a number as JavaScript computes with it.
-function plain(v) {
-  if (!(v instanceof Numeric)) return v;
-  const n = v.valueOf();
-  assert(v.type === "double" || Number.isSafeInteger(n), "unregistered operator: arithmetic with a long past 2^53");
-  return n;
-}
 
 // computed calls an operator of mingo's with operands that are evaluated and plain.
 const computed = (f, result = (v) => v) => (doc, expr, options) => {
@@ -57,7 +52,62 @@ const both = (f) => (doc, expr, options) => {
 };
 
 const numbers = (list) => list.filter(isNumeric).map(plain);
-const sum = (list) => numbers(list).reduce((a, b) => a + b, 0);
+
+// listed evaluates operands in a list, at least and at most so many.
+const listed = (name, least, most, f) => (doc, expr, options) => {
+  const list = operands(doc, expr, options, name);
+  assert(list.length >= least && list.length <= most, `Expression ${name} takes ${least === most ? `exactly ${least}` : `at least ${least}`} arguments, and at most ${most}, but ${list.length} were passed in.`);
+  return f(list);
+};
+
+// numeric is null for a null operand, and an error for one that is no number.
+const numeric = (name, least, most, f) =>
+  listed(name, least, most, (list) => {
+    if (list.some(nil)) return null;
+    for (const v of list) assert(isNumeric(v), `${name} only supports numeric types, not ${typeName(v)}`);
+    return f(...list);
+  });
+
+const toDouble = (name, f, low = -Infinity, high = Infinity) =>
+  numeric(name, 1, 1, (v) => {
+    const n = number.numberOf(v);
+    assert(v.type !== "decimal", "unregistered operator: arithmetic with Decimal128");
+    assert(Number.isNaN(n) || (n >= low && n <= high), `cannot apply ${name} to ${n}, value must be in [${low},${high}]`);
+    return double(f(n));
+  });
+
+const angle = (name, f) => toDouble(name, f, -Number.MAX_VALUE, Number.MAX_VALUE);
+
+// named evaluates operands by their names.
+const named = (name, { names, f }) => (doc, expr, options) => {
+  assert(isDocument(expr), `${name} requires an object as an argument, found: ${typeName(expr)}`);
+  for (const key of Object.keys(expr)) assert(names.includes(key), `${name} found an unknown argument: ${key}`);
+  const given = { has: (key) => key in expr };
+  for (const key of names) if (key in expr) given[key] = evalExpr(doc, expr[key], options);
+  return f(given);
+};
+
+function added(list) {
+  if (list.some(nil)) return null;
+  let date = false, total = 0;
+  for (const v of list) {
+    assert(isNumeric(v) || v instanceof Date, `$add only supports numeric or date types, not ${typeName(v)}`);
+    if (v instanceof Date) {
+      assert(!date, "only one date allowed in an $add expression");
+      date = true;
+      total = number.add(total, +v);
+    } else total = number.add(total, v);
+  }
+  return date ? new Date(Math.round(number.numberOf(total))) : total;
+}
+
+function subtracted([a, b]) {
+  if (nil(a) || nil(b)) return null;
+  if (a instanceof Date && b instanceof Date) return number.long(BigInt(+a - +b));
+  if (a instanceof Date && isNumeric(b)) return new Date(+a - Math.round(plain(b)));
+  assert(isNumeric(a) && isNumeric(b), `can't $subtract ${typeName(b)} from ${typeName(a)}`);
+  return number.subtract(a, b);
+}
 
 function bestOf(sign) {
   return (list) => list.filter((v) => !nil(v)).reduce((best, v) => (best === null || compareValues(v, best) * sign > 0 ? v : best), null);
@@ -123,9 +173,7 @@ const conversions = {
   },
   date(v) {
     const type = typeName(v);
-    if (type === "date") return v;
-    if (type === "objectId") return new Date(parseInt(v.text.slice(0, 8), 16) * 1000);
-    if (type === "timestamp") return new Date(Number(BigInt(v.text) >> 32n) * 1000);
+    if (["date", "objectId", "timestamp"].includes(type)) return instant(v);
     const d = type === "string" ? new Date(v) : isNumeric(v) && type !== "int" ? new Date(Math.trunc(v.number ?? v)) : null;
     if (!d) throw convertible("date", v);
     assert(!Number.isNaN(+d), `Error parsing date string '${v}'`);
@@ -142,6 +190,11 @@ const typeNumbers = { 1: "double", 2: "string", 7: "objectId", 8: "bool", 9: "da
 
 const to = (name, type) => single(name, (v) => (nil(v) ? null : conversions[type](v)));
 
+function stamp(name, v) {
+  assert(typeName(v) === "timestamp", `Argument to ${name} must be a timestamp, but is ${typeName(v)}`);
+  return BigInt(v.text);
+}
+
 function arrayOf(name, v) {
   assert(Array.isArray(v), `The argument to ${name} must be an array, but was of type: ${typeName(v)}`);
   return v;
@@ -153,18 +206,47 @@ const ends = (name, pick) => (doc, expr, options) => {
   return nil(v) ? null : pick(arrayOf(name, v));
 };
 
-// Arithmetic, dates and numbers inside strings: mingo's, with plain numbers.
-const arithmetic = [
-  "$abs", "$add", "$ceil", "$exp", "$floor", "$ln", "$log", "$log10", "$mod", "$multiply", "$pow", "$round", "$sqrt", "$subtract", "$trunc",
-  "$bitAnd", "$bitNot", "$bitOr", "$bitXor", "$range", "$substr", "$substrBytes", "$substrCP", "$indexOfBytes",
-  "$acos", "$acosh", "$asin", "$asinh", "$atan", "$atan2", "$atanh", "$cos", "$cosh", "$degreesToRadians", "$radiansToDegrees", "$sin", "$sinh", "$tan", "$tanh",
-  "$dateAdd", "$dateSubtract", "$dateFromParts", "$dateDiff", "$dateTrunc",
-];
+// Mingo's, with plain numbers.
+const borrowed = ["$bitAnd", "$bitNot", "$bitOr", "$bitXor", "$range"];
 
 export const expressions = {
   ...mingo,
-  ...Object.fromEntries(arithmetic.map((name) => [name, computed(mingo[name])])),
-  $divide: computed(mingo.$divide, (v) => (v === null ? v : double(v))),
+  ...Object.fromEntries(borrowed.map((name) => [name, computed(mingo[name])])),
+  ...dates,
+  ...Object.fromEntries(Object.entries(strings.listed).map(([name, [least, most, f]]) => [name, listed(name, least, most, f)])),
+  ...Object.fromEntries(Object.entries(strings.named).map(([name, how]) => [name, named(name, how)])),
+  $add: listed("$add", 0, Infinity, added),
+  $subtract: listed("$subtract", 2, 2, subtracted),
+  $multiply: numeric("$multiply", 0, Infinity, (...list) => list.reduce(number.multiply, 1)),
+  $mod: numeric("$mod", 2, 2, number.mod),
+  $pow: numeric("$pow", 2, 2, number.pow),
+  $divide: numeric("$divide", 2, 2, (a, b) => {
+    assert(a.type !== "decimal" && b.type !== "decimal", "unregistered operator: arithmetic with Decimal128");
+    assert(number.numberOf(b) !== 0, "can't $divide by zero");
+    return double(number.numberOf(a) / number.numberOf(b));
+  }),
+  $abs: numeric("$abs", 1, 1, number.abs),
+  $ceil: numeric("$ceil", 1, 1, number.kept((n) => (typeof n === "bigint" ? undefined : Math.ceil(n)))),
+  $floor: numeric("$floor", 1, 1, number.kept((n) => (typeof n === "bigint" ? undefined : Math.floor(n)))),
+  $round: numeric("$round", 1, 2, number.rounded("$round", true)),
+  $trunc: numeric("$trunc", 1, 2, number.rounded("$trunc", false)),
+  $exp: toDouble("$exp", Math.exp),
+  $sqrt: toDouble("$sqrt", Math.sqrt, 0),
+  $ln: toDouble("$ln", Math.log, Number.MIN_VALUE),
+  $log10: toDouble("$log10", Math.log10, Number.MIN_VALUE),
+  $log: numeric("$log", 2, 2, (a, base) => {
+    const [n, b] = [number.numberOf(a), number.numberOf(base)];
+    assert(!(n <= 0), `$log's argument must be a positive number, but is ${n}`);
+    assert(!(b <= 0) && b !== 1, `$log's base must be a positive number not equal to 1, but is ${b}`);
+    return double(Math.log(n) / Math.log(b));
+  }),
+  $sin: angle("$sin", Math.sin), $cos: angle("$cos", Math.cos), $tan: angle("$tan", Math.tan),
+  $asin: toDouble("$asin", Math.asin, -1, 1), $acos: toDouble("$acos", Math.acos, -1, 1), $atan: toDouble("$atan", Math.atan),
+  $sinh: toDouble("$sinh", Math.sinh), $cosh: toDouble("$cosh", Math.cosh), $tanh: toDouble("$tanh", Math.tanh),
+  $asinh: toDouble("$asinh", Math.asinh), $acosh: toDouble("$acosh", Math.acosh, 1), $atanh: toDouble("$atanh", Math.atanh, -1, 1),
+  $atan2: numeric("$atan2", 2, 2, (y, x) => double(Math.atan2(plain(y), plain(x)))),
+  $degreesToRadians: toDouble("$degreesToRadians", (n) => n * (Math.PI / 180)),
+  $radiansToDegrees: toDouble("$radiansToDegrees", (n) => n * (180 / Math.PI)),
 
   $eq: compared("$eq", (order) => order === 0),
   $ne: compared("$ne", (order) => order !== 0),
@@ -183,8 +265,8 @@ export const expressions = {
     return evalExpr(doc, expr.default, options);
   },
 
-  $sum: both(sum),
-  $avg: both((list) => (numbers(list).length === 0 ? null : double(sum(list) / numbers(list).length))),
+  $sum: both(number.sum),
+  $avg: both((list) => (numbers(list).length === 0 ? null : double(number.numberOf(number.sum(list)) / numbers(list).length))),
   $max: both(bestOf(1)),
   $min: both(bestOf(-1)),
   $stdDevPop: both((list) => accumulators.$stdDevPop(numbers(list), null)),
@@ -220,6 +302,22 @@ export const expressions = {
     const from = n[0] < 0 ? Math.max(0, list.length + n[0]) : n[0];
     return list.slice(from, from + n[1]);
   },
+  $indexOfArray(doc, expr, options) {
+    const [list, v, from, to] = operands(doc, expr, options, "$indexOfArray");
+    if (nil(list)) return null;
+    assert(Array.isArray(list), `$indexOfArray requires an array as a first argument, found: ${typeName(list)}`);
+    const start = nil(from) ? 0 : plain(from), end = Math.min(list.length, nil(to) ? list.length : plain(to));
+    assert(Number.isInteger(start) && start >= 0 && Number.isInteger(end) && end >= 0, "$indexOfArray requires a nonnegative starting and ending index");
+    for (let i = start; i < end; i++) if (equalValues(list[i], v)) return i;
+    return -1;
+  },
+  $binarySize: single("$binarySize", (v) => {
+    if (nil(v)) return null;
+    assert(typeof v === "string" || typeName(v) === "binData", `$binarySize requires a string or BinData argument, found: ${typeName(v)}`);
+    return typeof v === "string" ? unescape(encodeURIComponent(v)).length : parseInt(v.text.slice(0, 8), 16);
+  }),
+  $tsSecond: single("$tsSecond", (v) => (nil(v) ? null : number.long(stamp("$tsSecond", v) >> 32n))),
+  $tsIncrement: single("$tsIncrement", (v) => (nil(v) ? null : number.long(stamp("$tsIncrement", v) & 0xffffffffn))),
   $objectToArray: single("$objectToArray", (v) => {
     if (nil(v)) return null;
     assert(isDocument(v), `$objectToArray requires a document input, found: ${typeName(v)}`);

@@ -10,6 +10,7 @@ import * as window from "mingo/operators/window";
 import { Query } from "mingo/query";
 import { expressions } from "./expressions.js";
 import { queries } from "./queries.js";
+import { zones } from "./dates.js";
 import * as stages from "./stages.js";
 import { get, put } from "./paths.js";
 import { Numeric, Value, collate } from "./values.js";
@@ -69,4 +70,4 @@ export const operators = {
   expressions: [...new Set([...Object.keys(safeExpressions), ...Object.keys(safeAccumulators)])],
   queries: Object.keys({ ...query, ...queries }),
 };
-export { Numeric, Value };
+export { Numeric, Value, zones };
