@@ -16,31 +16,6 @@ func field(d bson.D, key string) any {
 	return nil
 }
 
-// get returns the value at a dotted path. Through an array it is the array of
-// what its documents have there. A missing value is nil.
-func get(d bson.D, path string) any {
-	head, rest, more := strings.Cut(path, ".")
-	v := field(d, head)
-	if !more {
-		return v
-	}
-	switch v := v.(type) {
-	case bson.D:
-		return get(v, rest)
-	case bson.A:
-		found := bson.A{}
-		for _, m := range v {
-			if d, ok := m.(bson.D); ok {
-				if v := get(d, rest); v != nil {
-					found = append(found, v)
-				}
-			}
-		}
-		return found
-	}
-	return nil
-}
-
 // put returns a copy of d with the value at a dotted path set.
 func put(d bson.D, path string, v any) bson.D {
 	head, rest, more := strings.Cut(path, ".")

@@ -35,11 +35,11 @@ var program = sync.OnceValue(func() *goja.Program { return goja.MustCompile("min
 
 const (
 	maxStack  = 2048
-	maxMemory = 256 << 20 // that the process may grow by during one computation
+	maxMemory = 128 << 20 // that the process may grow by during one computation
 	watchTime = 20 * time.Millisecond
 )
 
-var errMemory = errors.New("it takes more than 256 MB of memory")
+var errMemory = errors.New("it takes more than 128 MB of memory")
 
 // Error is a pipeline or query that cannot be computed, in MongoDB's terms.
 type Error struct {

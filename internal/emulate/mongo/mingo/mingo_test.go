@@ -162,7 +162,8 @@ func TestComputationsEnd(t *testing.T) {
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("it took %s to end", took)
 	}
-	grow := d{{Key: "$project", Value: d{{Key: "a", Value: d{{Key: "$range", Value: a{0, 1 << 30}}}}}}}
+	grow := d{{Key: "$project", Value: d{{Key: "a", Value: d{{Key: "$reduce", Value: d{{Key: "input", Value: d{{Key: "$range", Value: a{0, 40}}}},
+		{Key: "initialValue", Value: a{1}}, {Key: "in", Value: d{{Key: "$concatArrays", Value: a{"$$value", "$$value"}}}}}}}}}}}
 	if _, err := new(Engine).Aggregate(t.Context(), []bson.Raw{raw(t, d{})}, pipeline(t, grow), Given{}); !errors.Is(err, errMemory) {
 		t.Errorf("got %v, want the end of memory", err)
 	}

@@ -105,7 +105,9 @@ const replaced = (name, all) => ({
 export const listed = {
   $concat: [0, Infinity, (list) => {
     if (list.some(nil)) return null;
-    return list.map((v) => (assert(typeof v === "string", `$concat only supports strings, not ${typeName(v)}`), v)).join("");
+    for (const v of list) assert(typeof v === "string", `$concat only supports strings, not ${typeName(v)}`);
+    assert(list.reduce((n, v) => n + v.length, 0) <= 64 << 20, "$concat: the string would be past the 64MB limit");
+    return list.join("");
   }],
   $indexOfCP: [2, 4, (list) => indexOf("$indexOfCP", points, list)],
   $indexOfBytes: [2, 4, (list) => indexOf("$indexOfBytes", bytes, list)],
