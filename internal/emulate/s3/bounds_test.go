@@ -46,12 +46,12 @@ func TestReadsAreBounded(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	if w, _ := send("PUT", "/b/large", 200<<20, false); w.Code != http.StatusOK {
-		t.Errorf("200 MiB: %d %s", w.Code, w.Body)
+	if w, _ := send("PUT", "/b/large", 512<<20, false); w.Code != http.StatusOK {
+		t.Errorf("512 MiB: %d %s", w.Code, w.Body)
 	}
 	runtime.ReadMemStats(&after)
 	if grown := int64(after.TotalAlloc - before.TotalAlloc); grown > 16<<20 {
-		t.Errorf("an object of 200 MiB took %d MiB of memory", grown>>20)
+		t.Errorf("an object of 512 MiB took %d MiB of memory", grown>>20)
 	}
 	if w, body := send("PUT", "/b/huge", 5<<30+1, false); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "EntityTooLarge") || body.read > 0 {
 		t.Errorf("over 5 GB: %d %s, of which %d bytes were read", w.Code, w.Body, body.read)
