@@ -278,18 +278,31 @@ func (c *session) edited(m wire.Message) (wire.Message, error) {
 		return m, nil
 	}
 	defer a.Done()
-	if a.Edit == nil || m.Opcode != wire.OpMsg {
+	failed := refused(m)
+	if m.Opcode != wire.OpMsg || a.Edit == nil && !failed {
 		return m, nil
 	}
 	p, err := wire.ParsePayload(m.Body)
 	if err != nil {
 		return m, fmt.Errorf("read answer: %w", err)
 	}
-	if p.Doc, err = a.Edit(p.Doc); err != nil {
+	if failed {
+		p.Doc = a.Refused(p.Doc)
+	} else if p.Doc, err = a.Edit(p.Doc); err != nil {
 		return m, err
 	}
 	m.Body = p.Encode()
 	return m, nil
+}
+
+// refused reports whether an answer is an error, without a look at the documents in it.
+func refused(m wire.Message) bool {
+	const before = 4 + 1 // flags, and the kind of the section
+	if len(m.Body) < before {
+		return false
+	}
+	ok, err := bson.Raw(m.Body[before:]).LookupErr("ok")
+	return err == nil && !wire.Truthy(ok)
 }
 
 // abandon gives up what has no reply, and lets others write.

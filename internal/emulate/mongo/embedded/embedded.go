@@ -35,13 +35,15 @@ import (
 // Database is a FerretDB in this process. It is safe for concurrent use.
 type Database struct {
 	addr string
+	dir  string
 	stop context.CancelFunc
 	done chan error
 	next atomic.Int32 // request ids of the shim's own commands
 
-	engine mingo.Engine
-	locks  locks
-	advice string // how to have what is missing here
+	expiring sync.WaitGroup
+	engine   mingo.Engine
+	locks    locks
+	advice   string // how to have what is missing here
 }
 
 // dialTimeout bounds a connection within this process.
@@ -67,8 +69,9 @@ func Open(dir, advice string) (*Database, error) {
 		return nil, fmt.Errorf("open embedded database in %s: %w", dir, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	e := &Database{advice: advice, stop: stop, done: make(chan error, 1)}
+	e := &Database{dir: dir, advice: advice, stop: stop, done: make(chan error, 1)}
 	go func() { e.done <- db.Run(ctx) }()
+	e.expiring.Go(func() { e.expireEvery(ctx, expiry) })
 	e.addr = strings.TrimSuffix(strings.TrimPrefix(db.MongoDBURI(), "mongodb://"), "/")
 	return e, nil
 }
@@ -77,7 +80,24 @@ func Open(dir, advice string) (*Database, error) {
 // waits some seconds for them.
 func (e *Database) Close() error {
 	e.stop()
+	e.expiring.Wait()
 	return <-e.done
+}
+
+// expiry is how often MongoDB looks for documents whose time has come.
+const expiry = time.Minute
+
+func (e *Database) expireEvery(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			e.expire(ctx, now) // what fails now is tried again in a minute
+		}
+	}
 }
 
 // Dial opens a connection that speaks MongoDB's wire protocol, without what

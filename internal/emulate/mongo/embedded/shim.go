@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +23,8 @@ type Adaptation struct {
 	Reply     bson.Raw
 	Doc       bson.Raw
 	Sequences []wire.Sequence
-	Edit      func(bson.Raw) (bson.Raw, error)
+	Edit      func(bson.Raw) (bson.Raw, error) // of a reply without an error
+	Refused   func(bson.Raw) bson.Raw          // never nil: of a reply with one
 	// Done, never nil, is called when the reply has come, or will not come any more.
 	Done func()
 }
@@ -37,8 +39,31 @@ func (e *Database) Adapt(ctx context.Context, cmd wire.Command) Adaptation {
 		a = Adaptation{Reply: e.refusal(cmd, err)}
 	}
 	a.Done = sync.OnceFunc(done)
+	a.Refused = func(reply bson.Raw) bson.Raw { return e.refused(cmd, reply) }
 	return a
 }
+
+// refused puts FerretDB's errors into MongoDB's terms: an update that would break a unique index, and what FerretDB
+// does not have.
+func (e *Database) refused(cmd wire.Command, reply bson.Raw) bson.Raw {
+	message, _ := reply.Lookup("errmsg").StringValueOK()
+	code, _ := reply.Lookup("code").AsInt64OK()
+	switch {
+	case duplicated(message):
+		text := fmt.Sprintf("E11000 duplicate key error collection: %s.%s %s", cmd.Database, cmd.Collection, constraint.FindString(message))
+		if cmd.Name != "update" {
+			return wire.ErrorReply(11000, "DuplicateKey", text)
+		}
+		return must(bson.Marshal(bson.D{{Key: "n", Value: int32(0)}, {Key: "nModified", Value: int32(0)}, {Key: "writeErrors", Value: bson.A{
+			bson.D{{Key: "index", Value: int32(0)}, {Key: "code", Value: int32(11000)}, {Key: "errmsg", Value: text}}}}, {Key: "ok", Value: 1.0}}))
+	case code == 238:
+		return wire.ErrorReply(238, "NotImplemented", message+": "+cmp.Or(e.advice, "use a real server"))
+	}
+	return reply
+}
+
+// constraint names an index in SQLite's error.
+var constraint = regexp.MustCompile(`index '[^']*'`)
 
 // refusal says why a command cannot be carried out, as MongoDB would where it is the client's fault.
 func (e *Database) refusal(cmd wire.Command, err error) bson.Raw {
@@ -78,7 +103,11 @@ func (e *Database) adapt(ctx context.Context, cmd wire.Command) (Adaptation, err
 	case "delete":
 		return e.adaptDelete(ctx, cmd)
 	case "createIndexes":
-		return adaptCreateIndexes(cmd)
+		return e.adaptCreateIndexes(ctx, cmd)
+	case "listIndexes":
+		return Adaptation{Edit: func(reply bson.Raw) (bson.Raw, error) { return e.listed(ctx, cmd, reply) }}, nil
+	case "dropIndexes", "deleteIndexes":
+		return Adaptation{Edit: func(reply bson.Raw) (bson.Raw, error) { return reply, e.forget(ctx, cmd) }}, nil
 	case "aggregate":
 		return e.adaptAggregate(ctx, cmd)
 	case "endSessions", "killSessions", "refreshSessions":
@@ -94,36 +123,6 @@ func must[T any](v T, err error) T {
 		panic(err) // of plain values, which always encode
 	}
 	return v
-}
-
-// indexOptionsDropped are options that FerretDB refuses and that an index can
-// do without here: documents do not expire, and a partial index is a whole
-// one. Its unique indexes let documents without the field be many, as partial
-// and sparse ones do.
-var indexOptionsDropped = []string{
-	"partialFilterExpression", "expireAfterSeconds", "hidden", "storageEngine", "weights",
-	"default_language", "language_override", "textIndexVersion", "2dsphereIndexVersion", "collation", "v",
-}
-
-// adaptCreateIndexes drops options, and whole indexes that are not ordered by
-// their fields (text, 2dsphere), which only make queries faster.
-func adaptCreateIndexes(cmd wire.Command) (Adaptation, error) {
-	var kept bson.A
-	for _, d := range cmd.Documents("indexes") {
-		if !ordered(d) {
-			continue
-		}
-		index, err := without(d, indexOptionsDropped...)
-		if err != nil {
-			return Adaptation{}, err
-		}
-		kept = append(kept, index)
-	}
-	if len(kept) == 0 {
-		return Adaptation{Reply: okReply}, nil
-	}
-	doc, err := with(cmd.Doc, "indexes", kept)
-	return Adaptation{Doc: doc}, err
 }
 
 // ordered reports whether all fields of an index are ordered up or down.
