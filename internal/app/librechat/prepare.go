@@ -66,7 +66,6 @@ func (p *prepare) Check(_ context.Context, request app.Request) error {
 	if p.dir == "" {
 		return &app.UsageError{Err: hint.With(errors.New("--app librechat wants --librechat DIR, a built LibreChat"), "git clone it, npm ci, npm run frontend")}
 	}
-	p.keepStoresApart()
 	release, err := facts.Detect(p.dir)
 	if errors.Is(err, facts.ErrUnknownVersion) {
 		request.Warn(err) // it may well work
@@ -74,6 +73,7 @@ func (p *prepare) Check(_ context.Context, request app.Request) error {
 		return err
 	}
 	p.release = release
+	p.fit()
 	if p.config == "" {
 		return nil
 	}
@@ -98,19 +98,8 @@ func (p *prepare) checkFlags() error {
 	return nil
 }
 
-// keepStoresApart takes addresses of stores off the user's variables: a .env file of
-// a deployment must not have a rehearsal write into its database.
-func (p *prepare) keepStoresApart() {
-	for _, store := range []struct{ variable, flag string }{{"MONGO_URI", "--mongo"}, {"REDIS_URI", "--redis"}} {
-		if _, ok := p.request.Env[store.variable]; ok {
-			delete(p.request.Env, store.variable)
-			left := fmt.Errorf("%s of --env or --env-file is left out: a rehearsal has stores of its own", store.variable)
-			p.request.Warn(hint.With(left, "%s URI names a real one", store.flag))
-		}
-	}
-}
-
 func (p *prepare) Start(ctx context.Context, siteURL string) (app.Prepared, error) {
+	p.fitSite(siteURL)
 	state, removeState, err := p.stateDir()
 	if err != nil {
 		return app.Prepared{}, err

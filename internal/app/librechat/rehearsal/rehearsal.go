@@ -155,8 +155,24 @@ func (l *LibreChat) environment() map[string]string {
 	maps.Copy(env, ofLibreChat(l.cfg.Function))
 	maps.Copy(env, facts.Rehearsal())
 	maps.Copy(env, l.secrets)
-	maps.Copy(env, l.cfg.Env)
+	for name, value := range l.cfg.Env {
+		if own := env[name]; slices.Contains(lists, name) && own != "" {
+			value += listSeparator(name) + own
+		}
+		env[name] = value
+	}
 	return env
+}
+
+// lists are variables to which the user's values are added. What LibreChat needs is in
+// them.
+var lists = []string{"NODE_OPTIONS", "NODE_PATH"}
+
+func listSeparator(variable string) string {
+	if variable == "NODE_PATH" {
+		return ":"
+	}
+	return " "
 }
 
 // fillStores puts secrets into Parameter Store, and librechat.yaml and what does not
