@@ -75,6 +75,70 @@ func acrossProcesses(t *testing.T, w *world) {
 	w.cut(t)
 }
 
+// TestStopKeepsWhatThereIs and its stand-in stop an answer by the process that generates
+// it and by another one: what its reader saw of it is saved.
+func TestStopKeepsWhatThereIs(t *testing.T) { eachAfterPost(t, stopKeeps) }
+
+func TestStandInStopKeepsWhatThereIs(t *testing.T) {
+	stopKeeps(t, standIn(t, facts.GeneratesAfterPost))
+}
+
+func stopKeeps(t *testing.T, w *world) {
+	one, two := w.boot(t, true), w.boot(t, false)
+	one.login(t)
+	two.token = one.token
+	for name, stops := range map[string]*client{"the same": one, "another": two} {
+		conversation := one.generate(t, "", "stopped by "+name+" [llm tokens=2000 every=20ms first=1ms]")
+		resp, err := two.open("GET", "/api/agents/chat/stream/"+conversation, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Second, func() { // of reading
+			if _, err := stops.call("POST", "/api/agents/chat/abort", map[string]any{"streamId": conversation}); err != nil {
+				t.Errorf("stop by %s process: %v", name, err)
+			}
+		})
+		words, _ := readWords(t, resp)
+		resp.Body.Close()
+		seen := strings.TrimSpace(strings.Join(words[:len(words)*3/4], ""))
+		testkit.Wait(t, 10*time.Second, "what was seen of an answer that "+name+" process stopped, in the database", func() (string, bool) {
+			text := two.answer(t, conversation)
+			return fmt.Sprintf("%.200q of %.200q", text, seen), len(words) > 4 && strings.HasPrefix(strings.TrimSpace(text), seen)
+		})
+	}
+}
+
+// answer is the text of a conversation's answers, as a page shows it: a message's
+// parts, where it has some, else its text.
+func (c *client) answer(t *testing.T, conversation string) (text string) {
+	t.Helper()
+	resp, err := c.open("GET", "/api/messages/"+conversation, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var all []struct {
+		IsCreatedByUser bool
+		Text            string
+		Content         []struct{ Text string }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if m.IsCreatedByUser {
+			continue
+		}
+		if len(m.Content) == 0 {
+			text += m.Text
+		}
+		for _, part := range m.Content {
+			text += part.Text
+		}
+	}
+	return text
+}
+
 // cut waits until the model's answer was cut.
 func (w *world) cut(t *testing.T) {
 	t.Helper()

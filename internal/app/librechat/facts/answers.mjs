@@ -24,41 +24,83 @@ Module._load = function (request, ...rest) {
 // process that generates, so that this is in Redis only, and LibreChat sends it to
 // readers that resume. A page without the first events shows nothing until the last.
 function catchUp(jobs) {
-  const { subscribe } = jobs;
+  const { subscribe, subscribeWithResume } = jobs;
   jobs.subscribe = async function (id, onChunk, onDone, onError, ...rest) {
     const store = this.getJobStore();
     const [options] = rest;
     if (!this.isRedis || !asked.getStore()?.reads || options?.skipBufferReplay || !store.getChunks) {
       return subscribe.call(this, id, onChunk, onDone, onError, ...rest);
     }
-    let live = []; // what comes meanwhile waits for what was sent before
-    let created = false;
-    const pass = (to, event) => {
-      if (event?.created && created) return;
-      created ||= !!event?.created;
-      to(event);
-    };
-    const queue = (to) => (event) => (live ? live.push([to, event]) : pass(to, event));
-    const subscription = await subscribe.call(this, id, queue(onChunk), queue(onDone), queue(onError), ...rest);
+    const live = held(onChunk, onDone, onError);
+    const subscription = await subscribe.call(this, id, ...live.handlers, ...rest);
     const [job, chunks] = await Promise.all([store.getJob(id), store.getChunks(id, options?.expectedCreatedAt)]);
-    const waiting = live;
-    live = null;
-    const first = waiting.find(([, event]) => event?.created)?.[1];
-    if (first || job?.userMessage) pass(onChunk, first ?? { created: true, message: { ...job.userMessage, isCreatedByUser: true, sender: 'User' }, streamId: id });
-    for (const chunk of before(chunks, waiting)) onChunk(chunk);
-    for (const [to, event] of waiting) pass(to, event);
+    const created = live.waiting.find(isCreated)?.[1] ?? (job?.userMessage && { created: true, message: { ...job.userMessage, isCreatedByUser: true, sender: 'User' }, streamId: id });
+    const waiting = after(chunks, live.waiting);
+    if (created) onChunk(created);
+    for (const chunk of chunks) onChunk(chunk);
+    live.release(waiting, (event) => !created || !isCreated([null, event]));
     return subscription;
+  };
+  // Who resumes gets a snapshot, and then what comes. LibreChat takes the snapshot before
+  // it listens, and what is sent between is in neither: here it is taken again.
+  if (!subscribeWithResume) return;
+  jobs.subscribeWithResume = async function (id, onChunk, onDone, onError, ...rest) {
+    const store = this.getJobStore();
+    const request = asked.getStore();
+    if (!this.isRedis || !request || !store.getChunks) return subscribeWithResume.call(this, id, onChunk, onDone, onError, ...rest);
+    const live = held(onChunk, onDone, onError);
+    const result = await subscribeWithResume.call(this, id, ...live.handlers, ...rest);
+    const { subscription } = result;
+    noteChunks(store);
+    request.chunks = undefined;
+    const resumeState = subscription && result.resumeState && (await this.getResumeState(id, rest[0]?.expectedCreatedAt));
+    const { chunks = [] } = request;
+    const release = () => live.release(after(chunks, live.waiting));
+    const activate = subscription?.activate;
+    if (activate) subscription.activate = function (...args) { activate.apply(this, args); release(); }; // once the snapshot is sent
+    else setImmediate(release);
+    return resumeState && request.chunks ? { ...result, resumeState } : result;
   };
 }
 
-// before is the part of the chunks after which those that wait begin.
-function before(chunks, waiting) {
+const isCreated = ([, event]) => !!event?.created;
+
+// held keeps what comes for some handlers until it is released.
+function held(...to) {
+  const waiting = [];
+  let wants;
+  const handlers = to.map((handler) => (event) => {
+    if (!wants) waiting.push([handler, event]);
+    else if (wants(event)) handler(event);
+  });
+  const release = (events, which = () => true) => {
+    wants = which;
+    for (const [handler, event] of events) if (wants(event)) handler(event);
+  };
+  return { waiting, handlers, release };
+}
+
+// after are the events that wait, less those that are the end of the chunks.
+function after(chunks, waiting) {
   const text = ({ event, data }) => JSON.stringify({ event, data });
+  const isChunk = ([, event]) => event?.event && event.data !== undefined;
   const sent = chunks.map(text);
-  const live = waiting.filter(([, event]) => event?.event && event.data !== undefined).map(([, event]) => text(event));
+  const live = waiting.filter(isChunk).map(([, event]) => text(event));
   let twice = Math.min(sent.length, live.length);
   while (twice > 0 && sent.slice(-twice).some((one, i) => one !== live[i])) twice--;
-  return chunks.slice(0, chunks.length - twice);
+  return waiting.filter((one) => !isChunk(one) || twice-- <= 0);
+}
+
+// noteChunks has a request know the chunks of which its snapshot was made.
+function noteChunks(store) {
+  if (Object.hasOwn(store, 'getChunks')) return;
+  const { getChunks } = store;
+  store.getChunks = async function (...args) {
+    const chunks = await getChunks.apply(this, args);
+    const request = asked.getStore();
+    if (request) request.chunks = chunks;
+    return chunks;
+  };
 }
 
 const ended = ({ status }) => ['complete', 'aborted', 'error'].includes(status);

@@ -50,6 +50,7 @@ func hooked(t *testing.T, r Release) {
 			Complete  []any
 		}
 		Late                []map[string]any
+		Resumed             [][]map[string]any
 		Dead, Alive, Missed string
 		Stops, Deadline     []aStop
 		Life                struct {
@@ -85,6 +86,11 @@ func hooked(t *testing.T, r Release) {
 	late := []map[string]any{{"created": true, "from": "live"}, n(1), n(2), n(2), n(4), n(2), n(6), {"final": true}}
 	if diff := cmp.Diff(late, got.Late); diff != "" {
 		t.Errorf("a late reader's events (-want +got):\n%s", diff)
+	}
+
+	sync := []map[string]any{{"sync": true, "resumeState": map[string]any{"content": []any{1.0, 2.0, 3.0, 4.0, 5.0}}, "pendingEvents": []any{}}}
+	if diff := cmp.Diff([][]map[string]any{sync, sync}, got.Resumed); diff != "" {
+		t.Errorf("the events of readers who resume (-want +got):\n%s", diff)
 	}
 
 	if got.Dead != "ended" || got.Alive != "open" || len(got.Stops) != 1 {

@@ -37,7 +37,11 @@ const server = http.createServer(async (req, res) => {
   open.set(id, res);
   const write = (event) => res.write(`${JSON.stringify(event)}\n`);
   res.flushHeaders();
-  if (searchParams.get('resume') !== 'true') await jobs.subscribe(id, write, write, write, { expectedCreatedAt: 7 });
+  if (searchParams.get('resume') !== 'true') return jobs.subscribe(id, write, write, write, { expectedCreatedAt: 7 });
+  if (!store.chunks[id]) return;
+  const { subscription, resumeState, pendingEvents } = await jobs.subscribeWithResume(id, write, write, write, { expectedCreatedAt: 7 });
+  write({ sync: true, resumeState, pendingEvents });
+  subscription.activate?.();
 });
 const open = new Map();
 
@@ -76,6 +80,16 @@ server.listen(0, '127.0.0.1', async () => {
   store.chunks.late = [1, 2, 2, 4].map(event);
   seen.live = [event(2), event(4), { created: true, from: 'live' }, event(2), event(6), { final: true }];
   out.late = (await read('/api/agents/chat/stream/late?generationProtocolVersion=2', 40000)).lines;
+
+  // readers that resume, of whom LibreChat holds back what comes or does not
+  for (seen.activates of [false, true]) {
+    const id = `resumed-${seen.activates}`;
+    store.jobs[id] = { status: 'running', userId: 'user-1' };
+    store.chunks[id] = [1, 2].map(event);
+    seen.between = [event(3)];
+    seen.live = [event(4), event(5)];
+    (out.resumed ??= []).push((await read(`/api/agents/chat/stream/${id}?resume=true&generationCreatedAt=7`, 20000)).lines);
+  }
   seen.live = [];
 
   // a generation whose process was killed, and one that lives

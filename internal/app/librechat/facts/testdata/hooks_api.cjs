@@ -16,12 +16,16 @@ const redis = {
   },
 };
 
-const store = {
-  redis, jobs: {}, chunks: {},
-  getJob: async (id) => store.jobs[id] ?? null,
-  getChunks: async (id) => store.chunks[id] ?? [],
-  deleteJob: async () => {}, updateJob: async () => {},
-};
+class Store {
+  redis = redis;
+  jobs = {};
+  chunks = {};
+  async getJob(id) { return this.jobs[id] ?? null; }
+  async getChunks(id) { return [...(this.chunks[id] ?? [])]; }
+  async deleteJob() {}
+  async updateJob() {}
+}
+const store = new Store();
 
 class Manager {
   isRedis = true;
@@ -42,6 +46,17 @@ class Manager {
     seen.subscribe = args;
     for (const event of seen.live) args[1](event);
     return { unsubscribe() {} };
+  }
+  async getResumeState(id) { return { content: (await store.getChunks(id)).map((chunk) => chunk.data.n) }; }
+  // What is sent between the snapshot and the subscription is in neither; some hold what comes until they are activated.
+  async subscribeWithResume(id, ...rest) {
+    const resumeState = await this.getResumeState(id);
+    store.chunks[id].push(...seen.between);
+    seen.subscribe = [id, ...rest];
+    const live = () => { for (const event of seen.live) rest[0](event); };
+    for (const event of seen.live) store.chunks[id].push(event);
+    if (!seen.activates) live();
+    return { subscription: { unsubscribe() {}, ...(seen.activates && { activate: live }) }, resumeState, pendingEvents: [] };
   }
 }
 
