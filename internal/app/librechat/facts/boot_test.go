@@ -185,7 +185,7 @@ func (p *process) ready(t *testing.T, base string) {
 	t.Helper()
 	line := regexp.MustCompile(p.release.ReadyLog)
 	began := time.Now()
-	testkit.Wait(t, time.Minute, "LibreChat to be ready", func() (string, bool) {
+	testkit.Wait(t, 3*time.Minute, "LibreChat to be ready", func() (string, bool) {
 		resp, err := http.Get(base + p.release.ReadyPath())
 		if err != nil {
 			return err.Error(), false

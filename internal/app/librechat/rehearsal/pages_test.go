@@ -10,6 +10,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/emulate/llm"
+	"github.com/aproorg/sluice/internal/rehearse"
 )
 
 // onThePage opens some of the saved chats in Chromium, and reads their answers there.
@@ -59,6 +60,43 @@ func TestBuiltStoppedAnswerOnThePage(t *testing.T) {
 		if r.Design == facts.GeneratesAfterPost && strings.Contains(p.text(answer), lastWords(request)) {
 			t.Error("the page shows the whole of an answer that was stopped")
 		}
+	})
+}
+
+// TestBuiltKilledAnswerOnThePage kills the environment that generates an answer. Its page keeps what it has seen, stops
+// waiting, and takes the next question; what was saved is there when it is loaded again.
+func TestBuiltKilledAnswerOnThePage(t *testing.T) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
+		if r.Design != facts.GeneratesAfterPost {
+			t.Skip("the POST is the stream of this release, and an error is what its page sees")
+		}
+		w := start(t, r, nil, func(cfg *rehearse.Config) { remembering(cfg); cfg.Concurrency = everyday })
+		p := browse(t, w, 12*time.Minute)
+		p.login()
+		p.ask("warm [llm tokens=10 rate=20]")
+		p.answered(opening, p.asked("warm"))
+		w.rest(t, func() {})
+		p.ask("killed [llm tokens=2000 rate=8]")
+		request := p.asked("killed")
+		begin := strings.Join(strings.Fields(request.Answer)[:5], " ")
+		p.shows(opening, begin)
+		w.killGenerating(t)
+		begun := time.Now()
+		p.within(opening, "the end of the stream", `!`+stop)
+		took := time.Since(begun)
+		if w.clock.between(begun, begun.Add(took)) > 30*time.Second {
+			t.Errorf("the page waited %v for a generation that was killed", took)
+		}
+		t.Logf("the page stopped waiting %v after the kill", took.Round(100*time.Millisecond))
+		p.shows(soon, begin)
+		p.do(chromedp.Reload())
+		p.ready()
+		p.within(opening, "the question", `document.body.innerText.includes("killed [llm")`)
+		if w.savesStopped(t) {
+			p.shows(soon, begin)
+		}
+		p.ask("next [llm tokens=10 rate=20]")
+		p.answered(opening, p.asked("next"))
 	})
 }
 
