@@ -76,7 +76,7 @@ func (w *world) killGenerating(t *testing.T) {
 }
 
 // savesStopped says whether the release saves what there is of an answer by the request that stops it, so that what
-// generated it may be gone. From v0.8.3.
+// generated it may be gone. From v0.8.2.
 func (w *world) savesStopped(t *testing.T) bool {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(w.release.Dir, "api", "server", "routes", "agents", "index.js"))
