@@ -84,15 +84,19 @@ func (w *World) startS3(ctx context.Context) (string, error) {
 		return "", err
 	}
 	w.onClose(func(context.Context) error { return store.Close() })
+	files, err := w.site()
+	if err != nil {
+		return "", err
+	}
 	for _, o := range w.Stack.Distribution.Origins {
 		if !o.Bucket {
 			continue
 		}
 		store.Bucket(bucketName(o))
-		if w.cfg.Site == nil {
+		if files == nil {
 			continue
 		}
-		if _, err := site.Apply(ctx, site.Options{Source: w.cfg.Site, Include: w.cfg.Include, Store: emptyBucket{store, bucketName(o)}}); err != nil {
+		if _, err := site.Apply(ctx, site.Options{Source: files, Include: w.cfg.Include, Store: emptyBucket{store, bucketName(o)}}); err != nil {
 			return "", fmt.Errorf("put the site into its bucket: %w", err)
 		}
 	}
@@ -174,6 +178,11 @@ func (w *World) startLambda(ctx context.Context) error {
 	process, extensions := w.process()
 	function := w.Stack.Function
 	function.Environment = w.environment()
+	uploads, err := w.startUploads()
+	if err != nil {
+		return err
+	}
+	maps.Copy(function.Environment, uploads)
 	if app.Function == nil {
 		process.Writes = writes(function.Environment)
 	}

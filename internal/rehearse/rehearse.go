@@ -115,6 +115,8 @@ type App struct {
 	// Scratch are directories that the app writes to and that in its image are
 	// links into /tmp.
 	Scratch []string
+	// Uploads, if set, lets large bodies come by way of S3.
+	Uploads *Uploads
 	// Observe, if set, stands between the viewer and the distribution, and sees each
 	// request and its answer. It must not hold back what streams.
 	Observe func(distribution http.Handler) http.Handler

@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 			os.Exit(demoApp())
 		case "httpbin-app":
 			os.Exit(httpbinApp())
+		case "upload-app":
+			os.Exit(uploadApp())
 		case "function":
 			runFunction()
 		case "clock-app":

@@ -47,6 +47,11 @@ func (c Config) stack() (*stack.Stack, error) {
 			return nil, err
 		}
 	}
+	if c.App.Uploads != nil {
+		if err := withUploads(&s); err != nil {
+			return nil, err
+		}
+	}
 	return &s, nil
 }
 

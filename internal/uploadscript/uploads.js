@@ -194,14 +194,12 @@
 
   // finish is the end of a request that no server has answered.
   function finish(x, kind, uploading) {
-    Object.defineProperty(x, 'readyState', { value: 4, configurable: true });
+    const state = (value) => Object.defineProperty(x, 'readyState', { value, configurable: true });
+    state(4);
     x.dispatchEvent(new Event('readystatechange'));
     if (uploading) for (const type of [kind, 'loadend']) fire(x.upload, type);
     for (const type of [kind, 'loadend']) fire(x, type);
-    if (kind === 'abort') {
-      delete x.readyState;
-      abort.call(x);
-    }
+    if (kind === 'abort') state(0);
   }
 
   async function sendStaged(x, r, { blob, type }, body) {

@@ -1,0 +1,222 @@
+package rehearse_test
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/aproorg/sluice/internal/chromiumtest"
+	"github.com/aproorg/sluice/internal/rehearse"
+)
+
+// uploadApp says what it was sent, as a web server reads it.
+func uploadApp() int {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /api/user", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer ann" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		io.WriteString(w, `{"id":"ann"}`)
+	})
+	mux.HandleFunc("POST /api/files", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer ann" {
+			w.WriteHeader(http.StatusUnauthorized)
+			io.WriteString(w, `{"message":"who are you?"}`)
+			return
+		}
+		got, err := received(r)
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			got["error"] = err.Error()
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(got)
+	})
+	if err := http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), mux); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func received(r *http.Request) (map[string]any, error) {
+	sum := sha256.New()
+	body := io.TeeReader(r.Body, sum)
+	got := map[string]any{"type": r.Header.Get("Content-Type"), "length": r.ContentLength, "ticket": r.Header.Get("Sluice-Upload"), "other": r.Header.Get("X-Other")}
+	var parts []string
+	if media, rest, ok := strings.Cut(r.Header.Get("Content-Type"), "; boundary="); ok && media == "multipart/form-data" {
+		for form := multipart.NewReader(body, rest); ; {
+			part, err := form.NextRawPart()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return got, err
+			}
+			content := sha256.New()
+			n, err := io.Copy(content, part)
+			if err != nil {
+				return got, err
+			}
+			parts = append(parts, fmt.Sprintf("%s %s %d %.6x", part.Header.Get("Content-Disposition"), part.Header.Get("Content-Type"), n, content.Sum(nil)))
+		}
+		got["type"] = media
+	}
+	_, err := io.Copy(io.Discard, body)
+	got["parts"], got["sha256"] = parts, fmt.Sprintf("%x", sum.Sum(nil))
+	return got, err
+}
+
+const uploadPage = `<!doctype html><html><head><meta charset=utf-8><title>uploads</title><script src="app.js"></script></head><body></body></html>`
+
+// uploadScript sends by XMLHttpRequest as apps do, and notes every event.
+const uploadScript = `
+window.first = XMLHttpRequest.prototype.send.toString().includes('staging'); // our script ran before this one
+const random = (n) => { const b = new Uint8Array(n); for (let i = 0; i < n; i += 65536) crypto.getRandomValues(b.subarray(i, Math.min(n, i + 65536))); return b; };
+const hex = async (b) => [...new Uint8Array(await crypto.subtle.digest('SHA-256', b))].map((x) => x.toString(16).padStart(2, '0')).join('');
+function xhr(body, { headers = {}, method = 'POST', url = '/api/files', timeout = 0, during = () => {} } = {}) {
+  return new Promise((resolve) => {
+    const x = new XMLHttpRequest();
+    const events = [];
+    const note = (where) => (e) => { events.push(where + e.type); if (e.type === 'progress') x.most = Math.max(x.most || 0, e.loaded / e.total); };
+    for (const t of ['loadstart', 'progress', 'load', 'loadend', 'abort', 'error', 'timeout']) {
+      x.upload.addEventListener(t, note('up.'));
+      if (t !== 'progress') x.addEventListener(t, note(''));
+    }
+    x.open(method, url);
+    x.timeout = timeout;
+    for (const [n, v] of Object.entries({ Authorization: 'Bearer ann', 'X-Other': 'kept', ...headers })) if (v) x.setRequestHeader(n, v);
+    x.onloadend = () => setTimeout(() => resolve({ status: x.status, text: x.responseText, events: events.filter((e, i) => e !== events[i - 1]), most: x.most, state: x.readyState }));
+    x.send(body);
+    during(x);
+  });
+}
+const form = (file) => { const f = new FormData(); f.append('a "quoted"\nname', 'two\nlines'); f.append('file', file, 'ein "Bild"\n.png'); f.append('empty', ''); return f; };
+`
+
+func uploadWorld(t *testing.T) *rehearse.World {
+	t.Helper()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return start(t, rehearse.Config{
+		App: rehearse.App{Name: "uploads", Command: []string{executable, "upload-app"}, ReadyPath: "/health", Uploads: &rehearse.Uploads{Authorize: "/api/user"}},
+		Site: fstest.MapFS{
+			"index.html": {Data: []byte(uploadPage)}, "app.js": {Data: []byte(uploadScript)},
+		},
+		Routes: []string{"/api/*"}, Listen: "127.0.0.1:0",
+	})
+}
+
+// sent is what a page saw of a request.
+type sent struct {
+	Status int
+	Text   string
+	Events []string
+	Most   float64
+	State  int
+	Name   string // of an exception
+	Sum    string // SHA-256 of what was sent
+
+	Got struct {
+		Type, Ticket, Other, SHA256 string
+		Length                      int
+		Parts                       []string
+	} `json:"-"`
+}
+
+func TestLargeRequestsOfAPage(t *testing.T) {
+	ctx := chromiumtest.Start(t, 90*time.Second)
+	w := uploadWorld(t)
+	chromiumtest.Do(t, ctx, chromedp.Navigate(w.ViewerURL))
+	if !chromiumtest.Evaluate[bool](t, ctx, "window.first") {
+		t.Error("the page's own script ran before the one for uploads")
+	}
+	do := func(script string) (s sent) {
+		t.Helper()
+		text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => { try { return JSON.stringify(await (async () => {`+script+`})()) } catch (e) { return JSON.stringify({name: e.name, text: String(e)}) } })()`, chromedp.EvalAwaitPromise))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		_ = json.Unmarshal([]byte(s.Text), &s.Got)
+		return s
+	}
+	same := func(what string, a, b []string) {
+		t.Helper()
+		if len(a) == 0 || strings.Join(a, "\n") != strings.Join(b, "\n") {
+			t.Errorf("%s:\n%q\nwant\n%q", what, a, b)
+		}
+	}
+
+	small := do(`const b = random(1000); return { ...await xhr(form(new Blob([b]))) }`)
+	large := do(`const b = random(9e6); return { ...await xhr(form(new Blob([b], {type: 'image/png'}))), sum: await hex(b) }`)
+	if small.Status != 200 || large.Status != 200 || large.Got.Type != "multipart/form-data" || large.Got.Other != "kept" || large.Got.Length < 9e6 || large.Got.Ticket != "" {
+		t.Errorf("%+v\n%+v", small, large)
+	}
+	same("events", large.Events, []string{"up.loadstart", "up.progress", "up.load", "up.loadend", "loadstart", "load", "loadend"})
+	if large.Most != 1 {
+		t.Errorf("the progress came to %v", large.Most)
+	}
+	names := func(parts []string) (out []string) {
+		for _, p := range parts {
+			out = append(out, p[:strings.LastIndex(p[:strings.LastIndex(p, " ")], " ")])
+		}
+		return out
+	}
+	want := names(small.Got.Parts)
+	if len(want) == 3 {
+		want[1] = strings.Replace(want[1], "application/octet-stream", "image/png", 1)
+	}
+	same("the browser's own form and ours", names(large.Got.Parts), want)
+	if len(large.Got.Parts) != 3 || !strings.HasSuffix(large.Got.Parts[1], large.Sum[:12]) {
+		t.Errorf("the file arrived as %v, want %s", large.Got.Parts, large.Sum)
+	}
+
+	for name, script := range map[string]string{
+		"xhr Blob":      `const b = random(5e6); return { ...await xhr(new Blob([b], {type: 'text/csv'})), sum: await hex(b) }`,
+		"xhr buffer":    `const b = random(5e6); return { ...await xhr(b.buffer), sum: await hex(b) }`,
+		"xhr view":      `const b = random(6e6).subarray(1e6); return { ...await xhr(b, {headers: {'Content-Type': 'x/y'}}), sum: await hex(b) }`,
+		"xhr string":    `const s = 'ü'.repeat(3e6); return { ...await xhr(s), sum: await hex(new TextEncoder().encode(s)) }`,
+		"fetch":         `const b = random(5e6); const r = await fetch('/api/files', {method: 'post', body: b, headers: {Authorization: 'Bearer ann', 'X-Other': 'kept'}}); return { status: r.status, text: await r.text(), sum: await hex(b) }`,
+		"fetch Request": `const b = random(5e6); const r = await fetch(new Request('/api/files', {method: 'POST', body: b, headers: {Authorization: 'Bearer ann', 'X-Other': 'kept', 'Content-Type': 'text/csv'}})); return { status: r.status, text: await r.text(), sum: await hex(b) }`,
+		"120 MB":        `const b = random(120e6); return { ...await xhr(new Blob([b])), sum: await hex(b) }`,
+	} {
+		kind := map[string]string{"xhr Blob": "text/csv", "fetch Request": "text/csv", "xhr view": "x/y", "xhr string": "text/plain;charset=UTF-8"}[name]
+		if got := do(script); got.Status != 200 || got.Got.SHA256 != got.Sum || got.Got.Other != "kept" || got.Got.Type != kind || got.Got.Length < 5e6 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+
+	if got := do(`return await xhr(random(5e6), {headers: {Authorization: ''}})`); got.Status != 401 || !strings.Contains(got.Text, "Sign in") {
+		t.Errorf("signed out: %+v", got)
+	}
+	if got := do(`return await xhr(random(30e6), {during: (x) => x.upload.addEventListener('progress', () => x.abort(), {once: true})})`); got.Status != 0 || got.State != 0 ||
+		strings.Join(got.Events, " ") != "up.loadstart up.progress up.abort up.loadend abort loadend" {
+		t.Errorf("aborted: %+v", got)
+	}
+	if got := do(`return await xhr(random(60e6), {timeout: 30})`); got.Status != 0 || !strings.Contains(strings.Join(got.Events, " "), "up.timeout up.loadend timeout loadend") {
+		t.Errorf("timed out: %+v", got)
+	}
+	if got := do(`const c = new AbortController(); setTimeout(() => c.abort(), 30); const r = await fetch('/api/files', {method: 'POST', body: random(60e6), signal: c.signal}); return {status: r.status}`); got.Name != "AbortError" {
+		t.Errorf("aborted fetch: %+v", got)
+	}
+	if got := do(`const x = new XMLHttpRequest(); x.open('POST', '/api/files'); x.send(random(5e6)); try { x.send() } finally { x.abort() }`); got.Name != "InvalidStateError" {
+		t.Errorf("sent twice: %+v", got)
+	}
+}
