@@ -12,6 +12,9 @@ const (
 // RegisterPath takes a Registration as JSON.
 const RegisterPath = "/api/auth/register"
 
+// UserPath answers 200 to a signed-in user, with the user's id, and 401 to anybody else.
+const UserPath = "/api/user"
+
 // Registration is the body that makes the rehearsal's user.
 func Registration() string {
 	body, err := json.Marshal(map[string]string{

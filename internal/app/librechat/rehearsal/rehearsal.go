@@ -232,5 +232,6 @@ func (l *LibreChat) app() rehearse.App {
 	return rehearse.App{
 		Name: "LibreChat " + r.Version, Command: r.Command(), Dir: r.WorkDir(),
 		Env: env, ImageEnv: []string{"PATH=" + l.cfg.Path}, Scratch: r.Writable(), ReadyPath: r.ReadyPath(), Await: l.Prepared,
+		Uploads: &rehearse.Uploads{Authorize: facts.UserPath, Secret: "JWT_SECRET"},
 	}
 }
