@@ -35,6 +35,7 @@ type siteModel struct {
 	DistributionID types.String `tfsdk:"distribution_id"`
 	Keep           types.String `tfsdk:"keep"`
 	Include        types.List   `tfsdk:"include"`
+	Uploads        types.Bool   `tfsdk:"uploads"`
 
 	Release types.String `tfsdk:"release"`
 	Files   types.Int64  `tfsdk:"files"`
@@ -79,7 +80,7 @@ func (s *siteResource) ModifyPlan(ctx context.Context, request resource.ModifyPl
 	if r.Diagnostics.Append(request.Plan.Get(ctx, &plan)...); r.Diagnostics.HasError() || plan.Source.IsUnknown() || plan.Path.IsUnknown() {
 		return
 	}
-	if _, known := plan.include(); !known {
+	if _, known := plan.include(); !known || plan.Uploads.IsUnknown() {
 		return
 	}
 	var state *siteModel
@@ -284,5 +285,10 @@ func (s *siteResource) options(ctx context.Context, plan *siteModel, diags *diag
 		return site.Options{}, nil, err
 	}
 	options.Source = source
+	if plan.Uploads.ValueBool() {
+		if options.Source, err = site.WithUploads(source); err != nil {
+			return site.Options{}, nil, errors.Join(err, source.Close())
+		}
+	}
 	return options, source.Close, nil
 }

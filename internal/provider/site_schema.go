@@ -28,6 +28,8 @@ func (*siteResource) Schema(_ context.Context, _ resource.SchemaRequest, r *reso
 				MarkdownDescription: "Patterns of files to publish that otherwise stay out: hidden ones (all with a dot at the start of their name or of a " +
 					"directory's above it, but for `/.well-known/`), editors' backups, source maps and compressed copies. A pattern is a name such as `.nojekyll`, at any depth, " +
 					"or with a slash a path from the site's root such as `/maps/*.map`."},
+			"uploads": schema.BoolAttribute{Optional: true,
+				MarkdownDescription: "Whether the pages load, before any other script, the one by which uploads that are too large for Lambda go through S3. The function's `SLUICE_UPLOADS_S3` is the other half."},
 			"bucket": schema.StringAttribute{Required: true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the bucket. It must exist in the provider's region and account."},

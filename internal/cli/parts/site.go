@@ -29,6 +29,7 @@ type siteOptions struct {
 	keep         time.Duration
 	rollback     string
 	remove       bool
+	uploads      bool
 	dryRun       bool
 	include      []string
 }
@@ -65,6 +66,7 @@ lead out of the directory or to a directory, devices, sockets and FIFOs are erro
 	f.StringVar(&o.app, "app", shipped.Name, "`NAME` of the app whose image it is, which says where the front end lies")
 	f.StringVar(&o.path, "path", "", "`DIR` of the front end in the image (default: the app's)")
 	f.StringArrayVar(&o.include, "include", nil, "`PATTERN` of files to publish though they are hidden, backups or maps: a name,\nor a path from the site's root with a slash (repeatable)")
+	f.BoolVar(&o.uploads, "uploads", false, "have the pages load the script by which large uploads go through S3 (docs/uploads.md)")
 	f.StringVar(&o.bucket, "bucket", "", "`NAME` of the bucket")
 	f.StringVar(&o.owner, "bucket-owner", "", "`ACCOUNT` that must own the bucket (default: the one signed in)")
 	f.StringVar(&o.distribution, "distribution", "", "`ID` of the CloudFront distribution to invalidate paths of")
@@ -92,6 +94,8 @@ func (o siteOptions) check() error {
 		return command.Usagef("--path is for an image: of a directory, name the front end's own by --from")
 	case o.remove && o.dryRun:
 		return command.Usagef("--remove has no --dry-run")
+	case o.uploads && o.from == "":
+		return command.Usagef("--uploads is for --from: a release that comes back is what it was")
 	case len(o.include) > 0 && o.from == "":
 		return command.Usagef("--include is for --from: a release that comes back is what it was")
 	}
@@ -145,6 +149,11 @@ func runSite(ctx context.Context, p *command.Program, o siteOptions) error {
 		}
 		defer source.Close() // what was taken out of an image is temporary
 		options.Source = source
+		if o.uploads {
+			if options.Source, err = site.WithUploads(source); err != nil {
+				return err
+			}
+		}
 	}
 	if o.dryRun {
 		return o.plan(ctx, p, options)

@@ -15,6 +15,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,7 @@ type options struct {
 	timeout     time.Duration
 	noFreeze    bool
 	transfer    string
+	uploads     string
 	speed       float64
 }
 
@@ -84,11 +86,15 @@ front of the app. Everything streams, and a timeline page shows it live.`,
 	f.IntVar(&o.memory, "memory", 0, "`MB` of memory per environment (default: the stack's)")
 	f.DurationVar(&o.timeout, "timeout", 0, "timeout of the function, at most 15m (default: the stack's)")
 	f.StringVar(&o.transfer, "transfer-mode", "", "response transfer `MODE` of the API's integrations: stream, or buffered for a function\nthat answers with a JSON document (default: the stack's)")
+	f.StringVar(&o.uploads, "uploads", "", "let bodies that are too large for Lambda come by way of S3: `PATH` of the app that answers 2xx\nto a signed-in user, as JSON with the user's id; off (default: the app's own, if it has one)")
 	f.BoolVar(&o.noFreeze, "no-freeze", false, "let environments run on between requests, which Lambda never allows")
 	f.Float64Var(&o.speed, "speed", 1, "divide the limits of the init phase by this `FACTOR`, for tests of slow starts")
 	o.app.addOwnFlags(cmd)
 	return cmd
 }
+
+// off is the value of a flag that switches something off that is on by itself.
+const off = "off"
 
 var transferModes = map[string]string{"stream": stack.TransferStream, "buffered": stack.TransferBuffered}
 
@@ -106,6 +112,10 @@ func (o *options) check() error {
 		return command.Usagef("--function and --image are two things to run: give one")
 	case o.function.dir == "" && (o.function.handler != "" || len(o.function.extensions) > 0):
 		return command.Usagef("--handler and --extension go with --function")
+	case o.uploads != "" && o.uploads != off && !strings.HasPrefix(o.uploads, "/"):
+		return command.Usagef("--uploads %q: want a path such as /api/user, or off", o.uploads)
+	case o.uploads != "" && o.function.dir != "":
+		return command.Usagef("--uploads needs the bootstrap: it does not go with --function")
 	case o.speed <= 0 || o.speed > 1000:
 		return command.Usagef("--speed %v: want a factor above 0, at most 1000", o.speed)
 	}
@@ -261,6 +271,13 @@ func (o *options) config(p apps.Prepared, topology *stack.Stack) rehearse.Config
 	}
 	if len(o.routes) > 0 {
 		c.Routes = o.routes
+	}
+	switch o.uploads {
+	case "":
+	case off:
+		c.App.Uploads = nil
+	default:
+		c.App.Uploads = &rehearse.Uploads{Authorize: o.uploads}
 	}
 	return c
 }
