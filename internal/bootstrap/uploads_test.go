@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/s3"
+	"github.com/aproorg/sluice/internal/emulate/sigv4"
 )
 
 // takesUploads says who sends a request, and what body it got.
@@ -51,20 +52,24 @@ func takesUploads(mux *http.ServeMux) {
 // bucket is an S3 whose requests can be broken.
 type bucket struct {
 	*s3.Store
-	url    string
+	url    string                                            // where requests are signed
+	bare   string                                            // where they need not be
 	breaks func(w http.ResponseWriter, r *http.Request) bool // answers in S3's place
 	calls  atomic.Int32
 }
 
 func newBucket(t *testing.T) *bucket {
 	t.Helper()
-	store, err := s3.New(s3.Config{Dir: t.TempDir()})
+	store, err := s3.New(s3.Config{Dir: t.TempDir(), Region: "eu-north-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &bucket{Store: store}
 	b.Bucket("bodies")
-	api := b.API()
+	api := b.API(sigv4.Key{ID: "AKIDEXAMPLE", Secret: "secret", Token: "token"})
+	bare := httptest.NewServer(b.API())
+	t.Cleanup(bare.Close)
+	b.bare = bare.URL
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.calls.Add(1)
 		if b.breaks == nil || !b.breaks(w, r) {
@@ -84,7 +89,7 @@ func newBucket(t *testing.T) *bucket {
 // keys are those of the objects that S3 has, with claims or without.
 func (b *bucket) keys(t *testing.T) (bodies, claims int) {
 	t.Helper()
-	resp, err := http.Get(b.url + "/bodies?list-type=2")
+	resp, err := http.Get(b.bare + "/bodies?list-type=2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,6 +264,7 @@ func TestUploadRefusals(t *testing.T) {
 	body := randomBytes(1000)
 	_, o := u.ask(t, "/api/files", "text/plain", 1000)
 	o.put(t, body)
+	u.strangers(t)
 	asked := u.calls.Load()
 	seal, sum, _ := strings.Cut(o.Ticket, ".")
 	data, err := base64.RawURLEncoding.DecodeString(seal)
@@ -288,6 +294,42 @@ func TestUploadRefusals(t *testing.T) {
 	u.user = "ann7" // her token was renewed
 	if got := u.send("/api/files", o.Ticket); got.status != 200 {
 		t.Errorf("the same user with another token: %d %s", got.status, got.body)
+	}
+}
+
+// strangers finds that nobody can do anything with the bucket but put the body of an offer.
+func (u *uploader) strangers(t *testing.T) {
+	t.Helper()
+	_, o := u.ask(t, "/api/files", "text/plain", 1000)
+	signed := o.Parts[0].URL
+	plain, _, _ := strings.Cut(signed, "?")
+	for name, test := range map[string]struct {
+		method, url string
+		size        int
+	}{
+		"another size":           {"PUT", signed, 999},
+		"no signature":           {"PUT", plain, 1000},
+		"another key":            {"PUT", strings.Replace(signed, "/staging/", "/private/", 1), 1000},
+		"read by a right to put": {"GET", signed, 0},
+		"read":                   {"GET", plain, 0},
+		"list":                   {"GET", u.url + "/bodies?list-type=2", 0},
+		"delete":                 {"DELETE", signed, 0},
+	} {
+		req, err := http.NewRequest(test.method, test.url, bytes.NewReader(make([]byte, test.size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for header, value := range o.Parts[0].Headers {
+			req.Header.Set(header, value)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %s", name, resp.Status)
+		}
 	}
 }
 
