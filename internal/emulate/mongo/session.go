@@ -32,6 +32,7 @@ type session struct {
 	app     string
 	pending map[int32]embedded.Adaptation // of what has no reply yet, by request
 	writes  map[int32]Write               // not yet answered, by request
+	builds  map[int32]func()              // of indexes, not yet answered, by request
 }
 
 // run serves the connection until either side ends it.
@@ -48,7 +49,7 @@ func (c *session) run(ctx context.Context, db *embedded.Database) error {
 		return nil
 	}
 	c.db, c.upstream = db, up
-	c.pending = map[int32]embedded.Adaptation{}
+	c.pending, c.builds = map[int32]embedded.Adaptation{}, map[int32]func(){}
 	c.mu.Unlock()
 
 	back := make(chan error, 1)
@@ -198,6 +199,12 @@ func (c *session) command(ctx context.Context, m wire.Message) error {
 	if refused != nil && c.server.cfg.Strict {
 		return c.answer(m, p, refused.Reply())
 	}
+	if cmd.Name == "createIndexes" {
+		ended := c.server.guard.Build(cmd)
+		c.mu.Lock()
+		c.builds[m.RequestID] = ended
+		c.mu.Unlock()
+	}
 	if c.db == nil {
 		return m.Write(c.upstream)
 	}
@@ -313,6 +320,9 @@ func (c *session) abandon() {
 		a.Done()
 	}
 	c.pending = nil
+	for _, ended := range c.builds {
+		ended()
+	}
 }
 
 func ignoreClosed(err error) error {

@@ -29,12 +29,17 @@ func (c *session) await(m wire.Message, cmd wire.Command) {
 	c.writes[m.RequestID] = Write{App: c.app, Collection: cmd.Collection, Command: m.Body}
 }
 
-// answers reports the write that a message answers, if it answers one.
+// answers reports the write that a message answers, if it answers one, and ends the index build.
 func (c *session) answers(request int32) {
 	c.mu.Lock()
 	w, ok := c.writes[request]
 	delete(c.writes, request)
+	ended := c.builds[request]
+	delete(c.builds, request)
 	c.mu.Unlock()
+	if ended != nil {
+		ended()
+	}
 	if ok {
 		c.server.cfg.Wrote(w)
 	}

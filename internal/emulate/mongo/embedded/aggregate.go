@@ -211,7 +211,7 @@ func plainQuery(v bson.RawValue) bool {
 }
 
 func plainCondition(key string, v bson.RawValue) bool {
-	if strings.HasPrefix(key, "$") && !plainOperators[key] {
+	if strings.HasPrefix(key, "$") && !plainOperators[key] || foreignValue(v) != "" {
 		return false
 	}
 	switch key {

@@ -91,6 +91,9 @@ func (e *Database) adapt(ctx context.Context, cmd wire.Command) (Adaptation, err
 	if transacts(cmd) {
 		return Adaptation{Reply: noTransactions}, nil
 	}
+	if kind := foreignType(cmd); kind != "" {
+		return Adaptation{}, &mingo.Error{Operator: "values of type " + kind}
+	}
 	switch cmd.Name {
 	case "update":
 		return e.adaptUpdate(ctx, cmd)

@@ -3,6 +3,7 @@ package guard
 const (
 	pageAPIs         = "https://docs.aws.amazon.com/documentdb/latest/developerguide/mongo-apis.html"
 	pageDifferences  = "https://docs.aws.amazon.com/documentdb/latest/developerguide/functional-differences.html"
+	pageIndexes      = "https://docs.aws.amazon.com/documentdb/latest/developerguide/managing-indexes.html"
 	pagePartialIndex = "https://docs.aws.amazon.com/documentdb/latest/developerguide/partial-index.html"
 )
 

@@ -81,12 +81,13 @@ type Guard struct {
 	mu       sync.Mutex
 	seen     map[string]int // index into findings
 	findings []Finding
+	building map[string]int // index builds that run, by collection
 }
 
 // New makes a guard. report, if not nil, is called for each new finding and for
 // each new caller of one, who is its last, from the goroutine that checks.
 func New(report func(Finding)) *Guard {
-	return &Guard{report: report, seen: map[string]int{}}
+	return &Guard{report: report, seen: map[string]int{}, building: map[string]int{}}
 }
 
 // Check records what DocumentDB would make of cmd, and returns the first
@@ -94,6 +95,10 @@ func New(report func(Finding)) *Guard {
 func (g *Guard) Check(client, remote string, cmd wire.Command, caller func() Caller) *Finding {
 	var refused *Finding
 	findings := inspect(cmd)
+	if cmd.Name == "createIndexes" && g.builds(cmd) {
+		findings = append(findings, Finding{Feature: parallelBuilds, Path: "createIndexes", Effect: Refused,
+			Why: "a collection is limited to a single index build at a time", Page: pageIndexes})
+	}
 	if len(findings) == 0 {
 		return nil
 	}
@@ -107,6 +112,26 @@ func (g *Guard) Check(client, remote string, cmd wire.Command, caller func() Cal
 		}
 	}
 	return refused
+}
+
+// Build notes that an index build begins, and returns what notes its end. While it runs, DocumentDB refuses another
+// one of the same collection.
+func (g *Guard) Build(cmd wire.Command) (ended func()) {
+	name := cmd.Database + "." + cmd.Collection
+	add := func(n int) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.building[name] += n
+	}
+	add(1)
+	return sync.OnceFunc(func() { add(-1) })
+}
+
+// builds reports whether an index build of the command's collection runs.
+func (g *Guard) builds(cmd wire.Command) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.building[cmd.Database+"."+cmd.Collection] > 0
 }
 
 // record keeps a finding, and reports it where it or its caller is new.
@@ -146,8 +171,11 @@ func (g *Guard) All() []Finding {
 // what it gives for most features; retryable writes have their own.
 func (f Finding) Reply() bson.Raw {
 	code, msg := int32(303), "Feature not supported: "+f.Feature
-	if f.Feature == retryableWrites {
+	switch f.Feature {
+	case retryableWrites:
 		code, msg = 9, "Unrecognized field: 'txnNumber'"
+	case parallelBuilds:
+		code, msg = 40333, "Existing index build in progress on the same collection. Collection is limited to a single index build at a time."
 	}
 	return wire.ErrorReply(code, "CommandNotSupported", msg+" (DocumentDB guard of the rehearsal)")
 }

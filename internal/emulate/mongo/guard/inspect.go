@@ -12,6 +12,7 @@ import (
 const (
 	retryableWrites  = "retryable writes"
 	updateByPipeline = "update by a pipeline"
+	parallelBuilds   = "parallel index builds"
 )
 
 // inspection collects the findings of one command.

@@ -89,3 +89,30 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+// TestParallelIndexBuilds: DocumentDB's own error, as https://github.com/danny-avila/LibreChat/issues/15556 has it.
+func TestParallelIndexBuilds(t *testing.T) {
+	build := func(collection string) wire.Command {
+		return wire.NewCommand(wire.Payload{Doc: must(bson.Marshal(d{{Key: "createIndexes", Value: collection}, {Key: "indexes", Value: a{}}, {Key: "$db", Value: "x"}}))})
+	}
+	g := New(nil)
+	check := func(c string) *Finding { return g.Check("", "", build(c), func() Caller { return Caller{} }) }
+	if f := check("a"); f != nil {
+		t.Errorf("the first build is refused: %v", f)
+	}
+	ended := g.Build(build("a"))
+	f := check("a")
+	if f == nil || f.Feature != parallelBuilds {
+		t.Fatalf("a second build beside it: %v", f)
+	}
+	if code := f.Reply().Lookup("code").AsInt64(); code != 40333 {
+		t.Errorf("code %d, want 40333", code)
+	}
+	if f := check("b"); f != nil {
+		t.Errorf("a build of another collection is refused: %v", f)
+	}
+	ended()
+	if f := check("a"); f != nil {
+		t.Errorf("a build after it is refused: %v", f)
+	}
+}

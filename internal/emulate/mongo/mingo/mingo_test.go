@@ -16,6 +16,9 @@ type (
 	a = bson.A
 )
 
+// engine is one for all tests: each machine of it takes its time to load.
+var engine = new(Engine)
+
 func raw(t testing.TB, v any) bson.Raw {
 	t.Helper()
 	b, err := bson.Marshal(v)
@@ -64,7 +67,7 @@ func TestStages(t *testing.T) {
 		{"unwind what is missing", d{{Key: "$unwind", Value: "$z"}}, []bson.D{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := new(Engine).Aggregate(t.Context(), []bson.Raw{raw(t, one[0])}, pipeline(t, tc.stage), Given{})
+			got, err := engine.Aggregate(t.Context(), []bson.Raw{raw(t, one[0])}, pipeline(t, tc.stage), Given{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +118,7 @@ func TestValuesPassUnchanged(t *testing.T) {
 		{"grouped", doc, []bson.D{{{Key: "$group", Value: d{{Key: "_id", Value: nil}, {Key: "in", Value: d{{Key: "$push", Value: "$$ROOT"}}}}}}, {{Key: "$project", Value: d{{Key: "_id", Value: 0}}}}}, wrapped},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := new(Engine).Aggregate(t.Context(), []bson.Raw{tc.doc}, pipeline(t, tc.stages...), Given{})
+			got, err := engine.Aggregate(t.Context(), []bson.Raw{tc.doc}, pipeline(t, tc.stages...), Given{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +140,7 @@ func TestWhatIsNotKnownIsNamed(t *testing.T) {
 		"Decimal128": {{Key: "$project", Value: d{{Key: "a", Value: d{{Key: "$add", Value: a{"$decimal", 1}}}}}}},
 		"long":       {{Key: "$project", Value: d{{Key: "a", Value: d{{Key: "$range", Value: a{"$longest", 1}}}}}}},
 	} {
-		_, err := new(Engine).Aggregate(t.Context(), []bson.Raw{everything(t)}, pipeline(t, stage), Given{})
+		_, err := engine.Aggregate(t.Context(), []bson.Raw{everything(t)}, pipeline(t, stage), Given{})
 		var wrong *Error
 		if !errors.As(err, &wrong) || wrong.Operator == "" {
 			t.Errorf("%s: %v", name, err)
@@ -156,7 +159,7 @@ func TestComputationsEnd(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if _, err := new(Engine).Aggregate(ctx, []bson.Raw{raw(t, d{})}, pipeline(t, spin), Given{}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := engine.Aggregate(ctx, []bson.Raw{raw(t, d{})}, pipeline(t, spin), Given{}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the end of the context", err)
 	}
 	if took := time.Since(began); took > 3*time.Second {
@@ -164,7 +167,7 @@ func TestComputationsEnd(t *testing.T) {
 	}
 	grow := d{{Key: "$project", Value: d{{Key: "a", Value: d{{Key: "$reduce", Value: d{{Key: "input", Value: d{{Key: "$range", Value: a{0, 40}}}},
 		{Key: "initialValue", Value: a{1}}, {Key: "in", Value: d{{Key: "$concatArrays", Value: a{"$$value", "$$value"}}}}}}}}}}}
-	if _, err := new(Engine).Aggregate(t.Context(), []bson.Raw{raw(t, d{})}, pipeline(t, grow), Given{}); !errors.Is(err, errMemory) {
+	if _, err := engine.Aggregate(t.Context(), []bson.Raw{raw(t, d{})}, pipeline(t, grow), Given{}); !errors.Is(err, errMemory) {
 		t.Errorf("got %v, want the end of memory", err)
 	}
 }
@@ -185,7 +188,6 @@ func FuzzPipeline(f *testing.F) {
 		f.Add([]byte(raw(f, s)), []byte(raw(f, d{{Key: "a", Value: a{d{{Key: "b", Value: 1}}, 2}}})))
 	}
 	f.Add([]byte(raw(f, d{{Key: "$match", Value: d{}}})), []byte(everything(f)))
-	engine := new(Engine)
 	f.Fuzz(func(t *testing.T, stage, doc []byte) {
 		if len(stage) > 4<<10 || len(doc) > 4<<10 || bson.Raw(stage).Validate() != nil || bson.Raw(doc).Validate() != nil {
 			return

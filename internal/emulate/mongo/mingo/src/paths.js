@@ -24,6 +24,19 @@ function getAt(v, parts, i) {
   return isDocument(v) ? getAt(v[parts[i]], parts, i + 1) : undefined;
 }
 
+// find follows a path as a query does: a number in it is an index of an array too.
+export function find(v, path) {
+  const parts = path.split(".");
+  const at = (v, i) => {
+    if (i === parts.length) return v;
+    if (isDocument(v)) return at(v[inner(parts[i])], i + 1);
+    if (!Array.isArray(v)) return undefined;
+    if (/^\d+$/.test(parts[i]) && v.length > Number(parts[i])) return at(v[Number(parts[i])], i + 1);
+    return v.filter(isDocument).map((m) => at(m, i)).filter((m) => m !== undefined);
+  };
+  return at(v, 0);
+}
+
 // put returns a document with the value at a path, in each document of an array on the way. undefined removes the field.
 export function put(doc, path, value) {
   return putAt(doc, split(path), 0, value);

@@ -3,9 +3,10 @@
 import { Aggregator } from "mingo/aggregator";
 import { ComputeOptions, evalExpr } from "mingo/core/_internal";
 import { Lazy } from "mingo/lazy";
+import { $redact as mingoRedact } from "mingo/operators/pipeline";
 import { assert } from "mingo/util";
 import { compareValues, inner, isNumeric, keyText, truth } from "./values.js";
-import { get, isDocument, put } from "./paths.js";
+import { find, get, isDocument, put } from "./paths.js";
 
 const isExpression = (spec) => !isDocument(spec) || Object.keys(spec)[0]?.[0] === "$";
 
@@ -162,7 +163,7 @@ function at(doc, path) {
 function joined(docs, field) {
   const index = new Map();
   for (const doc of docs) {
-    const keys = new Set(localKeys(get(doc, field)));
+    const keys = new Set(localKeys(find(doc, field)));
     for (const key of keys) {
       if (!index.has(key)) index.set(key, []);
       index.get(key).push(doc);
@@ -187,7 +188,7 @@ export function $lookup(docs, spec, options) {
   const candidates = (doc) => {
     if (!index) return foreign;
     const found = new Set();
-    for (const key of localKeys(get(doc, spec.localField))) for (const other of index.get(key) ?? []) found.add(other);
+    for (const key of localKeys(find(doc, spec.localField))) for (const other of index.get(key) ?? []) found.add(other);
     return [...found].sort((a, b) => numbers.get(a) - numbers.get(b));
   };
   const pipeline = spec.pipeline ? new Aggregator(spec.pipeline, options) : null;
@@ -200,6 +201,20 @@ export function $lookup(docs, spec, options) {
     }
     return put(doc, spec.as, found);
   });
+}
+
+// $facet keeps the variables of a $lookup around it.
+export function $facet(docs, spec, options) {
+  return docs.transform((all) => {
+    const out = {};
+    for (const name of Object.keys(spec)) out[name] = new Aggregator(spec[name], options).run(all, ComputeOptions.init(options).update({ root: null }));
+    return Lazy([out]);
+  });
+}
+
+// $redact leaves out the documents that are pruned.
+export function $redact(docs, spec, options) {
+  return mingoRedact(docs, spec, options).filter((doc) => doc !== undefined && doc !== null);
 }
 
 export function $sample(docs, spec) {

@@ -164,4 +164,13 @@ export class HashMap {
   values() {
     return [...this.#entries.values()].map((e) => e[1]);
   }
+  entries() {
+    return [...this.#entries.values()];
+  }
+  forEach(f) {
+    for (const [key, value] of this.entries()) f(value, key, this);
+  }
+  [Symbol.iterator]() {
+    return this.entries()[Symbol.iterator]();
+  }
 }
