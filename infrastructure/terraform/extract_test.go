@@ -157,12 +157,12 @@ var kept = []string{
 
 var dropped = []string{
 	"aws_api_gateway_account", "aws_api_gateway_deployment", "aws_api_gateway_method_response", "aws_cloudfront_origin_access_control",
-	"aws_s3_bucket_policy", "aws_s3_bucket_public_access_block", "aws_s3_bucket_lifecycle_configuration",
+	"aws_s3_bucket_policy", "aws_s3_bucket_public_access_block",
 }
 
 func keep(kind string) bool {
 	return !slices.Contains(dropped, kind) && slices.ContainsFunc(kept, func(k string) bool {
-		return kind == k || strings.HasSuffix(k, "_") && strings.HasPrefix(kind, k) || strings.HasPrefix(kind, k+"_cors")
+		return kind == k || strings.HasSuffix(k, "_") && strings.HasPrefix(kind, k) || strings.HasPrefix(kind, k+"_cors") || strings.HasPrefix(kind, k+"_lifecycle")
 	})
 }
 

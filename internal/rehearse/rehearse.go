@@ -210,6 +210,9 @@ func (w *World) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := w.configureBuckets(); err != nil {
+		return err
+	}
 	if w.cfg.Stores != nil {
 		w.cfg.Stores.Follow(w.Lambda, w.Recorder.Record)
 	}

@@ -74,33 +74,6 @@ func (r *reader) stack() (*Stack, error) {
 	return s, nil
 }
 
-func (r *reader) buckets(d Distribution) []Bucket {
-	var all []Bucket
-	for _, res := range r.All("aws_s3_bucket") {
-		b := Bucket{Address: res.Address, Bucket: r.Attributes(res).Str("bucket"), Role: RoleOther}
-		for _, o := range d.Origins {
-			if o.Bucket && o.Target == res.Address {
-				b.Role = RoleSite
-			}
-		}
-		if b.Role == RoleOther && r.hasCORS(res) {
-			b.Role = RoleFiles
-		}
-		all = append(all, b)
-	}
-	return all
-}
-
-// hasCORS tells the bucket of uploads from others: browsers write to it.
-func (r *reader) hasCORS(bucket *tfplan.Resource) bool {
-	for _, res := range r.All("aws_s3_bucket_cors_configuration") {
-		if r.Find(res, r.Attributes(res).Str("bucket"), "bucket", "aws_s3_bucket") == bucket {
-			return true
-		}
-	}
-	return false
-}
-
 func (r *reader) cache() Cache {
 	all := r.All("aws_elasticache_replication_group")
 	if len(all) == 0 {

@@ -37,6 +37,9 @@ type Bucket struct {
 	Address string // Terraform address, e.g. module.frontend.module.bucket.aws_s3_bucket.this[0]
 	Bucket  string // its name; empty while Terraform has yet to choose it
 	Role    string // site, files or other
+
+	CORSRules      []CORSRule
+	LifecycleRules []LifecycleRule
 }
 
 // Roles of a bucket.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/aproorg/sluice/internal/stack/tfplan"
 )
 
 func TestDefaultIsTheShippedEnvironment(t *testing.T) {
@@ -124,4 +126,51 @@ func FuzzParse(f *testing.F) {
 			t.Error("parsed a stack that does not validate")
 		}
 	})
+}
+
+// TestBucketOfFiles: what pages may do with it, and what happens to it by itself.
+func TestBucketOfFiles(t *testing.T) {
+	s, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range s.Buckets {
+		if b.Role != RoleFiles {
+			if len(b.CORSRules)+len(b.LifecycleRules) > 0 {
+				t.Errorf("%s: %+v", b.Address, b)
+			}
+			continue
+		}
+		cors := []CORSRule{{AllowedHeaders: []string{"*"}, AllowedMethods: []string{"GET", "HEAD", "POST", "PUT"}, AllowedOrigins: []string{"https://" + s.Distribution.Aliases[0]}, ExposeHeaders: []string{"ETag"}, MaxAge: -1}}
+		if diff := cmp.Diff(cors, b.CORSRules); diff != "" {
+			t.Errorf("CORS (-want +got):\n%s", diff)
+		}
+		if len(b.LifecycleRules) == 0 || b.LifecycleRules[0].AbortDays != 1 || b.LifecycleRules[0].ExpireDays != 0 || b.LifecycleRules[0].ID != "uploads" {
+			t.Errorf("lifecycle: %+v", b.LifecycleRules)
+		}
+		return
+	}
+	t.Error("there is no bucket of files")
+}
+
+// TestLifecycleRules: what the emulated S3 has of rules, and nothing that it would apply to more than AWS does.
+func TestLifecycleRules(t *testing.T) {
+	const rules = `{"format_version": "1.2", "planned_values": {"root_module": {"resources": [{"address": "aws_s3_bucket_lifecycle_configuration.a", "mode": "managed", "type": "aws_s3_bucket_lifecycle_configuration", "name": "a", "values": {"rule": [
+		{"id": "day", "status": "Enabled", "prefix": null, "filter": [{"prefix": "staging/"}], "expiration": [{"days": 1}], "abort_incomplete_multipart_upload": [{"days_after_initiation": 2}]},
+		{"id": "of old", "status": "Enabled", "prefix": "old/", "filter": [], "expiration": [{"days": 3}]},
+		{"id": "off", "status": "Disabled", "filter": [{}], "expiration": [{"days": 1}]},
+		{"id": "tags", "status": "Enabled", "filter": [{"tag": [{"key": "a", "value": "b"}]}], "expiration": [{"days": 1}]},
+		{"id": "sizes", "status": "Enabled", "filter": [{"object_size_greater_than": 5}], "expiration": [{"days": 1}]},
+		{"id": "both", "status": "Enabled", "filter": [{"and": [{"prefix": "a", "tags": {"a": "b"}}]}], "expiration": [{"days": 1}]},
+		{"id": "date", "status": "Enabled", "filter": [{}], "expiration": [{"date": "2030-01-01T00:00:00Z"}]}]}}]}}}`
+	plan, err := tfplan.Read([]byte(rules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reader{plan}
+	got := r.lifecycleRules(r.All("aws_s3_bucket_lifecycle_configuration")[0])
+	want := []LifecycleRule{{ID: "day", Prefix: "staging/", ExpireDays: 1, AbortDays: 2}, {ID: "of old", Prefix: "old/", ExpireDays: 3}}
+	if diff := cmp.Diff(want, got); diff != "" || r.Err() != nil {
+		t.Errorf("(-want +got):\n%s%v", diff, r.Err())
+	}
 }

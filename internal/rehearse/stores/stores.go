@@ -58,6 +58,9 @@ type Config struct {
 	Log    *slog.Logger
 }
 
+// FilesBucket is the bucket of users' files where the plan does not know its name.
+const FilesBucket = "sluice-rehearsal-files"
+
 // Stores are running. Close them when the app is gone.
 type Stores struct {
 	Mongo *mongo.Server

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/rehearse/stores"
 )
 
 // ofPlace are variables whose values are of where LibreChat runs: the plan's are
@@ -87,5 +88,5 @@ func (l *LibreChat) filesBucket() string {
 	if name := l.cfg.Function["AWS_BUCKET_NAME"]; name != "" {
 		return name
 	}
-	return filesBucket
+	return stores.FilesBucket
 }

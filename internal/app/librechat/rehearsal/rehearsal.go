@@ -46,11 +46,10 @@ type Config struct {
 
 // Names in the account of a rehearsal, where the plan has none.
 const (
-	envBucket   = "sluice-rehearsal-environment"
-	envKey      = "librechat.env"
-	filesBucket = "sluice-rehearsal-files"
-	prefix      = "/sluice/rehearsal/"
-	database    = "LibreChat"
+	envBucket = "sluice-rehearsal-environment"
+	envKey    = "librechat.env"
+	prefix    = "/sluice/rehearsal/"
+	database  = "LibreChat"
 )
 
 // LibreChat is a release with its stores, ready to be rehearsed. Close it after the
