@@ -225,7 +225,8 @@ func plainCondition(key string, v bson.RawValue) bool {
 	}
 	if d, ok := v.DocumentOK(); ok && !(key == "$eq" || key == "$ne") {
 		for _, c := range wire.Elements(d) {
-			if (key == "$elemMatch" || strings.HasPrefix(c.Key(), "$")) && !plainCondition(c.Key(), c.Value()) {
+			operator := strings.HasPrefix(c.Key(), "$")
+			if operator && !plainCondition(c.Key(), c.Value()) || !operator && key == "$elemMatch" { // FerretDB's has operators only
 				return false
 			}
 		}

@@ -10,7 +10,7 @@ import (
 
 // collator compares strings as https://www.mongodb.com/docs/manual/reference/collation/ says: by strength 1 letters
 // only, by 2 accents too, by 3 and more case too. It refuses what it has no equal for.
-func collator(spec bson.Raw) (func(a, b string) int, error) {
+func collator(spec bson.Raw) (*collate.Collator, error) {
 	var c struct {
 		Locale          string `bson:"locale"`
 		Strength        int    `bson:"strength"`
@@ -43,5 +43,5 @@ func collator(spec bson.Raw) (func(a, b string) int, error) {
 	if c.NumericOrdering {
 		options = append(options, collate.Numeric)
 	}
-	return collate.New(tag, options...).CompareString, nil
+	return collate.New(tag, options...), nil
 }

@@ -13,6 +13,7 @@
 package mingo
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/dop251/goja"
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"golang.org/x/text/collate"
 )
 
 //go:generate go run ./gen
@@ -35,7 +37,7 @@ var program = sync.OnceValue(func() *goja.Program { return goja.MustCompile("min
 
 const (
 	maxStack  = 2048
-	maxMemory = 128 << 20 // that the process may grow by during one computation
+	maxMemory = 128 << 20
 	watchTime = 20 * time.Millisecond
 )
 
@@ -58,7 +60,8 @@ type Given struct {
 
 // Engine computes. Its zero value is ready, and safe for concurrent use.
 type Engine struct {
-	idle sync.Pool // of *machine
+	memory uint64    // that the process may grow by during one computation; 0 means maxMemory
+	idle   sync.Pool // of *machine
 }
 
 // machine is one JavaScript world with mingo in it.
@@ -165,12 +168,13 @@ func (m *machine) compute(name string, docs []bson.Raw, what goja.Value, given G
 		options.Set("variables", variables)
 	}
 	if given.Collation != nil {
-		compare, err := collator(given.Collation)
+		c, err := collator(given.Collation)
 		if err != nil {
 			return nil, err
 		}
-		if compare != nil {
-			options.Set("collate", compare)
+		if c != nil {
+			options.Set("collate", c.CompareString)
+			options.Set("collationKey", func(s string) string { return fmt.Sprintf("%x", c.KeyFromString(new(collate.Buffer), s)) })
 		}
 	}
 	if given.Collection != nil {
@@ -207,7 +211,7 @@ func (e *Engine) run(ctx context.Context, f func(*machine) error) error {
 			return err
 		}
 	}
-	release := m.watch(ctx)
+	release := m.watch(ctx, cmp.Or(e.memory, maxMemory))
 	err := f(m)
 	release()
 	var interrupted *goja.InterruptedError
@@ -220,7 +224,7 @@ func (e *Engine) run(ctx context.Context, f func(*machine) error) error {
 }
 
 // watch interrupts the machine once the context ends or memory grows too much, until it is released.
-func (m *machine) watch(ctx context.Context) (release func()) {
+func (m *machine) watch(ctx context.Context, memory uint64) (release func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	began := heap()
 	go func() {
@@ -235,7 +239,7 @@ func (m *machine) watch(ctx context.Context) (release func()) {
 				m.vm.Interrupt(context.Cause(ctx))
 				return
 			case <-ticker.C:
-				if heap() > began+maxMemory {
+				if heap() > began+memory {
 					m.vm.Interrupt(errMemory)
 					return
 				}
@@ -257,7 +261,7 @@ func heap() uint64 {
 
 var (
 	lacks    = regexp.MustCompile(`^unregistered operator: (.+)$`)
-	unknown  = regexp.MustCompile(`(?i)unregistered|unknown|not registered|scriptEnabled`)
+	unknown  = regexp.MustCompile(`(?i)unregistered|unknown|not registered`)
 	operator = regexp.MustCompile(`\$\w+`)
 )
 

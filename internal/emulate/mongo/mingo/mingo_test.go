@@ -167,7 +167,8 @@ func TestComputationsEnd(t *testing.T) {
 	}
 	grow := d{{Key: "$project", Value: d{{Key: "a", Value: d{{Key: "$reduce", Value: d{{Key: "input", Value: d{{Key: "$range", Value: a{0, 40}}}},
 		{Key: "initialValue", Value: a{1}}, {Key: "in", Value: d{{Key: "$concatArrays", Value: a{"$$value", "$$value"}}}}}}}}}}}
-	if _, err := engine.Aggregate(t.Context(), []bson.Raw{raw(t, d{})}, pipeline(t, grow), Given{}); !errors.Is(err, errMemory) {
+	small := &Engine{memory: 8 << 20}
+	if _, err := small.Aggregate(t.Context(), []bson.Raw{raw(t, d{})}, pipeline(t, grow), Given{}); !errors.Is(err, errMemory) {
 		t.Errorf("got %v, want the end of memory", err)
 	}
 }

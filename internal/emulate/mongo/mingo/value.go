@@ -14,9 +14,9 @@ import (
 )
 
 // maxDepth is MongoDB's own bound.
-const maxDepth = 100
+const maxDepth = 180
 
-var errDepth = errors.New("documents are nested deeper than 100 levels")
+var errDepth = &Error{Message: "documents are nested deeper than 180 levels"}
 
 // own are names that JavaScript reorders or takes for its own; see src/values.js.
 var own = regexp.MustCompile(`^(\d+|__proto__)$`)

@@ -4,7 +4,7 @@ import { evalExpr } from "mingo/core/_internal";
 import * as mingo from "mingo/operators/expression";
 import { assert } from "mingo/util";
 import { typeName } from "./values.js";
-import { plain } from "./numbers.js";
+import { long, plain } from "./numbers.js";
 import { isDocument } from "./paths.js";
 
 const nil = (v) => v === undefined || v === null || typeName(v) === "undefined";
@@ -88,6 +88,12 @@ const part = (f) => (doc, expr, options) => {
   return given(f)(doc, { date: list[0] }, options);
 };
 
+// whole makes a result a long.
+const whole = (f) => (doc, expr, options) => {
+  const v = f(doc, expr, options);
+  return typeof v === "number" && Number.isInteger(v) ? long(BigInt(v)) : v;
+};
+
 const parts = ["$year", "$month", "$dayOfMonth", "$dayOfWeek", "$dayOfYear", "$hour", "$minute", "$second", "$millisecond", "$isoDayOfWeek", "$isoWeek", "$isoWeekYear"];
 const others = ["$dateAdd", "$dateSubtract", "$dateDiff", "$dateTrunc", "$dateToString", "$dateToParts"];
 const all = (names, how) => Object.fromEntries(names.map((name) => [name, how(mingo[name])]));
@@ -95,6 +101,8 @@ const all = (names, how) => Object.fromEntries(names.map((name) => [name, how(mi
 export const operators = {
   ...all(parts, part),
   ...all(others, given),
+  $dateDiff: whole(given(mingo.$dateDiff)),
+  $isoWeekYear: whole(part(mingo.$isoWeekYear)),
   $dateFromString: local(mingo.$dateFromString),
   $dateFromParts: fromParts,
   $week: part((doc, date, options) => Math.floor((mingo.$dayOfYear(doc, date, options) + 7 - mingo.$dayOfWeek(doc, date, options)) / 7)),

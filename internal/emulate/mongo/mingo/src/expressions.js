@@ -51,6 +51,7 @@ const both = (f) => (doc, expr, options) => {
   return f(list.length === 1 && Array.isArray(list[0]) ? list[0] : list);
 };
 
+const doubled = (v) => (Array.isArray(v) ? v.map(doubled) : typeof v === "number" ? double(v) : v);
 const numbers = (list) => list.filter(isNumeric).map(plain);
 
 // listed evaluates operands in a list, at least and at most so many.
@@ -269,8 +270,10 @@ export const expressions = {
   $avg: both((list) => (numbers(list).length === 0 ? null : double(number.numberOf(number.sum(list)) / numbers(list).length))),
   $max: both(bestOf(1)),
   $min: both(bestOf(-1)),
-  $stdDevPop: both((list) => accumulators.$stdDevPop(numbers(list), null)),
-  $stdDevSamp: both((list) => accumulators.$stdDevSamp(numbers(list), null)),
+  $stdDevPop: both((list) => doubled(accumulators.$stdDevPop(numbers(list), null))),
+  $stdDevSamp: both((list) => doubled(accumulators.$stdDevSamp(numbers(list), null))),
+  $median: (doc, expr, options) => doubled((Array.isArray(doc) ? accumulators : mingo).$median(doc, expr, options)),
+  $percentile: (doc, expr, options) => doubled((Array.isArray(doc) ? accumulators : mingo).$percentile(doc, expr, options)),
   $first: ends("$first", (list) => list[0]),
   $last: ends("$last", (list) => list[list.length - 1]),
   $mergeObjects: both((list) => {

@@ -15,30 +15,39 @@ import * as stages from "./stages.js";
 import { get, put } from "./paths.js";
 import { Numeric, Value, collate } from "./values.js";
 
-const { sorter, ...ownStages } = stages;
 const { $merge, $out, $lookup, ...mingoStages } = pipeline; // which write, and which is our own
-const { $accumulator, ...safeAccumulators } = accumulators;
-const { $function, ...safeExpressions } = expressions;
+const { $accumulator, $top, $bottom, ...otherAccumulators } = accumulators;
+const one = (f) => (docs, expr, options) => f(docs, expr, options)[0];
+const safeAccumulators = { ...otherAccumulators, $top: one($top), $bottom: one($bottom) };
+const { $function, $toHashedIndexKey, ...otherExpressions } = expressions; // whose hash is not MongoDB's
+const safeExpressions = {
+  ...otherExpressions,
+  $function(doc, expr, options) { // of $setWindowFields, which makes it itself
+    if (typeof expr.body !== "function") throw new Error("unregistered operator: $function");
+    return $function(doc, expr, options);
+  },
+};
+const { $where, ...safeQueries } = query;
 
 const context = Context.init({
   accumulator: safeAccumulators,
   expression: safeExpressions,
-  pipeline: { ...mingoStages, ...ownStages },
+  pipeline: { ...mingoStages, ...stages },
   projection,
-  query: { ...query, ...queries },
+  query: { ...safeQueries, ...queries },
   window,
 });
 
-const optionsOf = (given) => ({ context, scriptEnabled: false, collectionResolver: given?.collection, variables: given?.variables });
+const optionsOf = (given) => ({ context, scriptEnabled: true, collectionResolver: given?.collection, variables: given?.variables });
 
 export function aggregate(docs, stages, given) {
-  collate(given?.collate ?? null);
+  collate(given?.collate ?? null, given?.collationKey);
   return new Aggregator(stages, optionsOf(given)).run(docs);
 }
 
 // matching lists the indexes of the documents that a query finds.
 export function matching(docs, condition, given) {
-  collate(given?.collate ?? null);
+  collate(given?.collate ?? null, given?.collationKey);
   const q = new Query(condition, optionsOf(given));
   const found = [];
   docs.forEach((doc, i) => {
@@ -64,10 +73,4 @@ function collect(condition, path, into) {
   }
 }
 
-export const sort = (docs, spec) => sorter(spec)(docs);
-export const operators = {
-  stages: Object.keys({ ...mingoStages, ...ownStages }),
-  expressions: [...new Set([...Object.keys(safeExpressions), ...Object.keys(safeAccumulators)])],
-  queries: Object.keys({ ...query, ...queries }),
-};
 export { Numeric, Value, zones };

@@ -6,6 +6,7 @@ import { Lazy } from "mingo/lazy";
 import { $redact as mingoRedact } from "mingo/operators/pipeline";
 import { assert } from "mingo/util";
 import { compareValues, inner, isNumeric, keyText, truth } from "./values.js";
+import { long } from "./numbers.js";
 import { find, get, isDocument, put } from "./paths.js";
 
 const isExpression = (spec) => !isDocument(spec) || Object.keys(spec)[0]?.[0] === "$";
@@ -99,7 +100,8 @@ export function $project(docs, spec, options) {
     return docs.map((doc) => exclude(doc, node));
   }
   assert(!others.some(([, value]) => isOff(value)), "Invalid $project :: caused by :: Cannot do exclusion in inclusion projection");
-  const node = tree(id ? (isOff(id[1]) ? others : [id, ...others]) : [["_id", true], ...others]);
+  const whole = !id && !others.some(([path]) => path.startsWith("_id."));
+  const node = tree(id && !isOff(id[1]) ? [id, ...others] : whole ? [["_id", true], ...others] : others);
   return docs.map((doc) => include(doc, node, (expr) => evalExpr(doc, expr, options)));
 }
 
@@ -111,7 +113,7 @@ function sortKey(doc, path, direction) {
   return v.reduce((best, m) => (compareValues(m, best) * direction < 0 ? m : best));
 }
 
-export function sorter(spec) {
+function sorter(spec) {
   const by = Object.keys(spec).map((path) => [path, Number(spec[path]) < 0 ? -1 : 1]);
   assert(by.length > 0, "$sort stage must have at least one sort key");
   return (docs) => {
@@ -136,7 +138,7 @@ export function $unwind(docs, spec) {
   if (typeof spec === "string") spec = { path: spec };
   assert(typeof spec.path === "string" && spec.path[0] === "$", "path option to $unwind stage should be prefixed with a '$'");
   const path = spec.path.slice(1), index = spec.includeArrayIndex;
-  const numbered = (doc, i) => (index ? put(doc, index, i) : doc);
+  const numbered = (doc, i) => (index ? put(doc, index, i === null ? null : long(BigInt(i))) : doc);
   return docs.transform((all) => {
     const out = [];
     for (const doc of all) {
@@ -222,6 +224,28 @@ export function $sample(docs, spec) {
     const rest = all.slice(), out = [];
     for (let n = Math.min(Number(spec.size), rest.length); n > 0; n--) out.push(...rest.splice(Math.floor(Math.random() * rest.length), 1));
     return Lazy(out);
+  });
+}
+
+export function $bucket(docs, spec, options) {
+  const bounds = spec.boundaries.map((b) => evalExpr({}, b, options));
+  assert(bounds.length > 1 && bounds.every((b, i) => i === 0 || compareValues(bounds[i - 1], b) < 0), "The 'boundaries' option to $bucket must be sorted in ascending order, without duplicates");
+  const group = options.context.getOperator("pipeline", "$group");
+  const bucket = (doc) => {
+    const v = evalExpr(doc, spec.groupBy, options);
+    if (v !== undefined && compareValues(v, bounds[0]) >= 0) for (let i = 1; i < bounds.length; i++) if (compareValues(v, bounds[i]) < 0) return bounds[i - 1];
+    assert("default" in spec, "$switch could not find a matching branch for an input, and no default was specified.");
+    return spec.default;
+  };
+  return docs.transform((all) => {
+    const groups = new Map();
+    for (const doc of all) {
+      const id = bucket(doc), key = keyText(id);
+      if (!groups.has(key)) groups.set(key, { id, docs: [] });
+      groups.get(key).docs.push(doc);
+    }
+    const sorted = [...groups.values()].sort((a, b) => compareValues(a.id, b.id));
+    return Lazy(sorted.flatMap((g) => group(Lazy(g.docs), { _id: { $literal: g.id }, ...(spec.output ?? { count: { $sum: 1 } }) }, options).collect()));
   });
 }
 

@@ -28,8 +28,8 @@ export const isNumeric = (v) => typeof v === "number" || v instanceof Numeric;
 const numberOf = (v) => (typeof v === "number" ? v : v.number);
 
 // collator compares strings by the language of the command that runs, or is null for their own order.
-let collator = null;
-export const collate = (compare) => (collator = compare);
+let collator = null, collationKey = null;
+export const collate = (compare, key) => ([collator, collationKey] = [compare, key]);
 
 // typeName is a value's type as $type names it.
 export function typeName(v) {
@@ -112,7 +112,7 @@ export function keyText(v) {
     case 3:
       return "n" + (numberOf(v) + 0);
     case 4:
-      return collator ? "s" : "s" + v;
+      return "s" + (collator ? collationKey(String(v)) : v);
     case 5:
       return "{" + Object.keys(v).map((k) => k + ":" + keyText(v[k])).join() + "}";
     case 6:
