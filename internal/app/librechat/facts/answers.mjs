@@ -20,15 +20,17 @@ Module._load = function (request, ...rest) {
   return loaded;
 };
 
-// catchUp gives a reader what was sent before it came. The reader is never in the
-// process that generates, so that this is in Redis only, and LibreChat sends it to
-// readers that resume. A page without the first events shows nothing until the last.
+const mine = new Set(); // the answers that this process generates
+
+// catchUp gives a reader what was sent before it came. What another process generates
+// is in Redis only, and LibreChat sends it to readers that resume. A page without the
+// first events shows nothing until the last.
 function catchUp(jobs) {
   const { subscribe, subscribeWithResume } = jobs;
   jobs.subscribe = async function (id, onChunk, onDone, onError, ...rest) {
     const store = this.getJobStore();
     const [options] = rest;
-    if (!this.isRedis || !asked.getStore()?.reads || options?.skipBufferReplay || !store.getChunks) {
+    if (!this.isRedis || mine.has(id) || !asked.getStore()?.reads || options?.skipBufferReplay || !store.getChunks) {
       return subscribe.call(this, id, onChunk, onDone, onError, ...rest);
     }
     const live = held(onChunk, onDone, onError);
@@ -47,7 +49,7 @@ function catchUp(jobs) {
   jobs.subscribeWithResume = async function (id, onChunk, onDone, onError, ...rest) {
     const store = this.getJobStore();
     const request = asked.getStore();
-    if (!this.isRedis || !request || !store.getChunks) return subscribeWithResume.call(this, id, onChunk, onDone, onError, ...rest);
+    if (!this.isRedis || mine.has(id) || !request || !store.getChunks) return subscribeWithResume.call(this, id, onChunk, onDone, onError, ...rest);
     const live = held(onChunk, onDone, onError);
     const result = await subscribeWithResume.call(this, id, ...live.handlers, ...rest);
     const { subscription } = result;
@@ -118,6 +120,8 @@ function lookAfter(jobs) {
   jobs.createJob = async function (id, userId, ...rest) {
     const job = await createJob.call(this, id, userId, ...rest);
     const { signal } = job.abortController;
+    mine.add(id);
+    signal.addEventListener('abort', () => mine.delete(id), { once: true });
     endInTime(jobs, id, userId, signal);
     if (this.isRedis) tellOfLife(this.getJobStore().redis, id, signal);
     return job;

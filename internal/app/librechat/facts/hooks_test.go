@@ -49,7 +49,7 @@ func hooked(t *testing.T, r Release) {
 			Options   map[string]int
 			Complete  []any
 		}
-		Late                []map[string]any
+		Late, Own           []map[string]any
 		Resumed             [][]map[string]any
 		Dead, Alive, Missed string
 		Stops, Deadline     []aStop
@@ -86,6 +86,10 @@ func hooked(t *testing.T, r Release) {
 	late := []map[string]any{{"created": true, "from": "live"}, n(1), n(2), n(2), n(4), n(2), n(6), {"final": true}}
 	if diff := cmp.Diff(late, got.Late); diff != "" {
 		t.Errorf("a late reader's events (-want +got):\n%s", diff)
+	}
+
+	if diff := cmp.Diff([]map[string]any{n(1), n(2), n(2), n(3)}, got.Own); diff != "" {
+		t.Errorf("the events of a reader beside the generation (-want +got):\n%s", diff)
 	}
 
 	sync := []map[string]any{{"sync": true, "resumeState": map[string]any{"content": []any{1.0, 2.0, 3.0, 4.0, 5.0}}, "pendingEvents": []any{}}}

@@ -158,12 +158,7 @@ func TestBuiltStrict(t *testing.T) {
 
 // becomeFirst logs in as the rehearsal's user, who as the first one may do all.
 func (p *person) becomeFirst(t *testing.T) {
-	var got struct{ Token string }
-	login := map[string]string{"email": facts.UserEmail, "password": facts.UserPassword}
-	if err := p.call(t.Context(), http.MethodPost, "/api/auth/login", login, &got); err != nil {
-		t.Fatal(err)
-	}
-	p.token = got.Token
+	p.logIn(t, facts.UserEmail, facts.UserPassword)
 }
 
 // judgeFindings holds what the guard has found against what is known to be sent.

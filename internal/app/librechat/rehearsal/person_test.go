@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,8 @@ import (
 type person struct {
 	base   string
 	design facts.Design
+	login  map[string]string // that token is of
+	mu     sync.Mutex        // guards token
 	token  string
 	// patient, if not nil, ends the reading of a stream where no more comes of a
 	// generation that was killed.
@@ -47,16 +50,53 @@ func newPerson(t testing.TB, base string, d facts.Design) *person {
 		}
 		t.Logf("register: %v", err)
 	}
-	var got struct{ Token string }
-	if err := p.call(t.Context(), http.MethodPost, "/api/auth/login", map[string]string{"email": user["email"], "password": user["password"]}, &got); err != nil {
-		t.Fatal(err)
-	}
-	p.token = got.Token
+	p.logIn(t, user["email"], user["password"])
 	return p
 }
 
-// open returns an answer of status 200.
+func (p *person) logIn(t testing.TB, email, password string) {
+	t.Helper()
+	p.login = map[string]string{"email": email, "password": password}
+	if err := p.renew(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// renew logs in for a token in the place of one, if no other call has.
+func (p *person) renew(ctx context.Context, old string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.token != old && old != "" {
+		return nil
+	}
+	response, err := p.send(ctx, http.MethodPost, "/api/auth/login", p.login, "")
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	var got struct{ Token string }
+	err = json.NewDecoder(response.Body).Decode(&got)
+	p.token = got.Token
+	return err
+}
+
+// open returns an answer of status 200. A token lives for 15 minutes, and a test may take longer.
 func (p *person) open(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	p.mu.Lock()
+	token := p.token
+	p.mu.Unlock()
+	response, err := p.send(ctx, method, path, body, token)
+	var refused *refusal
+	if token != "" && errors.As(err, &refused) && refused.status == http.StatusUnauthorized && p.renew(ctx, token) == nil {
+		p.mu.Lock()
+		token = p.token
+		p.mu.Unlock()
+		response, err = p.send(ctx, method, path, body, token)
+	}
+	return response, err
+}
+
+func (p *person) send(ctx context.Context, method, path string, body any, token string) (*http.Response, error) {
 	in, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
@@ -70,8 +110,8 @@ func (p *person) open(ctx context.Context, method, path string, body any) (*http
 	}
 	request.Header.Set("User-Agent", userAgent)
 	request.Header.Set("Content-Type", "application/json")
-	if p.token != "" {
-		request.Header.Set("Authorization", "Bearer "+p.token)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -80,13 +120,16 @@ func (p *person) open(ctx context.Context, method, path string, body any) (*http
 	if response.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(response.Body, 300))
 		response.Body.Close()
-		return nil, &refusal{response.Header.Get("X-Amz-Cf-Id"), fmt.Sprintf("%s %s: %s: %s", method, path, response.Status, body)}
+		return nil, &refusal{response.StatusCode, response.Header.Get("X-Amz-Cf-Id"), fmt.Sprintf("%s %s: %s: %s", method, path, response.Status, body)}
 	}
 	return response, nil
 }
 
 // refusal is an answer of another status than 200.
-type refusal struct{ request, text string }
+type refusal struct {
+	status        int
+	request, text string
+}
 
 func (r *refusal) Error() string { return r.text }
 

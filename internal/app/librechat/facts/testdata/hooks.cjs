@@ -81,6 +81,13 @@ server.listen(0, '127.0.0.1', async () => {
   seen.live = [event(2), event(4), { created: true, from: 'live' }, event(2), event(6), { final: true }];
   out.late = (await read('/api/agents/chat/stream/late?generationProtocolVersion=2', 40000)).lines;
 
+  // a reader in the process that generates, to whom LibreChat tells all
+  store.jobs.own = { status: 'running', userId: 'user-1' };
+  store.chunks.own = [1, 2].map(event);
+  await jobs.createJob('own', 'user-1');
+  seen.live = [event(1), event(2), event(2), event(3)];
+  out.own = (await read('/api/agents/chat/stream/own', 20000)).lines;
+
   // readers that resume, of whom LibreChat holds back what comes or does not
   for (seen.activates of [false, true]) {
     const id = `resumed-${seen.activates}`;
