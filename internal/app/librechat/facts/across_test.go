@@ -93,28 +93,41 @@ func stopKeeps(t *testing.T, w *world) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(time.Second, func() { // of reading
+		go func() {
+			testkit.Until(time.Minute, func() bool { return w.sent("stopped by "+name) >= 20 })
 			if _, err := stops.call("POST", "/api/agents/chat/abort", map[string]any{"streamId": conversation}); err != nil {
 				t.Errorf("stop by %s process: %v", name, err)
 			}
-		})
+		}()
 		words, _ := readWords(t, resp)
 		resp.Body.Close()
+		if len(words) < 2 {
+			t.Fatalf("%d words were read of an answer that %s process stopped", len(words), name)
+		}
 		seen := strings.TrimSpace(strings.Join(words[:len(words)*3/4], ""))
 		testkit.Wait(t, 10*time.Second, "what was seen of an answer that "+name+" process stopped, in the database", func() (string, bool) {
-			text := two.answer(t, conversation)
-			return fmt.Sprintf("%.200q of %.200q", text, seen), len(words) > 4 && strings.HasPrefix(strings.TrimSpace(text), seen)
+			text, err := two.answer(conversation)
+			return fmt.Sprintf("%.200q of %.200q, %v", text, seen, err), strings.HasPrefix(strings.TrimSpace(text), seen)
 		})
 	}
 }
 
+// sent is how many words the model has sent in answer to a question.
+func (w *world) sent(question string) int {
+	for _, r := range w.model.Requests() {
+		if !r.Title && strings.Contains(r.Question, question) {
+			return r.Sent
+		}
+	}
+	return 0
+}
+
 // answer is the text of a conversation's answers, as a page shows it: a message's
 // parts, where it has some, else its text.
-func (c *client) answer(t *testing.T, conversation string) (text string) {
-	t.Helper()
+func (c *client) answer(conversation string) (text string, err error) {
 	resp, err := c.open("GET", "/api/messages/"+conversation, nil)
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer resp.Body.Close()
 	var all []struct {
@@ -123,7 +136,7 @@ func (c *client) answer(t *testing.T, conversation string) (text string) {
 		Content         []struct{ Text string }
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	for _, m := range all {
 		if m.IsCreatedByUser {
@@ -136,7 +149,7 @@ func (c *client) answer(t *testing.T, conversation string) (text string) {
 			text += part.Text
 		}
 	}
-	return text
+	return text, nil
 }
 
 // cut waits until the model's answer was cut.

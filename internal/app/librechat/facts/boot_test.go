@@ -212,6 +212,7 @@ func (c *client) open(method, path string, body any) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	req.Close = true // Node closes idle connections after 5 s, and a POST that meets this is lost
 	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Content-Type", "application/json")
 	if c.token != "" {
