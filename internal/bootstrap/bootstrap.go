@@ -122,13 +122,13 @@ func (e *environment) assemble() error {
 		return err
 	}
 	e.drain = drain.New(drain.Config{
-		Preload: s.Preload && s.DrainLimit > 0, TimerLimit: s.DrainTimer, BusyURL: busyURL(s, address), Logger: e.cfg.Logger,
+		Preload: s.Preload && s.DrainLimit > 0, TimerLimit: s.DrainTimer, StartLimit: s.DrainStart, BusyURL: busyURL(s, address), Logger: e.cfg.Logger,
 	})
 	e.app = supervise.New(supervise.Config{
 		Command: e.cfg.Command, Dir: s.AppDir,
 		Env:    func(ctx context.Context) ([]string, error) { return e.appEnvironment(ctx, address) },
 		Stdout: e.cfg.Stdout, Stderr: e.cfg.Stderr, Address: address, ReadyPath: s.ReadyPath, ReadyStatus: s.ReadyStatus.Contain, Attempts: s.ReadyAttempts,
-		Interval: s.ReadyInterval, Fair: s.ReadyFair, ReadyLog: s.ReadyLog, OnReady: e.drain.Forget, StopGrace: s.StopGrace, Orphans: e.cfg.Orphans, Logger: e.cfg.Logger,
+		Interval: s.ReadyInterval, Fair: s.ReadyFair, ReadyLog: s.ReadyLog, OnReady: e.drain.Started, StopGrace: s.StopGrace, Orphans: e.cfg.Orphans, Logger: e.cfg.Logger,
 	})
 	e.relay = relay.New(relayConfig(e))
 	return nil

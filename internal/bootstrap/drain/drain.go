@@ -14,10 +14,14 @@
 //   - a file system or DNS request, under the same limit;
 //   - a timer of at most Config.TimerLimit set by a request's own code, known by AsyncLocalStorage: the pause before a retry. Intervals
 //     and the timers of background code do not count;
+//   - what the app's start has begun and what goes on when it is ready: an outgoing request, a connection that is being made, a child
+//     process that has not answered, a timer of at most 5 s that is not the fourth of one place in the code. For Config.StartLimit
+//     in all, of the time that invocations are held;
+//   - a child process whose input was written to and whose output has not answered, such as a server of MCP: for 30 s;
 //   - anything at all, until the event loop has turned three times without one of these, and used sockets were quiet for 2 ms, and for
 //     50 ms after one was written to again before it had answered: its next bytes may answer the first question alone.
 //
-// It does not see work in the thread pool that is no file or DNS request (password hashing, zlib), child processes, and
+// It does not see work in the thread pool that is no file or DNS request (password hashing, zlib), child processes otherwise, and
 // streams of HTTP/2 before Node 24 once their first bytes came.
 //
 // Python's is a sitecustomize on PYTHONPATH, which loads the one that would have been loaded without it, and goes along into forked
@@ -63,6 +67,8 @@ type Config struct {
 	Preload bool
 	// TimerLimit is the longest timer of Node that counts as work; 0 counts none.
 	TimerLimit time.Duration
+	// StartLimit is how long work of Node that the app's start has begun counts once the app is ready; 0 counts none.
+	StartLimit time.Duration
 	// BusyURL, if set, is asked after every response.
 	BusyURL string
 	Logger  *slog.Logger
@@ -145,8 +151,10 @@ func (d *Drain) AddTo(env []string) []string {
 		out = append(out, entry)
 	}
 	return append(out, "NODE_OPTIONS="+strings.TrimSpace(options), "PYTHONPATH="+path, "SLUICE_DRAIN_SOCKET="+d.socket(),
-		"SLUICE_DRAIN_TIMER="+strconv.FormatInt(d.cfg.TimerLimit.Milliseconds(), 10))
+		"SLUICE_DRAIN_TIMER="+milliseconds(d.cfg.TimerLimit), "SLUICE_DRAIN_START="+milliseconds(d.cfg.StartLimit))
 }
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // quoteOption quotes as Node reads NODE_OPTIONS: double quotes, in which a backslash escapes.
 func quoteOption(s string) string {

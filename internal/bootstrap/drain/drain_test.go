@@ -35,23 +35,59 @@ type node struct {
 
 func startNode(t *testing.T) *node {
 	t.Helper()
+	n := startingNode(t, "", "")
+	n.Forget(t.Context())
+	return n
+}
+
+// startingNode is a node that is ready, and whose start goes on with the work of that name, for an upstream's path.
+func startingNode(t *testing.T, start, upstreamPath string) *node {
+	t.Helper()
 	program := testdeps.Node(t)
-	d := New(Config{Preload: true, TimerLimit: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	d := New(Config{Preload: true, TimerLimit: 2 * time.Second, StartLimit: 1500 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	n := &node{Drain: d, t: t, output: &lines{}, web: httptest.NewServer(http.HandlerFunc(upstream)), db: database(t)}
 	t.Cleanup(n.web.Close)
 	t.Cleanup(func() { n.web.CloseClientConnections() })
 	t.Cleanup(d.Close)
 	n.base = "http://" + freeAddress(t)
 	cmd := exec.Command(program, "testdata/app.cjs")
-	cmd.Env = d.AddTo(append(os.Environ(), "PORT="+n.base[strings.LastIndex(n.base, ":")+1:], "NODE_OPTIONS=--no-warnings"))
+	cmd.Env = d.AddTo(append(os.Environ(), "PORT="+n.base[strings.LastIndex(n.base, ":")+1:], "NODE_OPTIONS=--no-warnings", "START="+start, "START_URL="+n.web.URL+upstreamPath))
 	cmd.Stdout, cmd.Stderr = n.output, n.output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	n.output.await(t, "listening")
-	n.Forget(t.Context())
 	return n
+}
+
+// TestNodeStart: what the start has begun counts once the app is ready, and not for ever.
+func TestNodeStart(t *testing.T) {
+	for _, test := range []struct {
+		start, upstream string
+		atLeast, atMost time.Duration // that the first invocations are held
+	}{
+		{"child", "", 300 * time.Millisecond, 0},
+		{"retry", "", 300 * time.Millisecond, 0},
+		{"fetch", "/", 200 * time.Millisecond, 0},
+		{"fetch", "/silent", 1200 * time.Millisecond, 7500 * time.Millisecond}, // its connection may be younger than the start's end, and counts for 5 s more
+		{"silent", "", 1200 * time.Millisecond, 5 * time.Second},
+	} {
+		t.Run(test.start+test.upstream, func(t *testing.T) {
+			n := startingNode(t, test.start, test.upstream)
+			n.Started(t.Context())
+			held, work := n.get("none", "")
+			t.Logf("held %v (%s)", held.Round(time.Millisecond), work)
+			if held < test.atLeast || test.atMost > 0 && held > test.atMost {
+				t.Errorf("held %v (%s), want %v to %v", held, work, test.atLeast, test.atMost)
+			}
+			if test.atMost == 0 {
+				n.output.awaitCount(t, "done start "+test.start, 1)
+			}
+			held, _ = n.get("none", "")
+			n.wantIdle("none", "", held)
+		})
+	}
 }
 
 func freeAddress(t *testing.T) string {
@@ -154,6 +190,8 @@ func TestNodeWork(t *testing.T) {
 		{"files", "", time.Microsecond},
 		{"close", "", 30 * time.Millisecond},
 		{"compute", "", 250 * time.Millisecond},
+		{"child", "", 350 * time.Millisecond},
+		{"none", "", 0},
 		{"long", "", 0},
 		{"interval", "", 0},
 		{"standing", "/events", 0},

@@ -101,12 +101,17 @@ func (p *peer) ask(verb string, n int) {
 // forgetLimit is how long a busy process may take to hear that its work is standing.
 const forgetLimit = 200 * time.Millisecond
 
-// Forget makes all that is under way standing work, for which no invocation is held any more. It is for the end of the app's
-// start, and returns when every process has heard it, for work that a request begins after it must count.
-func (d *Drain) Forget(ctx context.Context) {
+// Forget makes all that is under way standing work, for which no invocation is held any more. It returns when every process has
+// heard it, for work that a request begins after it must count.
+func (d *Drain) Forget(ctx context.Context) { d.standing(ctx, "forget") }
+
+// Started is Forget for the end of the app's start, of which some work counts for Config.StartLimit.
+func (d *Drain) Started(ctx context.Context) { d.standing(ctx, "started") }
+
+func (d *Drain) standing(ctx context.Context, verb string) {
 	ctx, cancel := context.WithTimeout(ctx, forgetLimit)
 	defer cancel()
-	if _, _, err := d.ask(ctx, "forget"); err != nil {
+	if _, _, err := d.ask(ctx, verb); err != nil {
 		d.cfg.Logger.Debug("a process of the app is too busy to hear what is standing", "error", err)
 	}
 }

@@ -6,13 +6,13 @@
   const socketPath = process.env.SLUICE_DRAIN_SOCKET;
   if (!socketPath) return;
   try {
-    watch(socketPath, Number(process.env.SLUICE_DRAIN_TIMER) || 0);
+    watch(socketPath, Number(process.env.SLUICE_DRAIN_TIMER) || 0, Number(process.env.SLUICE_DRAIN_START) || 0);
   } catch {
     // The app comes first.
   }
 })();
 
-function watch(socketPath, timerLimit) {
+function watch(socketPath, timerLimit, startLimit) {
   const net = require('net');
   const channels = require('diagnostics_channel');
   const { isMainThread } = require('worker_threads');
@@ -23,6 +23,20 @@ function watch(socketPath, timerLimit) {
   let epoch = 1;
   const state = Symbol('sluice');
   const requests = new Set();
+
+  // Work that the app's start has begun and that goes on when it is ready counts in the first invocations, startLimit in all:
+  // requests, connections in the making, child processes that have not answered, and timers, such as pauses before a retry. Of
+  // the timers that one place in the code sets, the first few: more are a loop of the background.
+  const starting = new Set();
+  const startTimers = new Set();
+  const startTimer = 5000; // ms
+  const startRepeats = 3;
+  const places = new Map();
+  let startGoesOn = startLimit > 0;
+  let startLeft = 0; // ms, of the time in which we were asked
+  let startAsked = 0; // when we were
+  let lost = ''; // what was not waited for any longer
+
   const sockets = new Set();
   const timers = new Set();
 
@@ -34,7 +48,7 @@ function watch(socketPath, timerLimit) {
   // --- outgoing requests, from their begin to the end of the answer's body
 
   const begin = (request) => { requests.add(request); };
-  const end = (request) => { if (requests.delete(request)) kick(); };
+  const end = (request) => { if (starting.delete(request) | requests.delete(request)) kick(); };
   const isEventStream = (type) => /^text\/event-stream/i.test(String(type || ''));
 
   on('http.client.request.start', ({ request }) => {
@@ -107,10 +121,32 @@ function watch(socketPath, timerLimit) {
   // do: the next bytes may answer the earlier one alone.
   const pipeline = 50; // ms
 
+  // A child process is a peer too: what is written to its input waits for its output. Servers of MCP are such, and take
+  // longer than databases.
+  const childAnswer = 30000; // ms
+
+  const { ChildProcess } = require('child_process');
+  const { spawn } = ChildProcess.prototype;
+  ChildProcess.prototype.spawn = function (...args) {
+    const result = spawn.apply(this, args);
+    guarded(adopt)(this);
+    return result;
+  };
+
+  function adopt(child) {
+    const { stdin, stdout } = child;
+    if (!stdin || !stdout || stdin[state]) return;
+    stdin[state] = { epoch, at: now(), read: 0, standing: false, spoken: false, output: stdout };
+    sockets.add(stdin);
+    child.once('exit', () => { if (sockets.delete(stdin)) kick(); });
+  }
+
+  const received = (socket) => (socket[state].output || socket).bytesRead;
+
   function wrote(socket, s) {
-    const read = socket.bytesRead;
+    const read = received(socket);
     const time = now();
-    if (s.standing && read > s.read && time - s.at < quickAnswer) s.standing = false;
+    if (s.standing && read > s.read && (s.output || time - s.at < quickAnswer)) s.standing = false;
     if (s.spoken && (read === s.read || time - s.piped < pipeline)) s.piped = time;
     s.epoch = epoch;
     s.read = read;
@@ -120,7 +156,7 @@ function watch(socketPath, timerLimit) {
 
   function waits(socket, s) {
     if (socket.connecting || socket.secureConnecting) return true;
-    return socket.bytesRead === s.read && (s.spoken || now() - s.at < greeting);
+    return received(socket) === s.read && (s.spoken || now() - s.at < greeting);
   }
 
   function prune() {
@@ -142,26 +178,38 @@ function watch(socketPath, timerLimit) {
       return store.run(epoch, () => emit.call(this, event, ...args));
     };
     const counts = (delay) => !(delay > timerLimit) && store.getStore() === epoch;
-    const note = (timer, delay) => {
-      if (timers.size > 512) for (const t of timers) if (!runs(t)) timers.delete(t);
-      timers.add({ timer, due: now() + (Number(delay) || 0) });
+    const note = (timer, delay, to = timers) => {
+      if (to.size > 512) for (const t of to) if (!runs(t)) to.delete(t);
+      to.add({ timer, due: now() + (Number(delay) || 0) });
     };
+    const ofStart = (delay) => startGoesOn && !(delay > startTimer) && store.getStore() === undefined && repeats() <= startRepeats;
 
     const set = function setTimeout(callback, delay, ...args) {
       const timer = later(callback, delay, ...args);
       if (counts(delay)) note(timer, delay);
+      else if (ofStart(delay)) note(timer, delay, startTimers);
       return timer;
     };
     const promises = require('timers/promises');
     const sleep = promises.setTimeout;
     promises.setTimeout = function setTimeout(delay, value, options) {
-      if (counts(delay) && !(options && options.ref === false)) note(null, delay);
+      if (options && options.ref === false) return sleep(delay, value, options);
+      if (counts(delay)) note(null, delay);
+      else if (ofStart(delay)) note(null, delay, startTimers);
       return sleep(delay, value, options);
     };
     Object.defineProperty(set, promisify.custom, { enumerable: true, get: () => promises.setTimeout });
     globalThis.setTimeout = set;
     require('timers').setTimeout = set;
     require('module').syncBuiltinESMExports();
+  }
+
+  // repeats counts the timers that were set in one place, by the frames above ours.
+  function repeats() {
+    const place = String(new Error().stack).split('\n').slice(4, 7).join();
+    const n = (places.get(place) || 0) + 1;
+    places.set(place, n);
+    return n;
   }
 
   function runs({ timer, due }) {
@@ -179,11 +227,17 @@ function watch(socketPath, timerLimit) {
 
   function work() {
     const short = countRunning();
-    if (requests.size > 0 || short > 0) {
+    const children = unanswered(true);
+    if (requests.size > 0 || short > 0 || children.length > 0) {
       alone = 0;
-      return `requests=${requests.size} timers=${short}`;
+      return `requests=${requests.size} timers=${short} children=${children.length}`;
     }
-    const waiting = unanswered();
+    const begun = startWork();
+    if (begun > 0) {
+      alone = 0;
+      return `start=${begun}`;
+    }
+    const waiting = unanswered(false);
     const files = systemRequests();
     if (waiting.length === 0 && files <= baseline) {
       alone = 0;
@@ -202,14 +256,37 @@ function watch(socketPath, timerLimit) {
     return n;
   }
 
-  function unanswered() {
+  // unanswered are the child processes, or all others, that owe an answer.
+  function unanswered(children) {
     const out = [];
     for (const socket of sockets) {
       const s = socket[state];
       if (socket.destroyed) sockets.delete(socket);
-      else if (!s.standing && s.epoch === epoch && waits(socket, s)) out.push(s);
+      else if (Boolean(s.output) !== children || s.standing || s.epoch !== epoch || !waits(socket, s)) continue;
+      else if (children && now() - s.at >= childAnswer) s.standing = true;
+      else out.push(s);
     }
     return out;
+  }
+
+  function started() {
+    for (const request of requests) starting.add(request);
+    for (const socket of sockets) {
+      const s = socket[state];
+      if (!socket.destroyed && (s.output || socket.connecting || socket.secureConnecting) && waits(socket, s)) starting.add(socket);
+    }
+    startLeft = startLimit;
+  }
+
+  function startWork() {
+    for (const item of starting) if (item[state] && (item.destroyed || !waits(item, item[state]))) starting.delete(item);
+    for (const t of startTimers) if (!runs(t)) startTimers.delete(t);
+    const left = starting.size + startTimers.size;
+    if (left === 0 || now() - startAsked < startLeft) return left;
+    lost = `${left} requests, connections, child processes or timers of its start`;
+    starting.clear();
+    startTimers.clear();
+    return 0;
   }
 
   const systemRequest = /^(FSReq|CloseReq|GetAddrInfoReq|GetNameInfoReq|QueryReq)/;
@@ -260,7 +337,9 @@ function watch(socketPath, timerLimit) {
     if (wait > 0 && now() - restedAt < settleLimit) return again(wait);
     const answer = asked;
     forget();
-    link.write(`idle ${answer}\n`);
+    endStart();
+    link.write(`idle ${answer}${lost && ` ${lost}`}\n`);
+    lost = '';
   }
 
   function stay(why) {
@@ -270,7 +349,7 @@ function watch(socketPath, timerLimit) {
       reported = time;
       link.write(`busy ${asked} ${why}\n`);
     }
-    again(requests.size > 0 ? 50 : 3); // the end of a request wakes us; nothing else does
+    again(requests.size + starting.size > 0 ? 50 : 3); // the end of a request wakes us; nothing else does
   }
 
   function again(ms) {
@@ -286,7 +365,7 @@ function watch(socketPath, timerLimit) {
     for (const socket of sockets) {
       const s = socket[state];
       if (s.epoch !== epoch || s.standing) continue;
-      sum += socket.bytesRead + socket.bytesWritten;
+      sum += received(socket) + socket.bytesWritten;
       until = Math.max(until, s.piped + pipeline);
     }
     if (sum === 0) return 0;
@@ -297,7 +376,14 @@ function watch(socketPath, timerLimit) {
     return Math.max(movedAt + settle, until) - time;
   }
 
+  function endStart() {
+    startGoesOn = false;
+    startTimers.clear();
+    places.clear();
+  }
+
   function forget() {
+    if (asked) startLeft -= now() - startAsked;
     epoch++;
     asked = 0;
     moved = 0;
@@ -308,12 +394,16 @@ function watch(socketPath, timerLimit) {
 
   function command(line) {
     const [verb, n] = line.split(' ');
-    if (verb === 'forget') {
+    if (verb === 'forget' || verb === 'started') {
+      starting.clear();
+      if (verb === 'started' && startGoesOn) started();
+      else endStart();
       forget();
       link.write(`idle ${n}\n`);
     }
     if (verb === 'drain') {
       asked = Number(n);
+      startAsked = now();
       rounds = 0;
       reported = 0;
       kick();

@@ -310,7 +310,7 @@ def watch(path):
                         told = True
                         say("lost greenlets are not seen")
                     asked, calm, pause, reported = number, 0, 0.001, 0.0
-                elif verb == "forget":
+                elif verb in ("forget", "started"):
                     asked = None
                     rest(learn=True)
                     say("idle " + number)

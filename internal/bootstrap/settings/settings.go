@@ -59,6 +59,7 @@ type Settings struct {
 
 	DrainLimit time.Duration
 	DrainTimer time.Duration
+	DrainStart time.Duration
 	Preload    bool
 	BusyPath   string
 

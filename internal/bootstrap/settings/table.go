@@ -101,6 +101,7 @@ func table(s *Settings) []variable {
 
 		row("SLUICE_DRAIN_LIMIT", "15m", Serving, "longest time that an invocation is held open for the app's work after the response; the deadline bounds it too; 0 is off", duration(&s.DrainLimit, 0)),
 		row("SLUICE_DRAIN_TIMER", "2s", Serving, "Node: a setTimeout of at most this length, made by a request, counts as its work (retries, debounced saves); 0 ignores timers", duration(&s.DrainTimer, 0)),
+		row("SLUICE_DRAIN_START", "30s", Serving, "Node: for so long in all, invocations are held for requests, connections and child processes that the app's start has begun and that go on when it is ready, such as slow MCP servers; 0 ignores them", duration(&s.DrainStart, 0)),
 		row("SLUICE_PRELOAD", "true", Serving, "give Node and Python apps the script that knows whether work is left, by NODE_OPTIONS and PYTHONPATH", boolean(&s.Preload)),
 		row("SLUICE_BUSY_PATH", "", Serving, "path of the app that answers 2xx when it is idle and 503 while work is left", optional(path(&s.BusyPath))),
 

@@ -27,6 +27,25 @@ const turn = () => new Promise((r) => setImmediate(r));
 const done = (what) => console.log('done', what);
 let worker;
 
+// A child process that answers each line after 400 ms, as a server of MCP does; its first line it may answer later, or never.
+let child;
+const startChild = (first) => {
+  child = require('child_process').spawn(process.execPath, ['-e', `let n = 0; require('readline').createInterface(process.stdin)
+    .on('line', (l) => { if (n++ || ${first} > 0) setTimeout(() => console.log(l), n > 1 ? 400 : ${first}); })`], { stdio: ['pipe', 'pipe', 'inherit'], env: {} });
+};
+const tell = (text) => new Promise((resolve) => { child.stdout.once('data', resolve); child.stdin.write(text + '\n'); });
+
+const starts = {
+  async child() { startChild(600); await tell('initialize'); await tell('tools/list'); done('start child'); },
+  async retry() { // an election, then attempts with pauses
+    for (let i = 0; i < 3; i++) await new Promise((r) => setTimeout(r, 400));
+    done('start retry');
+  },
+  silent() { startChild(-1); tell('initialize'); },
+  async fetch() { await fetch(process.env.START_URL).then((r) => r.text()); done('start fetch'); },
+};
+if (process.env.START) starts[process.env.START]();
+
 const work = {
   none() {},
   async fetch({ url }) { await fetch(url).then((r) => r.text()); done('fetch'); },
@@ -48,6 +67,7 @@ const work = {
   },
   async retry() { await new Promise((r) => setTimeout(r, 300)); done('retry'); },
   async sleep() { await require('timers/promises').setTimeout(300); done('sleep'); },
+  async child() { if (!child) startChild(10); await tell('tools/call'); await tell('tools/call'); done('child'); },
   long() { setTimeout(() => {}, 60000); },
   interval() { setInterval(() => {}, 20); },
   // A standing event stream over GET: neither held nor broken.
