@@ -3,7 +3,6 @@ package facts
 import (
 	_ "embed"
 	"encoding/base64"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 // for, and one that nobody tried, run without it.
 type hook struct {
 	name   string
-	does   string
 	script []byte
 	marks  []mark // all of them must be there
 	unless []mark // none of them may be there
@@ -32,9 +30,13 @@ var startScript []byte
 // hooks are all of them, in the order in which they are loaded. rules.json says the same
 // of an image's release.
 var hooks = []hook{
-	{"streams", "an answer that has ended is kept for a reader that comes late", streamsScript, []mark{afterPost}, []mark{acrossProcesses}},
-	{"answers", "a late reader gets all of an answer, which ends before its environment does, or soon after one that was killed", answersScript, []mark{afterPost}, nil},
-	{"start", "the election of a start waits a thirtieth of its time", startScript, []mark{afterPost}, nil},
+	// An answer that has ended is kept for a reader that comes late.
+	{"streams", streamsScript, []mark{afterPost}, []mark{acrossProcesses}},
+	// A late reader gets all of an answer, which ends before its environment does, or soon
+	// after one that was killed.
+	{"answers", answersScript, []mark{afterPost}, nil},
+	// The election of a start waits a thirtieth of its time.
+	{"start", startScript, []mark{afterPost}, nil},
 }
 
 // file is where an image has the hook's script.
@@ -71,11 +73,11 @@ func (r Release) nodeOptions() string {
 	return strings.Join(options, " ")
 }
 
-// Hooks says in one line which hooks the release gets, and why.
+// Hooks says in one line which hooks the release gets.
 func (r Release) Hooks() string {
 	var on []string
 	for _, h := range r.hooks() {
-		on = append(on, fmt.Sprintf("%s (%s)", h.name, h.does))
+		on = append(on, h.name)
 	}
 	switch {
 	case len(on) > 0:

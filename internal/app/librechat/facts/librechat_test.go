@@ -80,15 +80,15 @@ func TestDetectWhatReleasesCanDo(t *testing.T) {
 	}{
 		"v0.8.2-rc1": {release("v0.8.2-rc1"), facts.Release{Design: facts.StreamsInPost}, "needs no hooks"},
 		"v0.8.2": {with(with(release("v0.8.2"), stream), map[string]string{"packages/api/dist/index.js": "log('[GenerationJobManager] Configured with x')"}),
-			facts.Release{Design: facts.GeneratesAfterPost, ReadyLog: `\[GenerationJobManager\] Configured with`}, "hooks: streams (an answer that has ended is kept for a reader that comes late), answers (a late reader gets all of an answer, which ends before its environment does, or soon after one that was killed), start ("},
+			facts.Release{Design: facts.GeneratesAfterPost, ReadyLog: `\[GenerationJobManager\] Configured with`}, "hooks: streams, answers, start"},
 		"v0.8.6": {with(with(release("v0.8.6"), stream), map[string]string{"packages/api/dist/index.js": "log('[GenerationJobManager] Configured with x')", "api/server/index.js": "app.get('/readyz', f)"}),
-			facts.Release{Design: facts.GeneratesAfterPost, Readyz: true}, "hooks: streams ("},
+			facts.Release{Design: facts.GeneratesAfterPost, Readyz: true}, "hooks: streams, answers, start"},
 		"v0.8.7": {with(with(cjs("v0.8.7"), stream), map[string]string{"api/server/index.js": "app.get('/readyz', f); STREAM_KEEP_COMPLETED_JOBS"}),
-			facts.Release{Design: facts.GeneratesAfterPost, Readyz: true, KeepsJobs: true}, "hooks: streams ("},
+			facts.Release{Design: facts.GeneratesAfterPost, Readyz: true, KeepsJobs: true}, "hooks: streams, answers, start"},
 		"v0.8.8-rc1": {with(cjs("v0.8.8-rc1"), map[string]string{
 			"api/server/routes/agents/index.js": "router.get('/chat/stream/:streamId', f); generationProtocolVersion",
 			"api/server/index.js":               "app.get('/readyz', f); STREAM_KEEP_COMPLETED_JOBS"}),
-			facts.Release{Design: facts.GeneratesAfterPost, AcrossProcesses: true, Readyz: true, KeepsJobs: true}, "hooks: answers ("},
+			facts.Release{Design: facts.GeneratesAfterPost, AcrossProcesses: true, Readyz: true, KeepsJobs: true}, "hooks: answers, start"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := tree(t, test.files)

@@ -1,0 +1,130 @@
+package rehearsal_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/aproorg/sluice/internal/app/librechat/facts"
+	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/testkit"
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// made are requests that make one of each thing that a person keeps in LibreChat.
+var made = []step{
+	{method: "POST", path: "/api/agents", body: `{"name":"Gardener","description":"knows herons","instructions":"Help.","provider":"Rehearsal","model":"rehearsal","tools":[],"model_parameters":{},"category":"general"}`, keep: "agent", from: "id"},
+	{method: "GET", path: "/api/agents/{agent}"},
+	{method: "GET", path: "/api/agents/{agent}/expanded"},
+	{method: "POST", path: "/api/prompts", body: `{"prompt":{"type":"text","prompt":"Tell of herons"},"group":{"name":"tell","category":"write","oneliner":"tells"}}`, keep: "group", from: "prompt.groupId"},
+	{method: "POST", path: "/api/presets", body: `{"presetId":null,"title":"the quiet one","endpoint":"Rehearsal","endpointType":"custom","model":"rehearsal"}`, keep: "preset", from: "presetId"},
+	{method: "POST", path: "/api/memories", body: `{"key":"likes","value":"drinks green tea"}`},
+	{method: "POST", path: "/api/share/{chat}", body: `{}`, keep: "share", from: "shareId"},
+}
+
+// TestBuiltMadeAndOpened opens in Chromium what a person has made.
+func TestBuiltMadeAndOpened(t *testing.T) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
+		w := start(t, r, nil, func(cfg *rehearse.Config) { remembering(cfg); cfg.Concurrency = everyday })
+		person := newPerson(t, w.ViewerURL, r.Design)
+		person.becomeFirst(t)
+		q := person.ask(t.Context(), "share [llm tokens=10 every=10ms first=10ms]")
+		if !q.final {
+			t.Fatalf("chat: %v\n%s", q.err, w.refused())
+		}
+		kept := map[string]string{"chat": q.conversation}
+		for _, s := range made {
+			if status, body := s.take(t, person, kept); status >= 300 {
+				t.Errorf("%s %s: %d %.300s", s.method, s.path, status, body)
+			}
+		}
+		p := browse(t, w, 15*time.Minute)
+		p.login()
+		for _, d := range []day{
+			{"agent", func(p *tab) { p.chatsWithAgent(kept["agent"]) }},
+			{"prompt", func(p *tab) { p.open("/d/prompts/"+kept["group"], "Tell of herons") }},
+			{"share", func(p *tab) { p.open("/share/"+kept["share"], lastWords(w.asked(p.t, "share"))) }},
+			{"preset", func(p *tab) {
+				p.open("/c/new", "")
+				p.do(chromedp.Click(chromedp.CSS("#presets-button")))
+				p.reads("the quiet one")
+			}},
+			{"memory", func(p *tab) {
+				p.open("/c/new", "")
+				p.panel("Memories")
+				p.reads("drinks green tea")
+			}},
+		} {
+			t.Run(d.name, func(t *testing.T) { q := *p; q.t = t; d.run(&q) })
+		}
+		for _, failure := range w.failures() {
+			if !strings.Contains(failure, "/api/mcp/servers") { // which rc1 answers so without Sluice too
+				t.Errorf("%s", failure)
+			}
+		}
+	})
+}
+
+// open shows a page with a text; no text is the chat, ready for a question. LibreChat's
+// page goes to a new chat where the API is slow, as in cold environments: from a prompt
+// after a second without an answer to /api/roles, from an agent's link after five.
+func (p *tab) open(path, text string) {
+	p.t.Helper()
+	for range 4 {
+		p.do(chromedp.Navigate(p.w.ViewerURL + path))
+		if text == "" {
+			p.ready()
+			return
+		}
+		if testkit.Until(2*soon, func() bool { return js[bool](p, onPage(text)) }) {
+			return
+		}
+	}
+	p.reads(text)
+}
+
+// onPage tells whether a text is on the page, in a field too.
+func onPage(text string) string {
+	return fmt.Sprintf(`(document.body.innerText + [...document.querySelectorAll("input, textarea")].map((f) => f.value).join(" ")).replace(/\s+/g, " ").includes(%q)`,
+		strings.Join(strings.Fields(text), " "))
+}
+
+func (p *tab) reads(text string) {
+	p.t.Helper()
+	p.within(soon, "the text "+text, onPage(text))
+}
+
+// chatsWithAgent opens an agent by its link, and has it answer.
+func (p *tab) chatsWithAgent(id string) {
+	p.t.Helper()
+	p.open("/c/new?agent_id="+id, "Gardener")
+	p.ready()
+	p.ask("agent [llm tokens=10 rate=20]")
+	p.answered(opening, p.asked("agent"))
+}
+
+// panel opens one of the panels beside the chat.
+func (p *tab) panel(name string) {
+	p.t.Helper()
+	button := fmt.Sprintf(`[...document.querySelectorAll("button")].find((b) => b.getAttribute("aria-label") === %[1]q || b.innerText.trim() === %[1]q)`, name)
+	p.within(opening, "the button "+name, button)
+	p.do(chromedp.Evaluate[chromedp.Void](button + `.click()`))
+}
+
+// failures are the requests that were answered with an error of the server.
+func (w *world) failures() []string {
+	events, _ := w.Recorder.Since(0)
+	path, failed := map[string]string{}, []string{}
+	for _, e := range events {
+		switch {
+		case e.Kind == timeline.RequestStart && e.Hop == timeline.CloudFront:
+			path[e.Request] = e.Method + " " + e.Path
+		case e.Kind == timeline.RequestEnd && e.Hop == timeline.CloudFront && e.Status >= 500:
+			failed = append(failed, fmt.Sprintf("%d %s", e.Status, path[e.Request]))
+		}
+	}
+	return failed
+}
