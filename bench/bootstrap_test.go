@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,6 +37,12 @@ func init() {
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		w.Header().Set("Content-Length", strconv.Itoa(n))
 		_, _ = w.Write(make([]byte, n))
+	})
+	mux.HandleFunc("/user", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"id":"ann"}`) })
+	mux.HandleFunc("/sum", func(w http.ResponseWriter, r *http.Request) {
+		sum := sha256.New()
+		_, _ = io.Copy(sum, r.Body)
+		fmt.Fprintf(w, "%x", sum.Sum(nil))
 	})
 	mux.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
