@@ -13,6 +13,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/aproorg/sluice/internal/chromiumtest"
@@ -119,6 +120,39 @@ func uploadWorld(t *testing.T) *rehearse.World {
 		},
 		Routes: []string{"/api/*"}, Listen: "127.0.0.1:0",
 	})
+}
+
+// TestUploadOverABadNetwork: what is lost on the way to S3 is sent again, and an environment that is gone when the
+// request comes is no loss.
+func TestUploadOverABadNetwork(t *testing.T) {
+	ctx := chromiumtest.Start(t, 90*time.Second)
+	w := uploadWorld(t)
+	reachable := func(yes bool) {
+		t.Helper()
+		s3 := network.Conditions{URLPattern: "http://127.0.0.1:*/sluice-rehearsal-uploads/*", DownloadThroughput: -1, UploadThroughput: -1, Offline: !yes}
+		if _, err := chromedp.Call(ctx, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{&s3}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chromiumtest.Do(t, ctx, chromedp.Navigate(w.ViewerURL))
+	reachable(false)
+	chromiumtest.Evaluate[int](t, ctx, `(() => { const b = random(20e6); window.seen = []; (async () => {
+		const sent = await xhr(new Blob([b]), { during: (x) => x.upload.addEventListener('progress', (e) => seen.push(e.loaded)) });
+		window.result = JSON.stringify({ ...sent, sum: await hex(b) }) })(); return 0 })()`)
+	chromiumtest.Do(t, ctx, chromedp.Poll[chromedp.Void](`seen.filter((n) => n === 0).length > 1`)) // it has begun anew
+	for _, e := range w.Lambda.Environments() {
+		w.Lambda.Kill(e.ID)
+	}
+	reachable(true)
+	chromiumtest.Do(t, ctx, chromedp.Poll[chromedp.Void](`window.result`))
+	var got sent
+	if err := json.Unmarshal([]byte(chromiumtest.Evaluate[string](t, ctx, "result")), &got); err != nil {
+		t.Fatal(err)
+	}
+	_ = json.Unmarshal([]byte(got.Text), &got.Got)
+	if got.Status != 200 || got.Got.SHA256 != got.Sum {
+		t.Errorf("%+v", got)
+	}
 }
 
 // sent is what a page saw of a request.
