@@ -27,7 +27,7 @@ type Uploads struct {
 var bodies = settings.Object{Bucket: "sluice-rehearsal-uploads", Key: "staging/"}
 
 // uploadRoutes are the paths of the uploads' own.
-var uploadRoutes = []string{"/_sluice/uploads", "/_sluice/uploads.js"}
+var uploadRoutes = []string{"/_sluice/*"}
 
 // withUploads adds the paths of uploads where the stack's own routes do not have them.
 func withUploads(s *stack.Stack) error {
@@ -49,8 +49,14 @@ func withUploads(s *stack.Stack) error {
 			behavior.PathPattern = route
 			s.Distribution.OrderedCacheBehaviors = append(s.Distribution.OrderedCacheBehaviors, behavior)
 		}
-		if !slices.ContainsFunc(s.RestAPI.Resources, func(r stack.Resource) bool { return r.Path == route }) {
-			s.RestAPI.Resources = append(s.RestAPI.Resources, stack.Resource{Address: "route " + route, Path: route, Methods: methods})
+		paths, err := resourcePaths(route)
+		if err != nil {
+			return err
+		}
+		for _, path := range paths {
+			if !slices.ContainsFunc(s.RestAPI.Resources, func(r stack.Resource) bool { return r.Path == path }) {
+				s.RestAPI.Resources = append(s.RestAPI.Resources, stack.Resource{Address: "route " + route, Path: path, Methods: methods})
+			}
 		}
 	}
 	return nil

@@ -19,7 +19,7 @@ func TestDefaultIsTheShippedEnvironment(t *testing.T) {
 	for _, b := range s.Distribution.OrderedCacheBehaviors {
 		patterns = append(patterns, b.PathPattern)
 	}
-	if diff := cmp.Diff([]string{"/api/*", "/oauth/*", "/images/*", "/health"}, patterns); diff != "" {
+	if diff := cmp.Diff([]string{"/api/*", "/oauth/*", "/images/*", "/health", "/_sluice/*"}, patterns); diff != "" {
 		t.Errorf("behaviors (-want +got):\n%s", diff)
 	}
 	var paths []string
@@ -34,7 +34,7 @@ func TestDefaultIsTheShippedEnvironment(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"/api/{proxy+}", "/health", "/images/{proxy+}", "/oauth/{proxy+}"}, paths); diff != "" {
+	if diff := cmp.Diff([]string{"/_sluice/{proxy+}", "/api/{proxy+}", "/health", "/images/{proxy+}", "/oauth/{proxy+}"}, paths); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)
 	}
 	if s.Function.Timeout != 900*time.Second || s.Function.MemorySize < 1024 {
@@ -50,7 +50,7 @@ func TestParseNamesWhatItDoesNotUnderstand(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
 		"json":        {plan, "{", "read plan"},
 		"other file":  {plan, `{"a": 1}`, "planned_values"},
-		"integration": {`"type": "MOCK"`, `"type": "HTTP"`, `aws_api_gateway_integration.options["/api/*"]: type is "HTTP"`},
+		"integration": {`"type": "MOCK"`, `"type": "HTTP"`, `aws_api_gateway_integration.options["/_sluice/*"]: type is "HTTP"`},
 		"mistyped":    {`"memory_size": `, `"memory_size": "x", "was": `, "aws_lambda_function.this: memory_size is string"},
 		"no function": {`"type": "aws_lambda_function"`, `"type": "aws_lambda_layer"`, "no aws_lambda_function"},
 		"policy":      {"4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "unknown-policy", `cache_policy_id "unknown-policy"`},

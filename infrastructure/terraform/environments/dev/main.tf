@@ -107,6 +107,7 @@ resource "sluice_site" "app" {
   source          = coalesce(var.site, "image:${var.image}")
   bucket          = module.frontend.bucket
   distribution_id = module.frontend.distribution_id
+  uploads         = true # the other half is the backend's SLUICE_UPLOADS_S3
 }
 
 module "redis" {

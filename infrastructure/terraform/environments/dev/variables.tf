@@ -142,7 +142,7 @@ variable "environment" {
 variable "api_paths" {
   description = "What goes to the function; all else is the site."
   type        = list(string)
-  default     = ["/api/*", "/oauth/*", "/images/*", "/health"]
+  default     = ["/api/*", "/oauth/*", "/images/*", "/health", "/_sluice/*"]
   nullable    = false
 }
 

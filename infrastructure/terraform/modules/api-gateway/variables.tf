@@ -6,7 +6,7 @@ variable "name" {
 variable "paths" {
   description = "What goes to the function, in CloudFront's patterns: /api/* for a tree, /health for one path. One segment deep."
   type        = list(string)
-  default     = ["/api/*", "/oauth/*", "/images/*", "/health"]
+  default     = ["/api/*", "/oauth/*", "/images/*", "/health", "/_sluice/*"]
   nullable    = false
 
   validation {

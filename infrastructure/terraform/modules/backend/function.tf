@@ -9,10 +9,9 @@ locals {
   # Nothing here may follow from the image: a release would be two calls of the provider, and between them the old image
   # would run with what is the new one's. What is a release's own, such as Redis's key prefix, the image sets.
   # One value that is unknown at plan makes the provider call all of them unknown: with a custom domain none is.
-  environment = merge(var.environment_defaults, {
-    DOMAIN_CLIENT   = var.url
-    DOMAIN_SERVER   = var.url
-    AWS_BUCKET_NAME = local.files
+  environment = merge(var.environment_defaults, module.files.environment, {
+    DOMAIN_CLIENT = var.url
+    DOMAIN_SERVER = var.url
     # The API sees its own host; links and forms need the site's.
     SLUICE_PUBLIC_HOST = trimprefix(var.url, "https://")
     # Names alone stand in the configuration; the bootstrap reads the values at a cold start.

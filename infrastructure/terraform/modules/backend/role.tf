@@ -24,7 +24,6 @@ locals {
   # S3 encrypts by the object's ARN, or by the bucket's where that has a bucket key.
   config_arns    = [for part in ["/${var.config.key}", ""] : "arn:${local.partition}:s3:::${var.config.bucket}${part}"]
   key_arns       = distinct(values(data.aws_kms_key.parameters)[*].arn)
-  files_arn      = "arn:${local.partition}:s3:::${local.files}"
   parameter_arns = [for p in sort(values(var.secrets)) : startswith(p, "arn:") ? p : "${local.arn.ssm}:parameter/${trimprefix(p, "/")}"]
 }
 
@@ -52,7 +51,6 @@ resource "aws_iam_role_policy" "this" {
         "kms:ViaService"                   = "s3.${local.region}.${data.aws_partition.this.dns_suffix}"
         "kms:EncryptionContext:aws:s3:arn" = local.config_arns
     } } }],
-    { Sid = "Files", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = "${local.files_arn}/*" },
-    { Sid = "FilesList", Effect = "Allow", Action = "s3:ListBucket", Resource = local.files_arn },
+    module.files.statements,
   ]) })
 }

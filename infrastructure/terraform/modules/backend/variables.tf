@@ -108,24 +108,25 @@ variable "environment_defaults" {
   EOT
   type        = map(string)
   default = {
-    NODE_ENV               = "production"
-    HOST                   = "127.0.0.1"
-    TRUST_PROXY            = "1"
-    USE_REDIS              = "true"
-    MONGO_MAX_POOL_SIZE    = "5"
-    MONGO_AUTO_INDEX       = "false" # true in environment for the first boot on an empty database
-    MONGO_AUTO_CREATE      = "false"
-    S3_URL_EXPIRY_SECONDS  = "14400"
-    DEBUG_LOGGING          = "false"
-    LIBRECHAT_LOG_DIR      = "/tmp/librechat/logs"
-    SEARCH                 = "false"
-    NODE_PATH              = "/app/api/node_modules:/app/node_modules"
-    SLUICE_FORWARDED_HOPS  = "1"                   # CloudFront, between the viewer and the gateway
-    SLUICE_REACH           = "MONGO_URI,REDIS_URI" # without them LibreChat waits, longer than the init phase
-    SLUICE_WRITABLE        = "/app/api/logs,/app/api/data,/app/uploads,/app/client/public/images,/tmp/librechat/logs"
-    SLUICE_CREDENTIALS     = "endpoint"
-    SLUICE_CONFIG_VARIABLE = "CONFIG_PATH"
-    SLUICE_CONFIG_EXPECT   = "fileStrategy=s3,fileStrategies" # or uploads vanish with their environment
+    NODE_ENV                = "production"
+    HOST                    = "127.0.0.1"
+    TRUST_PROXY             = "1"
+    USE_REDIS               = "true"
+    MONGO_MAX_POOL_SIZE     = "5"
+    MONGO_AUTO_INDEX        = "false" # true in environment for the first boot on an empty database
+    MONGO_AUTO_CREATE       = "false"
+    S3_URL_EXPIRY_SECONDS   = "14400"
+    DEBUG_LOGGING           = "false"
+    LIBRECHAT_LOG_DIR       = "/tmp/librechat/logs"
+    SEARCH                  = "false"
+    NODE_PATH               = "/app/api/node_modules:/app/node_modules"
+    SLUICE_FORWARDED_HOPS   = "1"                   # CloudFront, between the viewer and the gateway
+    SLUICE_REACH            = "MONGO_URI,REDIS_URI" # without them LibreChat waits, longer than the init phase
+    SLUICE_WRITABLE         = "/app/api/logs,/app/api/data,/app/uploads,/app/client/public/images,/tmp/librechat/logs"
+    SLUICE_CREDENTIALS      = "endpoint"
+    SLUICE_CONFIG_VARIABLE  = "CONFIG_PATH"
+    SLUICE_UPLOAD_AUTHORIZE = "/api/user"
+    SLUICE_CONFIG_EXPECT    = "fileStrategy=s3,fileStrategies" # or uploads vanish with their environment
   }
   nullable = false
 }

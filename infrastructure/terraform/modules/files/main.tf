@@ -1,5 +1,13 @@
-# The bucket of the app's uploads: private, open to the site's pages by CORS.
+# The bucket of the app's uploads: private, open to the site's pages by CORS. Below staging/ lie the bodies of requests that
+# are too large for Lambda, until the bootstrap has given them to the app.
 terraform { required_version = ">= 1.5.7" }
+
+data "aws_partition" "this" {}
+
+locals {
+  arn     = "arn:${data.aws_partition.this.partition}:s3:::${var.bucket}" # known before the bucket is
+  staging = "staging/"
+}
 
 module "bucket" {
   #checkov:skip=CKV_TF_1:a registry module is named by its exact version; a commit hash would take it from git, past the registry
@@ -23,6 +31,12 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       for_each = var.expire_days[*]
       content { days = expiration.value }
     }
+  }
+  rule {
+    id     = "staging"
+    status = "Enabled"
+    filter { prefix = local.staging }
+    expiration { days = 1 }
   }
 }
 

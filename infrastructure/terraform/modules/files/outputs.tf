@@ -1,2 +1,16 @@
 # Name of the bucket, once it is there.
 output "bucket" { value = module.bucket.s3_bucket_id }
+
+# What the function's environment says of it.
+output "environment" { value = { AWS_BUCKET_NAME = var.bucket, SLUICE_UPLOADS_S3 = "s3://${var.bucket}/${local.staging}" } }
+
+# What the function's role may do with it: IAM statements.
+output "statements" {
+  value = [
+    { Sid = "Files", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = "${local.arn}/*" },
+    { Sid = "FilesList", Effect = "Allow", Action = "s3:ListBucket", Resource = local.arn },
+    # For bodies in parts. What the app itself uploads comes in one piece.
+    { Sid = "Staging", Effect = "Allow", Action = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+    Resource = "${local.arn}/${local.staging}*" },
+  ]
+}

@@ -121,14 +121,15 @@ func Secrets() []string {
 // Bootstrap returns the bootstrap's settings (SLUICE_…) for the release.
 func (r Release) Bootstrap() map[string]string {
 	s := map[string]string{
-		"SLUICE_READY_PATH":      r.ReadyPath(),
-		"SLUICE_REACH":           "MONGO_URI,REDIS_URI",
-		"SLUICE_WRITABLE":        strings.Join(append(r.Writable(), "/tmp/librechat/logs"), ","),
-		"SLUICE_CREDENTIALS":     "endpoint",
-		"SLUICE_CONFIG_VARIABLE": "CONFIG_PATH",
-		"SLUICE_CONFIG_EXPECT":   "fileStrategy=s3,fileStrategies", // or uploads vanish with their environment
-		"SLUICE_DEADLINE_EVENT":  r.DeadlineEvent(),
-		"SLUICE_HEARTBEAT_FORM":  heartbeatForm,
+		"SLUICE_READY_PATH":       r.ReadyPath(),
+		"SLUICE_REACH":            "MONGO_URI,REDIS_URI",
+		"SLUICE_WRITABLE":         strings.Join(append(r.Writable(), "/tmp/librechat/logs"), ","),
+		"SLUICE_CREDENTIALS":      "endpoint",
+		"SLUICE_UPLOAD_AUTHORIZE": UserPath,
+		"SLUICE_CONFIG_VARIABLE":  "CONFIG_PATH",
+		"SLUICE_CONFIG_EXPECT":    "fileStrategy=s3,fileStrategies", // or uploads vanish with their environment
+		"SLUICE_DEADLINE_EVENT":   r.DeadlineEvent(),
+		"SLUICE_HEARTBEAT_FORM":   heartbeatForm,
 	}
 	if r.ReadyLog != "" {
 		s["SLUICE_READY_LOG"] = r.ReadyLog

@@ -69,7 +69,7 @@ func (r Release) ReadyPath() string {
 
 // Routes returns the path patterns that go to the app; all else is the site.
 func Routes() []string {
-	return []string{"/api/*", "/oauth/*", "/images/*", "/health"}
+	return []string{"/api/*", "/oauth/*", "/images/*", "/health", "/_sluice/*"}
 }
 
 // Refused are paths of releases from v0.8.6 on that are for those who run a process:

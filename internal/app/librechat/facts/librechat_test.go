@@ -131,7 +131,7 @@ func TestDetectSaysWhatIsWrong(t *testing.T) {
 		"garbled":    {garbled, []string{"cannot be read"}},
 		"not built":  {unbuilt, []string{"client/dist/index.html", "npm ci && npm run build:client", "node_modules"}},
 		"half built": {half, []string{"packages/api/dist/index.cjs missing", "&& npm run build:packages"}},
-		"no scripts": {bare, []string{"client/dist/index.html", "&& npm run build"}},
+		"no scripts": {bare, []string{"client/dist/index.html", "&& npm run frontend"}},
 		"no package": {partial, []string{"packages/api/package.json missing", "git checkout ."}},
 	} {
 		t.Run(name, func(t *testing.T) {
