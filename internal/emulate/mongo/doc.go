@@ -18,10 +18,10 @@
 //
 // It cannot know: DocumentDB's speed, its query plans and their use of
 // indexes, the order of results without a sort, and failovers. The embedded
-// database has no TTL indexes (documents stay), no partial indexes, no replica
-// set (so drivers do not try retryable writes, which DocumentDB refuses: the
-// URI of a real deployment needs retryWrites=false) and no transactions, which
-// it refuses as a server outside of a replica set does.
+// database has no replica set (so drivers do not try retryable writes, which
+// DocumentDB refuses: the URI of a real deployment needs retryWrites=false) and no
+// transactions, which it refuses as a server outside of a replica set does. What
+// else it lacks is refused by its name; package embedded lists it.
 //
 // What DocumentDB 5.0 supports is read from
 // https://docs.aws.amazon.com/documentdb/latest/developerguide/mongo-apis.html

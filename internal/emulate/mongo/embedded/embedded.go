@@ -1,16 +1,24 @@
 // Package embedded is a MongoDB inside this process: FerretDB 1.24 on SQLite
 // files, and what applications on Mongoose need and FerretDB lacks.
 //
-// It models the `fields` of findAndModify, options of indexes (by leaving out what
-// only makes queries faster), updates with the positional operator $, and
-// aggregations: FerretDB narrows and orders the documents, and package mingo
-// computes the rest of the pipeline in memory.
+// It models, where FerretDB does not:
+//   - aggregations: FerretDB narrows and orders the documents, and package mingo
+//     computes the rest of the pipeline in memory;
+//   - queries with $expr and the like, and with a collation;
+//   - updates by a pipeline and with positions in arrays ($, $[], $[name]), the
+//     `fields` of findAndModify, and that no two writes to a document lose one: writes
+//     to a collection take turns;
+//   - unique indexes in which a missing field counts as null, sparse and partial ones,
+//     kept by SQLite; and TTL indexes, whose documents go once a minute.
 //
-// It refuses transactions, as a server outside of a replica set does, and what
-// package mingo does not know, by its name.
+// It refuses, by their names: transactions, as a server outside of a replica set
+// does; what package mingo does not know; values of types that FerretDB lacks
+// (Decimal128, MinKey, MaxKey, code), arrays inside arrays, which it cannot store, and
+// unique partial indexes whose filter is more than $exists and equality.
 //
-// It leaves out TTL indexes (documents stay), partial indexes (they are whole) and
-// replica sets. It cannot know what Amazon DocumentDB refuses: package guard does.
+// It leaves out replica sets, change streams and text search, and indexes for speed:
+// only a search by _id is one. It cannot know what Amazon DocumentDB refuses: package
+// guard does.
 package embedded
 
 import (

@@ -7,9 +7,9 @@
 // It refuses $out and $merge, which write, and code of clients ($where, $function, $accumulator). A computation ends
 // with its context, or when it takes too much memory.
 //
-// It leaves out arithmetic with Decimal128 and with longs past 2^53, which is refused; a computed number without a
-// fraction is an int where it fits and a long where it does not, but for $divide, $avg and $toDouble. It has no
-// indexes: a $lookup reads the whole of the other collection once.
+// It leaves out arithmetic with Decimal128, which is refused, and hashes ($toHashedIndexKey). Operators whose results have
+// other types than MongoDB's numbers are rare (testdata has the others). It has no indexes: a $lookup reads the whole of
+// the other collection once.
 package mingo
 
 import (
