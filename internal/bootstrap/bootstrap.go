@@ -122,7 +122,7 @@ func (e *environment) assemble() error {
 		return err
 	}
 	e.drain = drain.New(drain.Config{
-		Preload: s.Preload && s.DrainLimit > 0, TimerLimit: s.DrainTimer, StartLimit: s.DrainStart, BusyURL: busyURL(s, address), Logger: e.cfg.Logger,
+		Preload: s.Preload && s.DrainLimit > 0, TimerLimit: s.DrainTimer, StartLimit: s.DrainStart, LongTimer: time.Minute, BusyURL: busyURL(s, address), Logger: e.cfg.Logger,
 	})
 	e.app = supervise.New(supervise.Config{
 		Command: e.cfg.Command, Dir: s.AppDir,

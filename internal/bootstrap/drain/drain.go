@@ -69,6 +69,8 @@ type Config struct {
 	TimerLimit time.Duration
 	// StartLimit is how long work of Node that the app's start has begun counts once the app is ready; 0 counts none.
 	StartLimit time.Duration
+	// LongTimer is the length from which a timer of Node's background is logged if it was due in a freeze; 0 logs none.
+	LongTimer time.Duration
 	// BusyURL, if set, is asked after every response.
 	BusyURL string
 	Logger  *slog.Logger
@@ -151,7 +153,8 @@ func (d *Drain) AddTo(env []string) []string {
 		out = append(out, entry)
 	}
 	return append(out, "NODE_OPTIONS="+strings.TrimSpace(options), "PYTHONPATH="+path, "SLUICE_DRAIN_SOCKET="+d.socket(),
-		"SLUICE_DRAIN_TIMER="+milliseconds(d.cfg.TimerLimit), "SLUICE_DRAIN_START="+milliseconds(d.cfg.StartLimit))
+		"SLUICE_DRAIN_TIMER="+milliseconds(d.cfg.TimerLimit), "SLUICE_DRAIN_START="+milliseconds(d.cfg.StartLimit),
+		"SLUICE_DRAIN_LONG="+milliseconds(d.cfg.LongTimer))
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

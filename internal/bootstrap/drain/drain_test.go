@@ -16,9 +16,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/testdeps"
 	"github.com/aproorg/sluice/internal/testkit"
 )
@@ -26,11 +28,13 @@ import (
 // node runs testdata/app.cjs under the script.
 type node struct {
 	*Drain
-	t      *testing.T
-	base   string
-	output *lines
-	web    *httptest.Server
-	db     int
+	t       *testing.T
+	base    string
+	output  *lines
+	log     *lines // of the drain itself
+	process *os.Process
+	web     *httptest.Server
+	db      int
 }
 
 func startNode(t *testing.T) *node {
@@ -43,9 +47,9 @@ func startNode(t *testing.T) *node {
 // startingNode is a node that is ready, and whose start goes on with the work of that name, for an upstream's path.
 func startingNode(t *testing.T, start, upstreamPath string) *node {
 	t.Helper()
-	program := testdeps.Node(t)
-	d := New(Config{Preload: true, TimerLimit: 2 * time.Second, StartLimit: 1500 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	n := &node{Drain: d, t: t, output: &lines{}, web: httptest.NewServer(http.HandlerFunc(upstream)), db: database(t)}
+	program, log := testdeps.Node(t), &lines{}
+	d := New(Config{Preload: true, TimerLimit: 2 * time.Second, StartLimit: 1500 * time.Millisecond, LongTimer: time.Second, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), log), nil))})
+	n := &node{Drain: d, t: t, output: &lines{}, log: log, web: httptest.NewServer(http.HandlerFunc(upstream)), db: database(t)}
 	t.Cleanup(n.web.Close)
 	t.Cleanup(func() { n.web.CloseClientConnections() })
 	t.Cleanup(d.Close)
@@ -57,8 +61,28 @@ func startingNode(t *testing.T, start, upstreamPath string) *node {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	n.process = cmd.Process
 	n.output.await(t, "listening")
 	return n
+}
+
+// TestNodeLateTimer: a long timer of the background is told of once if a freeze has delayed it.
+func TestNodeLateTimer(t *testing.T) {
+	n := startingNode(t, "", "")
+	n.Forget(t.Context())
+	freeze := func() {
+		_ = n.process.Signal(syscall.SIGSTOP)
+		time.Sleep(2500 * time.Millisecond) // of the timer's second and what it may be late
+		_ = n.process.Signal(syscall.SIGCONT)
+		n.get("none", "")
+		time.Sleep(100 * time.Millisecond) // the line's way here
+	}
+	freeze()
+	freeze()
+	lines := n.log.count(settings.TimerDue)
+	if lines != 1 || n.log.count("one of 1s, set by Object.<anonymous>") != 1 || n.log.count("app.cjs:") == 0 {
+		t.Errorf("%d lines about the timer, want 1 with its length and place", lines)
+	}
 }
 
 // TestNodeStart: what the start has begun counts once the app is ready, and not for ever.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 )
 
 // peer is one process of Node or Python, or one of Node's worker threads, that has loaded its script.
@@ -73,6 +75,9 @@ func (d *Drain) hear(p *peer, line string) {
 	d.mu.Unlock()
 	if verb == "lost" {
 		d.cfg.Logger.Warn("a process of the app cannot tell whether it has work left after its response; SLUICE_BUSY_PATH names a path that tells", "error", rest)
+	}
+	if verb == "due" {
+		d.cfg.Logger.Info(fmt.Sprintf("%s: one of %v, set by %s", settings.TimerDue, time.Duration(n)*time.Millisecond, what))
 	}
 	if verb == "idle" && what != "" {
 		d.cfg.Logger.Warn("work of the app has waited for so long that it counts no more: it is frozen, and goes on at the next request: " + what)

@@ -6,13 +6,13 @@
   const socketPath = process.env.SLUICE_DRAIN_SOCKET;
   if (!socketPath) return;
   try {
-    watch(socketPath, Number(process.env.SLUICE_DRAIN_TIMER) || 0, Number(process.env.SLUICE_DRAIN_START) || 0);
+    watch(socketPath, Number(process.env.SLUICE_DRAIN_TIMER) || 0, Number(process.env.SLUICE_DRAIN_START) || 0, Number(process.env.SLUICE_DRAIN_LONG) || 0);
   } catch {
     // The app comes first.
   }
 })();
 
-function watch(socketPath, timerLimit, startLimit) {
+function watch(socketPath, timerLimit, startLimit, longTimer) {
   const net = require('net');
   const channels = require('diagnostics_channel');
   const { isMainThread } = require('worker_threads');
@@ -185,7 +185,8 @@ function watch(socketPath, timerLimit, startLimit) {
     const ofStart = (delay) => startGoesOn && !(delay > startTimer) && store.getStore() === undefined && repeats() <= startRepeats;
 
     const set = function setTimeout(callback, delay, ...args) {
-      const timer = later(callback, delay, ...args);
+      const watched = watchLate(callback, delay, () => timer);
+      const timer = later(watched, delay, ...args);
       if (counts(delay)) note(timer, delay);
       else if (ofStart(delay)) note(timer, delay, startTimers);
       return timer;
@@ -201,6 +202,30 @@ function watch(socketPath, timerLimit, startLimit) {
     Object.defineProperty(set, promisify.custom, { enumerable: true, get: () => promises.setTimeout });
     globalThis.setTimeout = set;
     require('timers').setTimeout = set;
+    const every = setInterval;
+    globalThis.setInterval = require('timers').setInterval = function setInterval(callback, delay, ...args) {
+      return every(watchLate(callback, delay), delay, ...args);
+    };
+
+    // A long timer of the background that was due while the machine was frozen is told of once for each place that sets it.
+    const told = new Set();
+    function watchLate(callback, delay, timerOf) {
+      if (!(longTimer > 0 && delay >= longTimer) || typeof callback !== 'function' || store.getStore() !== undefined) return callback;
+      const place = outerFrame();
+      let due = now() + delay;
+      let begun;
+      if (timerOf) queueMicrotask(() => { begun = timerOf()._idleStart; });
+      return function (...args) {
+        const late = now() - due;
+        due = now() + delay;
+        const refreshed = timerOf && timerOf()._idleStart !== begun;
+        if (late > Math.max(500, longTimer / 12) && !refreshed && !told.has(place)) {
+          told.add(place);
+          link.write(`due ${Math.round(delay)} ${place}\n`);
+        }
+        return callback.apply(this, args);
+      };
+    }
     require('module').syncBuiltinESMExports();
   }
 
@@ -210,6 +235,15 @@ function watch(socketPath, timerLimit, startLimit) {
     const n = (places.get(place) || 0) + 1;
     places.set(place, n);
     return n;
+  }
+
+  // outerFrame is the place in the app's code at which we were called.
+  function outerFrame() {
+    for (const line of String(new Error().stack).split('\n').slice(1)) {
+      const place = line.replace(/^\s*at /, '');
+      if (!place.includes(__filename) && !place.includes('node:')) return place;
+    }
+    return 'an unknown place';
   }
 
   function runs({ timer, due }) {

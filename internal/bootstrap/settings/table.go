@@ -9,6 +9,10 @@ const Prefix = "SLUICE_"
 // app starts. A rehearsal shows them.
 const NotReady = "the app is not ready yet"
 
+// TimerDue is how the lines begin that tell of a timer of the app which a freeze has
+// delayed. A rehearsal shows each once.
+const TimerDue = "a timer of the app was due while its environment was frozen, and runs late"
+
 // Variables that other packages name too.
 const (
 	RuntimeAPIVariable    = "AWS_LAMBDA_RUNTIME_API"

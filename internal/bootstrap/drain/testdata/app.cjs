@@ -12,6 +12,7 @@ if (!isMainThread) {
   return;
 }
 
+setInterval(() => {}, 1000); // sweeps
 setInterval(() => {}, 100); // background business that never ends
 (async () => { for (;;) await new Promise((r) => setTimeout(r, 50)); })();
 

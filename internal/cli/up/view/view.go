@@ -31,6 +31,8 @@ type View struct {
 	tally    timeline.Tally
 	// Routine says which lines of an environment's output people need not see; nil is none.
 	Routine func(environment, line string) bool
+
+	due map[string]bool // lines about late timers that were shown
 }
 
 // New returns the view of a rehearsal that p runs.
@@ -248,7 +250,7 @@ func (v *View) showOther(e timeline.Event) {
 	switch {
 	case e.Kind == timeline.Log && !lambdaLines.MatchString(e.Note):
 		line := outputLine(ansi.ReplaceAllString(e.Note, ""))
-		if line != "" && (v.Routine == nil || !v.Routine(e.Environment, line)) {
+		if line != "" && !v.again(line) && (v.Routine == nil || !v.Routine(e.Environment, line)) {
 			for _, part := range strings.FieldsFunc(line, func(r rune) bool { return r == '\r' || r == '\n' }) {
 				t.Line(t.Paint(ui.Dim, ui.Pad(e.Environment, 7)+"│ "+ui.Clean(part)))
 			}
@@ -264,6 +266,19 @@ func (v *View) showOther(e timeline.Event) {
 	}
 }
 
+// again is true for a line about a timer that another environment has shown.
+func (v *View) again(line string) bool {
+	if !strings.HasPrefix(line, bootstrapLine+settings.TimerDue) {
+		return false
+	}
+	if v.due == nil {
+		v.due = map[string]bool{}
+	}
+	shown := v.due[line]
+	v.due[line] = true
+	return shown
+}
+
 func because(note string) string {
 	if note == "" {
 		return ""
@@ -276,6 +291,9 @@ var byFlags = strings.NewReplacer(
 	"set "+settings.ReadyStatusVariable+" to", "set --ready-status to", settings.ReadyPathVariable+"=tcp", "--ready-path tcp",
 )
 
+// bootstrapLine begins the bootstrap's own lines.
+const bootstrapLine = "bootstrap: "
+
 // outputLine is a line of an environment for people: the app's as it is, the
 // bootstrap's as a sentence, and none where that tells of no trouble.
 func outputLine(line string) string {
@@ -285,13 +303,13 @@ func outputLine(line string) string {
 	if !strings.HasPrefix(line, `{"timestamp"`) || json.Unmarshal([]byte(line), &own) != nil || own.Message == "" {
 		return line
 	}
-	if (own.Level == "INFO" || own.Level == "DEBUG") && !strings.HasPrefix(own.Message, settings.NotReady) {
+	if (own.Level == "INFO" || own.Level == "DEBUG") && !strings.HasPrefix(own.Message, settings.NotReady) && !strings.HasPrefix(own.Message, settings.TimerDue) {
 		return ""
 	}
 	if own.Error != "" {
 		own.Message += ": " + byFlags.Replace(own.Error)
 	}
-	return "bootstrap: " + own.Message
+	return bootstrapLine + own.Message
 }
 
 func (v *View) emitOther(e timeline.Event) {

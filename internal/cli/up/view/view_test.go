@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/cli/command"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -49,5 +50,17 @@ func TestLinesOfOneEntryAreApart(t *testing.T) {
 	want := "env-1  │ [ERROR] ValueError: bad thing\nenv-1  │ Traceback (most recent call last):\nenv-1  │   File \"/var/task/app.py\", line 2\n"
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nnot\n%s", got, want)
+	}
+}
+
+// TestLateTimerIsShownOnce: whichever environments tell of it.
+func TestLateTimerIsShownOnce(t *testing.T) {
+	var out bytes.Buffer
+	v := New(&command.Program{Out: &out, Getenv: func(string) string { return "" }})
+	for _, id := range []string{"env-1", "env-2"} {
+		v.show(timeline.Event{Kind: timeline.Log, Environment: id, Note: `{"timestamp":"2026-11-27T00:00:00Z","level":"INFO","message":"` + settings.TimerDue + `: one of 1h0m0s, set by sweep"}`})
+	}
+	if got := strings.Count(out.String(), "bootstrap: "+settings.TimerDue+": one of 1h0m0s, set by sweep"); got != 1 {
+		t.Errorf("%d times, want once:\n%s", got, out.String())
 	}
 }
