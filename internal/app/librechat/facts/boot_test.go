@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -138,6 +139,7 @@ func freePort(t *testing.T) string {
 // process is a LibreChat whose output is kept.
 type process struct {
 	release facts.Release
+	pid     int
 	mu      sync.Mutex
 	output  bytes.Buffer
 }
@@ -170,6 +172,7 @@ func start(t *testing.T, r facts.Release, dir string, env map[string]string) *pr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	p.pid = cmd.Process.Pid
 	t.Cleanup(func() {
 		cancel()
 		cmd.Wait()
@@ -193,7 +196,21 @@ func (p *process) ready(t *testing.T, base string) {
 		resp.Body.Close()
 		return resp.Status + ", and in its log:\n" + p.text(), resp.StatusCode == 200 && line.MatchString(p.text())
 	})
-	t.Logf("ready after %v", time.Since(began).Round(10*time.Millisecond))
+	t.Logf("ready after %v%s", time.Since(began).Round(10*time.Millisecond), p.spent())
+}
+
+// spent is what the process has taken of the machine, where /proc tells: a busy machine
+// makes a start long, and leaves its processor time as it is.
+func (p *process) spent() string {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	_, after, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(after)
+	if len(fields) < 22 {
+		return ""
+	}
+	number := func(field int) int { n, _ := strconv.Atoi(fields[field]); return n }
+	const ticks, page = 100, 4 << 10 // of a second, and bytes, on Linux for amd64
+	return fmt.Sprintf(", %.1f s of a processor, %d MB", float64(number(11)+number(12))/ticks, number(21)*page/1e6)
 }
 
 // client is a browser with a session.
