@@ -78,6 +78,9 @@ func TestChaosStandIn(t *testing.T) {
 	})
 }
 
+// usualStart is the most that the first account takes on a machine that is idle, with the start of its environment.
+const usualStart = 10 * time.Second
+
 // TestChaosBuilt takes minutes: each kill costs a cold start of LibreChat.
 func TestChaosBuilt(t *testing.T) {
 	eachBuilt(t, func(t *testing.T, r facts.Release) {
@@ -103,7 +106,12 @@ type chaos struct {
 
 func (c *chaos) run(t *testing.T, w *world) {
 	t.Logf("seed %d; to repeat its choices: -run '%s' -seed %d", *chaosSeed, t.Name(), *chaosSeed)
+	begun := time.Now()
 	c.w, c.p = w, newPerson(t, w.ViewerURL, w.release.Design)
+	// On a machine at work a start takes longer, and kills that do not wait for it hit nothing but starts.
+	slow := max(1, time.Since(begun).Seconds()/usualStart.Seconds())
+	c.every, c.patience = time.Duration(slow*float64(c.every)), time.Duration(slow*float64(c.patience))
+	t.Logf("environments end %v apart, and a page waits for %v", c.every.Round(time.Second/10), c.patience.Round(time.Second))
 	c.p.patient = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return w.clock.within(ctx, c.patience)
 	}
