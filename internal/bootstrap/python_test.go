@@ -27,7 +27,7 @@ func TestPythonWorkAfterResponse(t *testing.T) {
 // TestPythonStartIsNoWork: what an app has begun at its start, that took longer than the init phase, holds no invocation.
 func TestPythonStartIsNoWork(t *testing.T) {
 	python, _ := testdeps.Python(t)
-	w := start(t, []string{python, "drain/testdata/python/app_asyncio.py"}, "SLUICE_READY_PATH=tcp", "SLUICE_INIT_LIMIT=200ms", "STARTS_FOR=1")
+	w := start(t, []string{python, "drain/testdata/python/app_asyncio.py"}, "SLUICE_READY_PATH=tcp", "SLUICE_INIT_LIMIT=200ms", "SLUICE_READY_PROBES=running", "STARTS_FOR=1")
 	got := w.do(get("/none"))
 	answered := time.Now()
 	<-got.inv.Released()
