@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/emulate/s3"
@@ -83,10 +82,10 @@ func (w *World) startUploads() (map[string]string, error) {
 		return nil, err
 	}
 	store.Bucket(object.Bucket)
-	if err := store.SetCORS(object.Bucket, []s3.CORSRule{{
-		AllowedOrigins: []string{w.ViewerURL, strings.Replace(w.ViewerURL, "127.0.0.1", "localhost", 1)}, AllowedMethods: []string{"PUT"}, AllowedHeaders: []string{"*"},
-	}}); err != nil {
-		return nil, err
+	if !w.configures(object.Bucket) {
+		if err := store.SetCORS(object.Bucket, w.corsRules([]stack.CORSRule{{AllowedMethods: []string{"PUT"}, AllowedHeaders: []string{"*"}, MaxAge: -1}})); err != nil {
+			return nil, err
+		}
 	}
 	env := map[string]string{
 		settings.UploadsS3Variable: "s3://" + object.Bucket + "/" + object.Key, settings.UploadAuthorizeVariable: u.Authorize, settings.EndpointS3Variable: endpoint,
@@ -97,6 +96,11 @@ func (w *World) startUploads() (map[string]string, error) {
 		}
 	}
 	return env, nil
+}
+
+// configures says whether a bucket has its CORS configuration from the plan.
+func (w *World) configures(bucket string) bool {
+	return w.cfg.Stores != nil && slices.ContainsFunc(w.Stack.Buckets, func(b stack.Bucket) bool { return b.Role == stack.RoleFiles && b.Bucket == bucket })
 }
 
 // uploadStore is the S3 of the app's stores, or one for uploads alone.
