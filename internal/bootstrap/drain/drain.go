@@ -9,9 +9,9 @@
 //   - an outgoing HTTP request (fetch, undici, http, https) until the end of its answer's body, except a GET whose answer
 //     is an event stream, which stands;
 //   - a connection that is being made, or was written to and has not answered: database calls. For 5 s at most, if there is
-//     nothing else; a connection that waits longer is a standing one from then on. One that is made and not written to
-//     counts for 250 ms, in which a server that speaks first does;
-//   - a file system or DNS request, under the same limit;
+//     nothing else, or 30 s where it has answered before in this time; a connection that waits longer is a standing one from
+//     then on. One that is made and not written to counts for 250 ms, in which a server that speaks first does;
+//   - a file system or DNS request, for 30 s at most;
 //   - a timer of at most Config.TimerLimit set by a request's own code, known by AsyncLocalStorage: the pause before a retry. Intervals
 //     and the timers of background code do not count;
 //   - what the app's start has begun and what goes on when it is ready: an outgoing request, a connection that is being made, a child

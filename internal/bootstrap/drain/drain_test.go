@@ -164,6 +164,8 @@ func database(t *testing.T) int {
 				continue
 			case "soon":
 				took = 10 * time.Millisecond
+			case "late":
+				took = 6 * time.Second
 			case "slow":
 				took = 400 * time.Millisecond
 			}
@@ -257,6 +259,15 @@ func TestNodeWorkerThread(t *testing.T) {
 		}
 	}
 	n.output.awaitCount(t, "done worker", 2)
+}
+
+// A database that talks and then takes long, as while it fails over, is waited for.
+func TestNodeDatabaseThatIsSlowForOnce(t *testing.T) {
+	n := startNode(t)
+	if held, _ := n.get("late", ""); held < 5900*time.Millisecond {
+		t.Errorf("held %v for a database that answers after 6 s", held)
+	}
+	n.output.await(t, "done late")
 }
 
 func TestNodeUnansweredSocketStopsCounting(t *testing.T) {

@@ -148,6 +148,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
     const time = now();
     if (s.standing && read > s.read && (s.output || time - s.at < quickAnswer)) s.standing = false;
     if (s.spoken && (read === s.read || time - s.piped < pipeline)) s.piped = time;
+    if (s.spoken && read > s.read && s.epoch === epoch) s.answered = epoch;
     s.epoch = epoch;
     s.read = read;
     s.at = time;
@@ -256,6 +257,9 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   // waitLimit is how long unanswered sockets and file requests alone may hold an invocation. What waits longer (a blocking
   // read of a queue, a log that is never answered) is standing, and no longer counted.
   const waitLimit = 5000; // ms
+  // talkLimit is the same where a file request is among them, which stands on nobody, or a socket that has answered in this epoch: a
+  // database that is slow for once, as while it fails over.
+  const talkLimit = 30000; // ms
   let baseline = 0;
   let alone = 0;
 
@@ -278,7 +282,8 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
       return '';
     }
     alone = alone || now();
-    if (now() - alone < waitLimit) return `sockets=${waiting.length} files=${Math.max(0, files - baseline)}`;
+    const limit = files > baseline || waiting.some((s) => s.answered === epoch) ? talkLimit : waitLimit;
+    if (now() - alone < limit) return `sockets=${waiting.length} files=${Math.max(0, files - baseline)}`;
     for (const s of waiting) s.standing = true;
     baseline = files;
     return '';

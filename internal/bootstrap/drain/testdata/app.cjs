@@ -57,6 +57,11 @@ const work = {
     await query(port);
     done('chain');
   },
+  async late({ port }) {
+    await query(port);
+    await query(port, 'late');
+    done('late');
+  },
   async save({ port }) { await query(port, 'slow'); done('save'); },
   async piped({ port }) { // as Redis clients do
     const first = query(port);
