@@ -182,6 +182,9 @@ func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.Flag
 	if o.site != "" {
 		config.Site = source
 	}
+	if config.App.Uploads == nil && config.App.Function == nil {
+		shown.TooLarge = "--uploads PATH has larger bodies come by way of S3 (docs/uploads.md)"
+	}
 	config.Addresses, config.Recorder, config.Log = addresses, recorder, slog.New(shown.Log())
 	world, err := rehearse.Start(ctx, config)
 	if err != nil {

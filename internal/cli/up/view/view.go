@@ -26,6 +26,9 @@ import (
 // View shows a rehearsal as lines for people or as JSON. Call its methods in the order
 // of a run: Starting, then Stop if it fails, else Ready, Note, User, Follow, Sum, Ending, Ended.
 type View struct {
+	// TooLarge is advice for the first request whose body is too large for the path; empty is none.
+	TooLarge string
+
 	terminal *ui.Terminal
 	json     *ui.JSON // nil for people
 	tally    timeline.Tally
@@ -257,6 +260,10 @@ func (v *View) showOther(e timeline.Event) {
 		}
 	case e.Kind == timeline.Limit:
 		t.Line(t.Paint(ui.Yellow, "limit: ") + ui.Clean(cmp.Or(e.Environment, string(e.Hop))+": "+e.Note))
+		if v.TooLarge != "" && tooLarge.MatchString(e.Note) {
+			t.Line("hint:  " + v.TooLarge)
+			v.TooLarge = "" // once
+		}
 	case e.Kind == timeline.RequestWait:
 		t.Line(t.Paint(ui.Yellow, "waiting: ") + ui.Clean(e.Note) + t.Paint(ui.Dim, "; Lambda would start another environment for it"))
 	case e.Kind == timeline.Store:
@@ -265,6 +272,9 @@ func (v *View) showOther(e timeline.Event) {
 		t.Line(t.Paint(ui.Dim, ui.Pad(e.Environment, 7)+"│ ended"+because(e.Note)))
 	}
 }
+
+// tooLarge is what Lambda and API Gateway say of a body that is too large for them.
+var tooLarge = regexp.MustCompile(`^Request must be smaller than|^request body`)
 
 // again is true for a line about a timer that another environment has shown.
 func (v *View) again(line string) bool {

@@ -64,3 +64,17 @@ func TestLateTimerIsShownOnce(t *testing.T) {
 		t.Errorf("%d times, want once:\n%s", got, out.String())
 	}
 }
+
+// TestTooLargeIsAdvisedOnce: what has no way past Lambda has one by S3.
+func TestTooLargeIsAdvisedOnce(t *testing.T) {
+	var out bytes.Buffer
+	v := New(&command.Program{Out: &out, Getenv: func(string) string { return "" }})
+	v.TooLarge = "--uploads PATH"
+	for range 2 {
+		v.show(timeline.Event{Kind: timeline.Limit, Environment: "env-1", Note: "init took long"})
+		v.show(timeline.Event{Kind: timeline.Limit, Hop: timeline.Lambda, Note: "Request must be smaller than 6291456 bytes for the InvokeFunction operation"})
+	}
+	if n := strings.Count(out.String(), "hint:  --uploads PATH"); n != 1 {
+		t.Errorf("%d times in\n%s", n, out.String())
+	}
+}
