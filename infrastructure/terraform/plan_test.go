@@ -213,8 +213,8 @@ func streams(t *testing.T, resources []*tfjson.StateResource) {
 			t.Errorf("%s does not stream for 900 s: %v %v %s", r.Address, r.AttributeValues["response_transfer_mode"], r.AttributeValues["timeout_milliseconds"], uri)
 		}
 	}
-	if proxies != 4 {
-		t.Errorf("%d integrations with the function, not one for each of 4 paths", proxies)
+	if proxies != 5 {
+		t.Errorf("%d integrations with the function, not one for each of 5 paths", proxies)
 	}
 	qualifiers := map[any]bool{}
 	for _, p := range ofType(resources, "aws_lambda_permission") {

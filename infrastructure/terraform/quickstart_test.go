@@ -348,7 +348,7 @@ func (q *quickstart) rehearse(t *testing.T, release facts.Release) {
 	for _, store := range []string{"MONGO_URI", "REDIS_URI", "SLUICE_ORIGIN_SECRET"} {
 		delete(env, store)
 	}
-	env["FIXTURE_STATE"] = t.TempDir() // the stand-in's database
+	env["FIXTURE_STATE"] = t.TempDir() // the stand-in's database, before its environments have one of their own
 	addresses, err := rehearse.Listen("127.0.0.1:0", "")
 	if err != nil {
 		t.Fatal(err)
@@ -367,6 +367,7 @@ func (q *quickstart) rehearse(t *testing.T, release facts.Release) {
 			t.Error(err)
 		}
 	})
+	chat.App.State = "FIXTURE_STATE"
 	world, err := rehearse.Start(ctx, rehearse.Config{
 		App: chat.App, Stores: chat.Stores, Addresses: addresses, Stack: q.stack, Site: os.DirFS(release.SiteDir()), Routes: facts.Routes(), Concurrency: 8,
 	})

@@ -81,7 +81,10 @@ func (w *world) pass(rw http.ResponseWriter, r *http.Request) {
 	for piece := make([]byte, 4096); ; {
 		_ = control.Flush()
 		n, err := inv.Body.Read(piece)
-		if _, gone := rw.Write(piece[:n]); gone != nil || err == io.EOF {
+		if _, gone := rw.Write(piece[:n]); gone != nil {
+			return // the invocation goes on, and has no trailer yet
+		}
+		if err == io.EOF {
 			break
 		} else if err != nil {
 			panic(http.ErrAbortHandler)

@@ -227,10 +227,10 @@ func (o *options) topology() (*stack.Stack, error) {
 	return topology, nil
 }
 
-// refusedPaths is the line of the site's function that names LibreChat's.
+// refusedPaths is the line of the site's function that names the shipped app's.
 var refusedPaths = regexp.MustCompile(`(?m)^var REFUSED = \[.+\];`)
 
-// keepPages takes the paths that LibreChat's site refuses from the function of a site
+// keepPages takes the paths that the shipped app's site refuses from the function of a site
 // that may have pages there.
 func keepPages(site *stack.CacheBehavior) {
 	site.Functions = slices.Clone(site.Functions)

@@ -107,11 +107,11 @@ function noteChunks(store) {
 
 const ended = ({ status }) => ['complete', 'aborted', 'error'].includes(status);
 
-// A generation says every 4 s that it lives. A reader that has not heard it for 20 s ends
+// A generation says every 4 s that it lives. A reader that has not heard it for 14 s ends
 // the answer, for its process was killed. Where Redis was restarted and has forgotten the
 // job, the generation writes it again: a reader in another process finds it by nothing else.
 const beat = 4000;
-const silence = 20000;
+const silence = 14000;
 const key = (id, part) => `stream:{${id}}:${part}`;
 
 function lookAfter(jobs) {
@@ -181,7 +181,8 @@ function watch(jobs, id, request, res) {
     heard = Date.now();
     await stop(jobs, id, job.userId, request);
   };
-  const timer = setInterval(() => jobs.isRedis && look().catch(() => {}), beat);
+  const deaf = () => (heard = Date.now()); // Redis is away: nobody is heard
+  const timer = setInterval(() => jobs.isRedis && look().catch(deaf), beat);
   res.once('close', () => clearInterval(timer));
 }
 
