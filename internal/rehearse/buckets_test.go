@@ -31,10 +31,9 @@ func TestFilesBucketAsPlanned(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := ""
-	for i, b := range planned.Buckets {
+	for _, b := range planned.Buckets {
 		if b.Role == stack.RoleFiles {
 			name = b.Bucket
-			planned.Buckets[i].LifecycleRules = append(b.LifecycleRules, stack.LifecycleRule{ID: "staging", Prefix: "staging/", ExpireDays: 1})
 		}
 	}
 	cfg := demoConfig(t)
