@@ -25,6 +25,7 @@ import (
 
 	"github.com/dop251/goja"
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 	"golang.org/x/text/collate"
 )
 
@@ -212,7 +213,7 @@ func (e *Engine) run(ctx context.Context, f func(*machine) error) error {
 		}
 	}
 	release := m.watch(ctx, cmp.Or(e.memory, maxMemory))
-	err := f(m)
+	err := readable(func() error { return f(m) })
 	release()
 	var interrupted *goja.InterruptedError
 	if errors.As(err, &interrupted) {
@@ -221,6 +222,22 @@ func (e *Engine) run(ctx context.Context, f func(*machine) error) error {
 	}
 	e.idle.Put(m)
 	return inTermsOfMongoDB(err)
+}
+
+// readable makes an error of the panics with which the driver meets values that are torn in a document whose frame is whole.
+func readable(f func() error) (err error) {
+	defer func() {
+		switch torn := recover().(type) {
+		case nil:
+		case bsoncore.InsufficientBytesError:
+			err = fmt.Errorf("read a value of a document: %w", torn)
+		case bsoncore.ElementTypeError:
+			err = fmt.Errorf("read a value of a document: %w", torn)
+		default:
+			panic(torn)
+		}
+	}()
+	return f()
 }
 
 // watch interrupts the machine once the context ends or memory grows too much, until it is released.
