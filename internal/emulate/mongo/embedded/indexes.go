@@ -208,7 +208,8 @@ func filterConditions(filter bson.Raw) ([]string, error) {
 func sameAs(v bson.RawValue) (string, bool) {
 	switch v.Type {
 	case bson.TypeString:
-		return "'" + strings.ReplaceAll(v.StringValue(), "'", "''") + "'", true
+		text, ok := v.StringValueOK()
+		return "'" + strings.ReplaceAll(text, "'", "''") + "'", ok
 	case bson.TypeBoolean, bson.TypeInt32, bson.TypeInt64:
 		n, _ := v.AsInt64OK()
 		if v.Type == bson.TypeBoolean && v.Boolean() {
