@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	apps "github.com/aproorg/sluice/internal/app"
@@ -28,6 +29,7 @@ import (
 type View struct {
 	// TooLarge is advice for the first request whose body is too large for the path; empty is none.
 	TooLarge string
+	advised  sync.Once
 
 	terminal *ui.Terminal
 	json     *ui.JSON // nil for people
@@ -260,10 +262,7 @@ func (v *View) showOther(e timeline.Event) {
 		}
 	case e.Kind == timeline.Limit:
 		t.Line(t.Paint(ui.Yellow, "limit: ") + ui.Clean(cmp.Or(e.Environment, string(e.Hop))+": "+e.Note))
-		if v.TooLarge != "" && tooLarge.MatchString(e.Note) {
-			t.Line("hint:  " + v.TooLarge)
-			v.TooLarge = "" // once
-		}
+		v.advise(e.Note)
 	case e.Kind == timeline.RequestWait:
 		t.Line(t.Paint(ui.Yellow, "waiting: ") + ui.Clean(e.Note) + t.Paint(ui.Dim, "; Lambda would start another environment for it"))
 	case e.Kind == timeline.Store:
@@ -274,7 +273,14 @@ func (v *View) showOther(e timeline.Event) {
 }
 
 // tooLarge is what Lambda and API Gateway say of a body that is too large for them.
-var tooLarge = regexp.MustCompile(`^Request must be smaller than|^request body`)
+var tooLarge = regexp.MustCompile(`^Request must be smaller than|^request body|RequestTooLargeException`)
+
+// advise says once what to do about a body that is too large.
+func (v *View) advise(note string) {
+	if v.TooLarge != "" && tooLarge.MatchString(note) {
+		v.advised.Do(func() { v.terminal.Line("hint:  " + v.TooLarge) })
+	}
+}
 
 // again is true for a line about a timer that another environment has shown.
 func (v *View) again(line string) bool {

@@ -31,6 +31,9 @@ func (w *warnings) Handle(_ context.Context, r slog.Record) error {
 	}
 	r.Attrs(add)
 	w.view.warn(ui.Clean(text))
+	if w.view.json == nil {
+		w.view.advise(text)
+	}
 	return nil
 }
 
