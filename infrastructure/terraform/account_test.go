@@ -26,6 +26,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -196,12 +197,22 @@ func startMoto() (*url.URL, func(), error) {
 	cmd := exec.Command("moto_server", "-H", "127.0.0.1", "-p", port)
 	cmd.Env = append(os.Environ(), "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
 	cmd.SysProcAttr = ownGroup()
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
-	}
+	// It dies with the thread that started it, which another test's rehearsal may end.
+	started, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		started <- cmd.Start()
+		<-ended
+	}()
 	stop := func() {
+		defer close(ended)
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 		_ = cmd.Wait()
+	}
+	if err := <-started; err != nil {
+		close(ended)
+		return nil, nil, err
 	}
 	u := &url.URL{Scheme: "http", Host: address}
 	if !testkit.Until(30*time.Second, func() bool {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,20 +85,29 @@ func (l *LibreChat) firstBoot(ctx context.Context) (*boot, error) {
 		output, err = cmd.StdoutPipe()
 		cmd.Stderr = cmd.Stdout
 	}
+	b := &boot{cancel: cancel, over: make(chan struct{})}
+	lines := newTranscript("")
 	if err == nil {
-		err = cmd.Start()
+		started := make(chan error, 1)
+		b.done.Go(func() {
+			// Its parent's death is that of the thread that started it, which has to live as long.
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			err := cmd.Start()
+			started <- err
+			if err != nil {
+				return
+			}
+			lines.read(output)
+			_ = cmd.Wait() // it is ended by a signal
+			cancel()
+		})
+		err = <-started
 	}
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("start LibreChat to make its indexes: %w", err)
 	}
-	b := &boot{cancel: cancel, over: make(chan struct{})}
-	lines := newTranscript("")
-	b.done.Go(func() {
-		lines.read(output)
-		_ = cmd.Wait() // it is ended by a signal
-		cancel()
-	})
 	b.done.Go(func() {
 		defer func() {
 			b.through = time.Now()
