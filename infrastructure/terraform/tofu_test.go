@@ -71,7 +71,7 @@ func TestApply(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.RestAPI.StageName != "live" || len(s.RestAPI.Resources) != 4 || len(s.Distribution.Origins) != 2 || s.Function.Environment["SLUICE_SECRETS"] == "" {
+		if s.RestAPI.StageName != "live" || len(s.RestAPI.Resources) != 5 || len(s.Distribution.Origins) != 2 || s.Function.Environment["SLUICE_SECRETS"] == "" {
 			t.Errorf("the state reads as %+v", s)
 		}
 		for _, secret := range regexp.MustCompile(`"triggers_replace":\s*"([^"]+)"`).FindAllStringSubmatch(out, -1) {
