@@ -115,14 +115,13 @@ func (m *manifest) read(file string) error {
 	return nil
 }
 
-// build is the command of a script of the root, or of the one that builds everything.
+// build is the command of a script of the root, where it has it, or else of the one that
+// builds everything.
 func (m manifest) build(script string) string {
-	for _, name := range []string{script, "frontend"} {
-		if m.Scripts[name] != "" {
-			return "npm run " + name
-		}
+	if m.Scripts[script] == "" {
+		script = "frontend"
 	}
-	return "npm run frontend"
+	return "npm run " + script
 }
 
 // built reports all parts that are missing at once, and the commands that make them.

@@ -73,16 +73,16 @@ func (a *Alone) start(ctx context.Context, r facts.Release) error {
 		return err
 	}
 	a.cmd.Stderr = a.cmd.Stdout
+	ended, end := context.WithCancel(ctx)
 	a.Begun = time.Now()
-	if err := a.cmd.Start(); err != nil {
+	if err := startOwn(&a.read, a.cmd, func() {
+		defer end() // its output ends with it
+		lines.read(output)
+	}); err != nil {
+		end()
 		return fmt.Errorf("start LibreChat: %w", err)
 	}
 	a.PID = a.cmd.Process.Pid
-	ended, end := context.WithCancel(ctx)
-	a.read.Go(func() {
-		defer end() // its output ends with it
-		lines.read(output)
-	})
 	awaitPort(ended, a.URL)
 	a.Open = time.Since(a.Begun)
 	awaitHealth(ended, a.URL+r.ReadyPath(), look)

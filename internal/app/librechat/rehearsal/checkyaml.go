@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -47,6 +48,8 @@ func (l *LibreChat) checkSchema(ctx context.Context) error {
 	cmd.Env = []string{"PATH=" + l.cfg.Path}
 	cmd.WaitDelay = time.Second
 	ownGroup(cmd)
+	runtime.LockOSThread() // as startOwn keeps it
+	defer runtime.UnlockOSThread()
 	output, err := cmd.Output()
 	var exit *exec.ExitError
 	switch {

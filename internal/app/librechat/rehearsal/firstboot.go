@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,7 +67,6 @@ func (l *LibreChat) process(ctx context.Context, own map[string]string) (cmd *ex
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		cmd.Env = append(cmd.Env, name+"="+env[name])
 	}
-	ownGroup(cmd)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	return cmd, "http://127.0.0.1:" + strconv.Itoa(port), nil
@@ -88,21 +86,11 @@ func (l *LibreChat) firstBoot(ctx context.Context) (*boot, error) {
 	b := &boot{cancel: cancel, over: make(chan struct{})}
 	lines := newTranscript("")
 	if err == nil {
-		started := make(chan error, 1)
-		b.done.Go(func() {
-			// Its parent's death is that of the thread that started it, which has to live as long.
-			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			err := cmd.Start()
-			started <- err
-			if err != nil {
-				return
-			}
+		err = startOwn(&b.done, cmd, func() {
 			lines.read(output)
 			_ = cmd.Wait() // it is ended by a signal
 			cancel()
 		})
-		err = <-started
 	}
 	if err != nil {
 		cancel()
