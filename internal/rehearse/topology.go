@@ -116,25 +116,28 @@ func reroute(s *stack.Stack, patterns []string) error {
 	if err != nil {
 		return err
 	}
-	var behaviors []stack.CacheBehavior
-	var resources []stack.Resource
+	s.Distribution.OrderedCacheBehaviors, s.RestAPI.Resources = nil, nil
 	for _, pattern := range patterns {
-		paths, err := resourcePaths(pattern)
-		if err != nil {
+		if err := addRoute(s, pattern, behavior, methods); err != nil {
 			return err
 		}
-		b := behavior
-		b.PathPattern = pattern
-		behaviors = append(behaviors, b)
-		for _, path := range paths {
-			if slices.ContainsFunc(resources, func(r stack.Resource) bool { return r.Path == path }) {
-				continue
-			}
-			resources = append(resources, stack.Resource{Address: fmt.Sprintf("route %s (%s)", pattern, path), Path: path, Methods: methods})
+	}
+	return nil
+}
+
+// addRoute adds a behavior for a pattern, and the REST resources that it needs.
+func addRoute(s *stack.Stack, pattern string, behavior stack.CacheBehavior, methods []stack.Method) error {
+	paths, err := resourcePaths(pattern)
+	if err != nil {
+		return err
+	}
+	behavior.PathPattern = pattern
+	s.Distribution.OrderedCacheBehaviors = append(s.Distribution.OrderedCacheBehaviors, behavior)
+	for _, path := range paths {
+		if !slices.ContainsFunc(s.RestAPI.Resources, func(r stack.Resource) bool { return r.Path == path }) {
+			s.RestAPI.Resources = append(s.RestAPI.Resources, stack.Resource{Address: fmt.Sprintf("route %s (%s)", pattern, path), Path: path, Methods: methods})
 		}
 	}
-	s.Distribution.OrderedCacheBehaviors = behaviors
-	s.RestAPI.Resources = resources
 	return nil
 }
 

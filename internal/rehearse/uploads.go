@@ -22,43 +22,26 @@ type Uploads struct {
 	Secret    string // variable of the app whose value tickets are sealed with; empty is the origin secret
 }
 
-// bodies is where they are, unless the plan says so.
+// bodies is where they are, unless the plan says so and the app has its AWS here.
 var bodies = settings.Object{Bucket: "sluice-rehearsal-uploads", Key: "staging/"}
 
-// uploadRoutes are the paths of the uploads' own.
-var uploadRoutes = []string{"/_sluice/*"}
+// uploadRoute is for the paths of the uploads' own.
+const uploadRoute = "/_sluice/*"
 
-// withUploads adds the paths of uploads where the stack's own routes do not have them.
+// withUploads adds their paths where the stack does not have them.
 func withUploads(s *stack.Stack) error {
-	if b, err := apiBehavior(s); err != nil || b.PathPattern == "" {
-		return err // all goes to the app
+	behavior, err := apiBehavior(s)
+	has := func(b stack.CacheBehavior) bool { return b.PathPattern == uploadRoute }
+	if err != nil || behavior.PathPattern == "" || slices.ContainsFunc(s.Distribution.OrderedCacheBehaviors, has) { // "": all goes to the app
+		return err
 	}
 	methods, err := proxyMethods(s)
 	if err != nil {
 		return err
 	}
-	behavior, err := apiBehavior(s)
-	if err != nil {
-		return err
-	}
 	s.Distribution.OrderedCacheBehaviors = slices.Clone(s.Distribution.OrderedCacheBehaviors)
 	s.RestAPI.Resources = slices.Clone(s.RestAPI.Resources)
-	for _, route := range uploadRoutes {
-		if !slices.ContainsFunc(s.Distribution.OrderedCacheBehaviors, func(b stack.CacheBehavior) bool { return b.PathPattern == route }) {
-			behavior.PathPattern = route
-			s.Distribution.OrderedCacheBehaviors = append(s.Distribution.OrderedCacheBehaviors, behavior)
-		}
-		paths, err := resourcePaths(route)
-		if err != nil {
-			return err
-		}
-		for _, path := range paths {
-			if !slices.ContainsFunc(s.RestAPI.Resources, func(r stack.Resource) bool { return r.Path == path }) {
-				s.RestAPI.Resources = append(s.RestAPI.Resources, stack.Resource{Address: "route " + route, Path: path, Methods: methods})
-			}
-		}
-	}
-	return nil
+	return addRoute(s, uploadRoute, behavior, methods)
 }
 
 // startUploads makes the bucket of bodies, open to the site's pages by CORS, and returns
@@ -69,13 +52,8 @@ func (w *World) startUploads() (map[string]string, error) {
 		return nil, nil
 	}
 	object := bodies
-	if planned, err := settings.Read(func(name string) (string, bool) {
-		if name == settings.UploadsS3Variable || name == settings.UploadAuthorizeVariable {
-			return w.Stack.Function.Environment[name], true
-		}
-		return "127.0.0.1:0", name == settings.RuntimeAPIVariable
-	}); err == nil && planned.Uploads.Object.Bucket != "" {
-		object = planned.Uploads.Object
+	if planned, err := settings.ParsePrefix(w.Stack.Function.Environment[settings.UploadsS3Variable]); err == nil && w.cfg.Stores != nil {
+		object = planned
 	}
 	store, endpoint, err := w.uploadStore()
 	if err != nil {

@@ -43,15 +43,22 @@ func (inv *invocation) serveUpload(ctx, appCtx context.Context) error {
 }
 
 func (inv *invocation) offer(ctx context.Context) (uploads.Offer, error) {
-	wish, err := uploads.ReadWish(inv.req.Body)
-	if err != nil {
-		return uploads.Offer{}, err
-	}
-	user, err := inv.authorize(ctx)
+	wish, user, err := inv.admit(ctx, inv.req.Body)
 	if err != nil {
 		return uploads.Offer{}, err
 	}
 	return inv.uploads().Offer(ctx, wish, user)
+}
+
+// admit reads a wish that can be granted, and who has it.
+func (inv *invocation) admit(ctx context.Context, body []byte) (wish uploads.Wish, user string, err error) {
+	if wish, err = uploads.ReadWish(body); err != nil {
+		return wish, "", err
+	}
+	if user, err = inv.authorize(ctx); err != nil {
+		return wish, "", err
+	}
+	return wish, user, inv.uploads().Fits(wish)
 }
 
 // uploads is what authorize has found to be there.
@@ -91,8 +98,7 @@ func (inv *invocation) redeem(ctx context.Context, ticket string) (*uploads.Body
 
 // whyRefused answers a request in whose place a ticket was asked for and refused, so that its sender hears why.
 func (inv *invocation) whyRefused(ctx context.Context, wish string) error {
-	inv.req.Body = []byte(wish)
-	if _, err := inv.offer(ctx); err != nil {
+	if _, _, err := inv.admit(ctx, []byte(wish)); err != nil {
 		return err
 	}
 	return &uploads.Refusal{Status: http.StatusConflict, Message: "An upload was refused, and would not be now. Send the file again."}

@@ -296,16 +296,6 @@ func variableNames(text string) ([]string, error) {
 	return names, nil
 }
 
-// uploadPrefix reads s3://bucket/prefix/, where the prefix may be empty.
-func uploadPrefix(text string) (Object, error) {
-	rest, ok := strings.CutPrefix(text, "s3://")
-	bucket, prefix, slash := strings.Cut(rest, "/")
-	if !ok || bucket == "" || !slash || prefix != "" && !strings.HasSuffix(prefix, "/") {
-		return Object{}, fmt.Errorf("%q is not s3://bucket/prefix/ with a slash at its end", text)
-	}
-	return Object{bucket, prefix}, nil
-}
-
 func jsonPointer(text string) (string, error) {
 	if !strings.HasPrefix(text, "/") {
 		return "", errors.New("want a JSON pointer, which begins with /, such as /id or /user/id")

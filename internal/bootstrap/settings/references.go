@@ -50,6 +50,16 @@ func ParseObject(text string) (Object, error) {
 	return Object{bucket, key}, nil
 }
 
+// ParsePrefix reads s3://bucket/prefix/, where the prefix may be empty.
+func ParsePrefix(text string) (Object, error) {
+	rest, ok := strings.CutPrefix(text, "s3://")
+	bucket, prefix, slash := strings.Cut(rest, "/")
+	if !ok || bucket == "" || !slash || prefix != "" && !strings.HasSuffix(prefix, "/") {
+		return Object{}, fmt.Errorf("%q is not s3://bucket/prefix/ with a slash at its end", text)
+	}
+	return Object{bucket, prefix}, nil
+}
+
 // Replacement is made wherever From stands in the configuration.
 type Replacement struct{ From, To string }
 

@@ -109,7 +109,7 @@ func table(s *Settings) []variable {
 		row("SLUICE_PRELOAD", "true", Serving, "give Node and Python apps the script that knows whether work is left, by NODE_OPTIONS and PYTHONPATH", boolean(&s.Preload)),
 		row("SLUICE_BUSY_PATH", "", Serving, "path of the app that answers 2xx when it is idle and 503 while work is left", optional(path(&s.BusyPath))),
 
-		row(UploadsS3Variable, "", Serving, "s3://bucket/prefix/ for bodies of requests that are larger than Lambda takes: a client asks for a ticket (POST /_sluice/uploads), puts the body there, and sends the request without it; empty is off", optional(by(&s.Uploads.Object, uploadPrefix)), NamesResources),
+		row(UploadsS3Variable, "", Serving, "s3://bucket/prefix/ for bodies of requests that are larger than Lambda takes: a client asks for a ticket (POST /_sluice/uploads), puts the body there, and sends the request without it; empty is off", optional(by(&s.Uploads.Object, ParsePrefix)), NamesResources),
 		row(UploadAuthorizeVariable, "", Serving, "path of the app that answers a GET with 2xx to a user who may upload, and with 401 or 403 to anybody else", optional(path(&s.Uploads.Authorize))),
 		row(UploadUserVariable, "/id", Serving, "JSON pointer (RFC 6901) of the user's id in that answer; a ticket is good for this user alone", by(&s.Uploads.User, jsonPointer)),
 		row("SLUICE_UPLOAD_LIMIT", "0", Serving, "largest body, such as 200MB (MB is a million bytes, MiB 1024 times 1024); 0 is what there is room for in /tmp, less 32 MiB, where most apps write a body first", by(&s.Uploads.Limit, byteSize)),

@@ -6,6 +6,6 @@
 // is derived from a secret by HKDF (RFC 5869). It is good once: who redeems it writes a claim beside the object, which S3 lets one succeed in
 // (If-None-Match: *, https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
 //
-// It leaves out who the user is: the app is asked, by its caller. It leaves out what no lifecycle of a body reaches, too: a lifecycle rule removes
-// claims, and bodies whose request never came.
+// It leaves out who the user is, for which its caller asks the app. And it leaves claims, and bodies whose request never came, to a lifecycle
+// rule of the bucket.
 package uploads

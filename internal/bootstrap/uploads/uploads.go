@@ -119,11 +119,8 @@ type Part struct {
 	Headers map[string]string `json:"headers,omitempty"`
 }
 
-// Offer gives a user a ticket and the presigned requests that bring the body into S3. An error that is a Refusal is the client's.
+// Offer gives a user a ticket for a Wish that Fits, and the presigned requests that bring the body into S3.
 func (u *Uploads) Offer(ctx context.Context, w Wish, user string) (Offer, error) {
-	if err := u.fits(w.Size); err != nil {
-		return Offer{}, err
-	}
 	expires := u.now().Add(lifetime)
 	t := Ticket{Method: w.Method, URI: w.URL, Type: w.Type, Size: w.Size, Object: u.cfg.Prefix + rand.Text(), Expires: expires.Unix(), User: user}
 	parts, upload, err := u.cfg.Store.presign(ctx, t.Object, w.Size)
@@ -138,8 +135,9 @@ func (u *Uploads) Offer(ctx context.Context, w Wish, user string) (Offer, error)
 	return Offer{Ticket: text, Expires: expires.UTC().Format(time.RFC3339), Parts: parts}, nil
 }
 
-// fits refuses what would not fit where the app writes it.
-func (u *Uploads) fits(size int64) error {
+// Fits refuses a body that has no room where the app writes it. Its error is a Refusal, unless the room is not known.
+func (u *Uploads) Fits(w Wish) error {
+	size := w.Size
 	if u.cfg.Limit > 0 {
 		if size > u.cfg.Limit {
 			return refuse(http.StatusRequestEntityTooLarge, "The file is too large: %s, and at most %s are taken (SLUICE_UPLOAD_LIMIT).", megabytes(size), megabytes(u.cfg.Limit))
