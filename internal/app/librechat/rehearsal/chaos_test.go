@@ -112,9 +112,7 @@ func (c *chaos) run(t *testing.T, w *world) {
 	slow := max(1, time.Since(begun).Seconds()/usualStart.Seconds())
 	c.every, c.patience = time.Duration(slow*float64(c.every)), time.Duration(slow*float64(c.patience))
 	t.Logf("environments end %v apart, and a page waits for %v", c.every.Round(time.Second/10), c.patience.Round(time.Second))
-	c.p.patient = func(ctx context.Context) (context.Context, context.CancelFunc) {
-		return w.clock.within(ctx, c.patience)
-	}
+	c.p.patient = c.patient
 	ctx, cancel := context.WithTimeout(t.Context(), c.limit)
 	defer cancel()
 	// Stores are restarted between the quarters of the record, when no answer is
@@ -133,6 +131,26 @@ func (c *chaos) run(t *testing.T, w *world) {
 		t.Fatalf("not done within %v", c.limit)
 	}
 	c.judge(t)
+}
+
+// patient ends the reading of a stream once a generation that was killed has been
+// silent for the patience. A page whose answer was generated waits ten times as
+// long: the environments that it reads from are killed as well, and each costs it a
+// cold start.
+func (c *chaos) patient(ctx context.Context, request string) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() { // ends with ctx
+		defer cancel()
+		for range 10 {
+			once, end := c.w.clock.within(ctx, c.patience)
+			<-once.Done()
+			end()
+			if ctx.Err() != nil || c.w.works()[request].killed {
+				return
+			}
+		}
+	}()
+	return ctx, cancel
 }
 
 // chat asks n questions while environments end.
@@ -233,6 +251,9 @@ func (c *chaos) judge(t *testing.T) {
 		}
 		if !q.final && (c.p.design == facts.GeneratesAfterPost || q.err == nil) {
 			t.Errorf("%s: its page never saw the end: %v\n%s", key, q.err, c.w.story(q.request))
+			report(t, key+": what its page asked for", slices.DeleteFunc(c.w.seen(), func(r timeline.Request) bool {
+				return q.conversation == "" || !strings.Contains(r.Path, q.conversation)
+			}))
 		}
 		if title := c.p.conversation(t, q.conversation).Title; title == "" || title == "New Chat" {
 			t.Errorf("%s: its title is %q, though nobody has killed %s", key, title, work.environment)

@@ -26,8 +26,8 @@ type person struct {
 	mu     sync.Mutex        // guards token
 	token  string
 	// patient, if not nil, ends the reading of a stream where no more comes of a
-	// generation that was killed.
-	patient func(context.Context) (context.Context, context.CancelFunc)
+	// generation that was killed; request is that of its POST.
+	patient func(ctx context.Context, request string) (context.Context, context.CancelFunc)
 }
 
 // userAgent is a browser's: LibreChat refuses others.
@@ -183,7 +183,7 @@ func (p *person) ask(ctx context.Context, text string) (q question) {
 	}
 	q.conversation = started.StreamID
 	if p.patient != nil {
-		patient, cancel := p.patient(ctx)
+		patient, cancel := p.patient(ctx, q.request)
 		defer cancel()
 		ctx = patient
 	}
