@@ -70,7 +70,7 @@ func remembering(cfg *rehearse.Config) {
 
 func TestChaosStandIn(t *testing.T) {
 	eachStandIn(t, remembering, func(t *testing.T, w *world) {
-		c := chaos{chats: *chaosChats, readers: 6, patience: 3 * time.Second, every: 400 * time.Millisecond, limit: 2 * time.Minute}
+		c := chaos{chats: *chaosChats, readers: 6, usual: 2 * time.Second, patience: 3 * time.Second, every: 400 * time.Millisecond, limit: 4 * time.Minute}
 		if testing.Short() {
 			c.chats = min(c.chats, 20)
 		}
@@ -78,13 +78,10 @@ func TestChaosStandIn(t *testing.T) {
 	})
 }
 
-// usualStart is the most that the first account takes on a machine that is idle, with the start of its environment.
-const usualStart = 10 * time.Second
-
 // TestChaosBuilt takes minutes: each kill costs a cold start of LibreChat.
 func TestChaosBuilt(t *testing.T) {
 	eachBuilt(t, func(t *testing.T, r facts.Release) {
-		c := chaos{chats: *chaosChats, readers: 3, patience: time.Minute, every: 4 * time.Second, limit: 25 * time.Minute}
+		c := chaos{chats: *chaosChats, readers: 3, usual: 10 * time.Second, patience: time.Minute, every: 4 * time.Second, limit: 25 * time.Minute}
 		c.run(t, start(t, r, nil, remembering))
 		t.Run("page", func(t *testing.T) { c.onThePage(t, 5) })
 	})
@@ -94,6 +91,7 @@ func TestChaosBuilt(t *testing.T) {
 // recycled and killed at random moments.
 type chaos struct {
 	chats, readers int
+	usual          time.Duration // the most that the first account takes on a machine that is idle, with the start of its environment
 	patience       time.Duration // of a page whose answer does not come, by the steady clock
 	every          time.Duration // between two ends of environments, in the mean
 	limit          time.Duration // of all
@@ -109,7 +107,7 @@ func (c *chaos) run(t *testing.T, w *world) {
 	begun := time.Now()
 	c.w, c.p = w, newPerson(t, w.ViewerURL, w.release.Design)
 	// On a machine at work a start takes longer, and kills that do not wait for it hit nothing but starts.
-	slow := max(1, time.Since(begun).Seconds()/usualStart.Seconds())
+	slow := max(1, time.Since(begun).Seconds()/c.usual.Seconds())
 	c.every, c.patience = time.Duration(slow*float64(c.every)), time.Duration(slow*float64(c.patience))
 	t.Logf("environments end %v apart, and a page waits for %v", c.every.Round(time.Second/10), c.patience.Round(time.Second))
 	c.p.patient = c.patient
@@ -229,7 +227,7 @@ func (c *chaos) judge(t *testing.T) {
 	works := c.w.works()
 	model := c.w.answers()
 	chats := map[string]bool{}
-	var lost, refused int
+	var lost, refused, gaveUp int
 	var froze []time.Duration
 	for _, q := range c.asks {
 		key := strings.Fields(q.text)[0]
@@ -250,10 +248,12 @@ func (c *chaos) judge(t *testing.T) {
 			continue
 		}
 		if !q.final && (c.p.design == facts.GeneratesAfterPost || q.err == nil) {
-			t.Errorf("%s: its page never saw the end: %v\n%s", key, q.err, c.w.story(q.request))
-			report(t, key+": what its page asked for", slices.DeleteFunc(c.w.seen(), func(r timeline.Request) bool {
-				return q.conversation == "" || !strings.Contains(r.Path, q.conversation)
-			}))
+			if c.outlived(q) {
+				t.Errorf("%s: its page never saw the end: %v\n%s", key, q.err, c.w.story(q.request))
+				report(t, key+": what its page asked for", c.reads(q))
+			} else {
+				gaveUp++
+			}
 		}
 		if title := c.p.conversation(t, q.conversation).Title; title == "" || title == "New Chat" {
 			t.Errorf("%s: its title is %q, though nobody has killed %s", key, title, work.environment)
@@ -265,6 +265,7 @@ func (c *chaos) judge(t *testing.T) {
 		t.Fatalf("%d chats: %d saved, %d lost to a kill, %d refused", len(c.asks), len(c.saved), lost, refused)
 	}
 	t.Logf("%d chats: %d saved, %d lost to a kill in the middle of them, %d refused at once", len(c.asks), len(c.saved), lost, refused)
+	t.Logf("%d pages gave up: every environment that they read from was killed; the answer is there when they return", gaveUp)
 	tell(t, "froze after the last of answer, title and save", froze)
 	c.w.readersFroze(t, chats)
 	if lost == 0 && len(c.asks) >= 100 {
@@ -284,6 +285,26 @@ func (c *chaos) has(t *testing.T, q question, r llm.Request) bool {
 		t.Errorf("%.12s: %v", q.text, err)
 	}
 	return strings.Contains(text, strings.TrimSpace(r.Answer))
+}
+
+// reads are a page's requests for the stream of its answer.
+func (c *chaos) reads(q question) []timeline.Request {
+	return slices.DeleteFunc(c.w.seen(), func(r timeline.Request) bool {
+		return q.conversation == "" || !strings.Contains(r.Path, "/stream/"+q.conversation)
+	})
+}
+
+// outlived tells whether the page read from an environment that nothing ended
+// while it did.
+func (c *chaos) outlived(q question) bool {
+	events, _ := c.w.Recorder.Since(0)
+	reads := c.reads(q)
+	return len(reads) == 0 || slices.ContainsFunc(reads, func(r timeline.Request) bool {
+		return !slices.ContainsFunc(events, func(e timeline.Event) bool {
+			return e.Environment == r.Environment && (e.State == timeline.Killed || e.State == timeline.Shutdown) &&
+				e.Time.After(r.Start) && e.Time.Before(r.Start.Add(r.Total+time.Second))
+		})
+	})
 }
 
 // countFinished tells how the model saw it: a question that it was never asked is
