@@ -184,9 +184,10 @@ func (w *World) startLambda(ctx context.Context) error {
 	}
 	maps.Copy(function.Environment, uploads)
 	if app.Function == nil {
-		process.Writes = writes(function.Environment)
-	}
-	if app.Function == nil {
+		process.Writes, err = writes(function.Environment)
+		if err != nil && app.Root == "" { // the bootstrap of an image may be another release's, which says it itself
+			return fmt.Errorf("the function's environment: %w", err)
+		}
 		if err := agreeOnMode(w.Stack, function.Environment); err != nil {
 			return err
 		}
@@ -252,8 +253,8 @@ func (w *World) process() (lambda.Process, []lambda.Extension) {
 	return p, nil
 }
 
-// writes are the paths that the bootstrap makes.
-func writes(env map[string]string) []string {
+// writes are the paths that the bootstrap makes. An error is that of a setting.
+func writes(env map[string]string) ([]string, error) {
 	s, err := settings.Read(func(name string) (string, bool) {
 		if name == settings.RuntimeAPIVariable { // which Lambda sets
 			return "127.0.0.1:0", true
@@ -261,13 +262,13 @@ func writes(env map[string]string) []string {
 		return env[name], true
 	})
 	if err != nil {
-		return nil // the bootstrap says it
+		return nil, err
 	}
 	paths := s.ColdStart.Writable
 	if s.ColdStart.ConfigS3 != (settings.Object{}) {
 		paths = append(paths, s.ColdStart.ConfigPath)
 	}
-	return paths
+	return paths, nil
 }
 
 // stranger says once that the app is no web server.

@@ -259,6 +259,20 @@ func TestSettingsReachTheFunction(t *testing.T) {
 	}
 }
 
+// A setting that the bootstrap would refuse at the first request is refused at once.
+func TestBadSettingIsRefusedAtOnce(t *testing.T) {
+	cfg := clockConfig(t)
+	cfg.App.Env = map[string]string{"SLUICE_HEARTBEAT": "soon"}
+	w, err := rehearse.Start(t.Context(), cfg)
+	if err == nil {
+		w.Close(t.Context())
+		t.Fatal("the rehearsal started")
+	}
+	if !strings.Contains(err.Error(), `SLUICE_HEARTBEAT="soon"`) {
+		t.Error(err)
+	}
+}
+
 func freePort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

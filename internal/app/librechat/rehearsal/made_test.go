@@ -45,6 +45,8 @@ func TestBuiltMadeAndOpened(t *testing.T) {
 		p.login()
 		for _, d := range []day{
 			{"agent", func(p *tab) { p.chatsWithAgent(kept["agent"]) }},
+			{"agent's form", (*tab).makesAgent},
+			{"prompt's form", (*tab).makesPrompt},
 			{"prompt", func(p *tab) {
 				p.open("/c/new", "")
 				p.follow("/d/prompts/" + kept["group"])
@@ -115,6 +117,49 @@ func (p *tab) chatsWithAgent(id string) {
 	p.ready()
 	p.ask("agent [llm tokens=10 rate=20]")
 	p.answered(opening, p.asked("agent"))
+}
+
+// makesAgent fills in the form of the agent builder, and has the new agent answer.
+func (p *tab) makesAgent() {
+	p.t.Helper()
+	const form = `form[aria-label="Agent configuration form"]`
+	p.open("/c/new", "")
+	p.panel("Agent Builder")
+	p.do(chromedp.SendKeys(chromedp.CSS(form+" #name"), "Miller"))
+	p.press("Select a model")
+	p.press("Select a provider")
+	p.press("Rehearsal")
+	p.press("Select a model")
+	p.press("rehearsal")
+	p.press("Back to builder")
+	p.press("Create")
+	p.within(soon, "the id of the agent", `document.querySelector('`+form+`').innerText.includes("agent_")`)
+	id := js[string](p, `document.querySelector('`+form+`').innerText.match(/agent_[\w-]+/)[0]`)
+	p.open("/c/new?agent_id="+id, "Miller")
+	p.ready()
+	p.ask("miller [llm tokens=10 rate=20]")
+	p.answered(opening, p.asked("miller"))
+}
+
+// makesPrompt fills in the form of a prompt, and sees it kept.
+func (p *tab) makesPrompt() {
+	p.t.Helper()
+	p.open("/c/new", "")
+	p.follow("/d/prompts/new")
+	p.within(opening, "the form", `document.querySelector("#prompt-name")`)
+	p.do(chromedp.SendKeys(chromedp.CSS("#prompt-name"), "weigh"),
+		chromedp.SendKeys(chromedp.CSS(`form textarea`), "Weigh the flour twice"))
+	p.press("Create Prompt")
+	p.within(opening, "the page of the prompt", `/\/prompts\/[0-9a-f]{24}$/.test(location.pathname)`)
+	p.reads("Weigh the flour twice")
+}
+
+// press clicks the button or the option of this name, once it can be clicked.
+func (p *tab) press(name string) {
+	p.t.Helper()
+	button := fmt.Sprintf(`[...document.querySelectorAll("button, [role=option]")].findLast((b) => !b.disabled && b.checkVisibility() && (b.getAttribute("aria-label") === %[1]q || b.innerText.trim() === %[1]q))`, name)
+	p.within(soon, "the button "+name, button)
+	p.do(chromedp.Evaluate[chromedp.Void](button + `.click()`))
 }
 
 // panel opens one of the panels beside the chat.
