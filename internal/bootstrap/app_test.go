@@ -44,6 +44,7 @@ func runApp(kind string) {
 	routes(mux)
 	talks(mux)
 	takesUploads(mux)
+	hooks(mux)
 	mux.Handle("/", httpbin.New())
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "echo-target") { // the mux would clean the path

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,8 +126,12 @@ func relayConfig(e *environment) relay.Config {
 		Uploads: bodies,
 		API:     e.api, App: e.app, LateSecret: late,
 		Events:     proxyevent.Reader{BasePath: s.BasePath, PublicHost: s.PublicHost, ForwardedHops: s.ForwardedHops},
-		EventsPath: s.EventsPath, OriginSecret: s.OriginSecret.Reveal(), Buffered: s.Buffered,
+		EventsPath: s.EventsPath, OwnPaths: ownPaths(s), OriginSecret: s.OriginSecret.Reveal(), Buffered: s.Buffered,
 		Heartbeat: s.Heartbeat, HeartbeatForm: s.HeartbeatForm, EarlyHeaders: s.EarlyHeaders, SilenceLimit: s.SilenceLimit,
 		DeadlineMargin: s.DeadlineMargin, DeadlineEvent: s.DeadlineEvent, Logger: e.cfg.Logger,
 	}
+}
+
+func ownPaths(s settings.Settings) []string {
+	return slices.DeleteFunc([]string{s.Snapshot.BeforePath, s.Snapshot.AfterPath}, func(path string) bool { return path == "" })
 }

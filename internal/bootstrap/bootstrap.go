@@ -4,6 +4,7 @@
 // The order of an environment's life:
 //
 //	init      extension registered, Prepare run, app started and probed; at the init limit the rest moves into the first invocation
+//	snapshot  with SnapStart: the app warmed and at rest, restore/next, and what makes each restored environment one of its own
 //	invoke    next, event to the app, response streamed, work after the response waited for, next
 //	shutdown  SIGTERM (the context's end) passed on to the app, waited for, then SIGKILL to its process group
 //
@@ -70,6 +71,11 @@ func Run(ctx context.Context, cfg Config) error {
 	e.background.Go(func() { e.runApp(ctx) })
 	if err := e.init(ctx); err != nil {
 		return e.failInit(ctx, err)
+	}
+	if cfg.Settings.SnapStart {
+		if err := e.snapshot(ctx); err != nil {
+			return err
+		}
 	}
 	return e.serve(ctx)
 }

@@ -3,6 +3,7 @@ package relay
 import (
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aproorg/sluice/internal/bootstrap/proxyevent"
@@ -13,6 +14,11 @@ import (
 // the same path, so that GET, HEAD and OPTIONS without a body pass.
 func (inv *invocation) forEvents() bool {
 	return inv.closed != "" && carries(inv.req) && plain(inv.req.Path) == inv.closed
+}
+
+// forBootstrap reports whether a request from the web has a path that only the bootstrap asks, in a spelling that some web server takes for it.
+func (inv *invocation) forBootstrap() bool {
+	return len(inv.own) > 0 && slices.Contains(inv.own, plain(inv.req.Path))
 }
 
 // overrides are headers by which web servers take a request for one of another method.

@@ -34,6 +34,8 @@ type Config struct {
 	Events proxyevent.Reader
 	// EventsPath is where events that are not HTTP are posted. A request from the web that could pass for one is refused there.
 	EventsPath string
+	// OwnPaths are paths of the app that only the bootstrap asks. A request from the web to one of them is refused, whatever its method.
+	OwnPaths []string
 	// OriginSecret, if set, must be in X-Origin-Verify.
 	OriginSecret string
 	// LateSecret, if set, takes OriginSecret's place: the secret is fetched at the cold start and known once the app is
@@ -63,6 +65,7 @@ type Relay struct {
 	cfg    Config
 	dialer net.Dialer
 	closed string // plain spelling of the path of events; empty without one
+	own    []string
 }
 
 // New makes a Relay.
@@ -70,6 +73,9 @@ func New(cfg Config) *Relay {
 	r := &Relay{cfg: cfg, dialer: net.Dialer{Timeout: 5 * time.Second, KeepAlive: -1}}
 	if cfg.EventsPath != "" {
 		r.closed = plain(cfg.EventsPath)
+	}
+	for _, path := range cfg.OwnPaths {
+		r.own = append(r.own, plain(path))
 	}
 	return r
 }
@@ -113,6 +119,9 @@ func (r *Relay) Serve(ctx context.Context, in *runtimeapi.Invocation) error {
 	case inv.forEvents():
 		inv.log.Warn("a request from the web to the path of events is refused; SLUICE_EVENTS_PATH moves that path", "method", req.Method, "path", req.Path)
 		return inv.answer(ctx, http.StatusForbidden, "This path takes events that are not HTTP, and nothing from the web.")
+	case inv.forBootstrap():
+		inv.log.Warn("a request from the web to a path that only the bootstrap asks is refused", "method", req.Method, "path", req.Path)
+		return inv.answer(ctx, http.StatusForbidden, "This path takes nothing from the web.")
 	case r.cfg.LateSecret != nil:
 		return inv.serveLate(ctx)
 	case r.cfg.OriginSecret != "":

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // RegisterExtension makes the runtime an internal extension that wants no events: only then does Lambda send SIGTERM
@@ -18,15 +19,29 @@ func (c *Client) RegisterExtension(ctx context.Context, name string) (wait func(
 		return nil, fmt.Errorf("register the extension %s: %w", name, err)
 	}
 	return func() {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/2020-01-01/extension/event/next", nil)
-		if err != nil {
-			return
-		}
-		req.Header.Set("Lambda-Extension-Identifier", id)
-		if resp, err := c.http.Do(req); err == nil {
-			resp.Body.Close()
+		for c.awaitEvent(ctx, id) != nil && ctx.Err() == nil { // after a restore the connection may be dead
+			select {
+			case <-time.After(eventPause):
+			case <-ctx.Done():
+			}
 		}
 	}, nil
+}
+
+// eventPause is the time after which the call that waits for an event is made again where it broke.
+const eventPause = 250 * time.Millisecond
+
+func (c *Client) awaitEvent(ctx context.Context, id string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/2020-01-01/extension/event/next", nil)
+	if err != nil {
+		return nil
+	}
+	req.Header.Set("Lambda-Extension-Identifier", id)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
 }
 
 func (c *Client) registerExtension(ctx context.Context, name string) (string, error) {

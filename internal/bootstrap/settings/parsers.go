@@ -107,9 +107,12 @@ func oneOf(to *bool, no, yes string) parser {
 	}
 }
 
-// not is true for any other text.
-func not(to *bool, no string) parser {
-	return func(text string) error { *to = text != no; return nil }
+// initialization reads how Lambda has made the environment.
+func initialization(to *Settings) parser {
+	return func(text string) error {
+		to.LongInit, to.SnapStart = text != "on-demand", text == "snap-start"
+		return nil
+	}
 }
 
 // hostName takes a name in DNS, as far as one can be in a header: letters, digits, hyphens and underscores between dots.
@@ -195,6 +198,17 @@ func path(to *string) parser {
 		*to = text
 		return nil
 	}
+}
+
+// paths takes several, divided by commas or white space.
+func paths(text string) ([]string, error) {
+	all := fields(text)
+	for _, p := range all {
+		if !isPath(p) {
+			return nil, fmt.Errorf("%q is no path that begins with /", p)
+		}
+	}
+	return all, nil
 }
 
 // ReadyTCP as the path of readiness waits for the port alone.

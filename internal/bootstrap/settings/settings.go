@@ -22,6 +22,8 @@ type Settings struct {
 	Concurrency int
 	// LongInit is set where Lambda allows the init phase more than 10 s: provisioned concurrency and SnapStart.
 	LongInit bool
+	// SnapStart is set where Lambda takes a snapshot of the environment when it is ready, and makes others of it.
+	SnapStart bool
 
 	AppHost string
 	// AppPort is 0 where a free one is to be picked.
@@ -65,10 +67,22 @@ type Settings struct {
 
 	Uploads Uploads
 
+	Snapshot Snapshot
+
 	Debug bool
 
 	ColdStart ColdStart
 	AWS       AWS
+}
+
+// Snapshot says what is done before and after a snapshot of SnapStart.
+type Snapshot struct {
+	// WarmPaths are asked of the app before the snapshot, in this order.
+	WarmPaths []string
+	// BeforePath and AfterPath, if set, are posted to, before the snapshot and after a restore.
+	BeforePath, AfterPath string
+	// RestoreLimit bounds all that comes between the restore and the first invocation.
+	RestoreLimit time.Duration
 }
 
 // Uploads says how bodies that are too large for Lambda come by way of S3. Without a bucket they do not.
@@ -123,10 +137,11 @@ type Group string
 const (
 	Serving  Group = "The app and its requests"
 	Fetching Group = "What is fetched at a cold start"
+	Restored Group = "SnapStart"
 )
 
 // Groups are all of them.
-var Groups = []Group{Serving, Fetching}
+var Groups = []Group{Serving, Fetching, Restored}
 
 // Names is a kind of thing that a variable's value names.
 type Names int

@@ -38,7 +38,7 @@ func TestOriginSecretMeansOneHopAndIsNotPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.ForwardedHops != 1 || !s.LongInit {
+	if s.ForwardedHops != 1 || !s.LongInit || !s.SnapStart {
 		t.Errorf("%+v", s)
 	}
 	if text := fmt.Sprintf("%v %+v %#v", s, s, s); strings.Contains(text, "hush") {
@@ -51,7 +51,7 @@ func TestBadValuesAreNamed(t *testing.T) {
 		"AWS_LAMBDA_RUNTIME_API": "nowhere", "AWS_LAMBDA_MAX_CONCURRENCY": "0", "SLUICE_APP_PORT": "70000", "SLUICE_READY_PATH": "health",
 		"SLUICE_READY_ATTEMPTS": "many", "SLUICE_READY_INTERVAL": "0", "SLUICE_READY_LOG": "(", "SLUICE_HEARTBEAT": "15", "SLUICE_EXTENSION": "perhaps",
 		"SLUICE_RESPONSE_MODE": "streamed", "SLUICE_DEADLINE_EVENT": "a\nb", "SLUICE_LOG_LEVEL": "loud", "SLUICE_EVENTS_PATH": "x", "SLUICE_BUSY_PATH": "x",
-		"SLUICE_DRAIN_LIMIT": "-1s", "SLUICE_FORWARDED_HOPS": "-2",
+		"SLUICE_DRAIN_LIMIT": "-1s", "SLUICE_FORWARDED_HOPS": "-2", "SLUICE_WARM_PATHS": "/a,b", "SLUICE_AFTER_RESTORE_PATH": "x", "SLUICE_RESTORE_LIMIT": "0",
 	} {
 		if _, err := read(map[string]string{name: value}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s=%q: error %v", name, value, err)

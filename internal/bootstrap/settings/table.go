@@ -37,6 +37,10 @@ const (
 	ReachVariable         = Prefix + "REACH"
 	LimitVariable         = Prefix + "COLDSTART_LIMIT"
 
+	WarmPathsVariable      = Prefix + "WARM_PATHS"
+	BeforeSnapshotVariable = Prefix + "BEFORE_SNAPSHOT_PATH"
+	AfterRestoreVariable   = Prefix + "AFTER_RESTORE_PATH"
+
 	UploadsS3Variable       = Prefix + "UPLOADS_S3"
 	UploadAuthorizeVariable = Prefix + "UPLOAD_AUTHORIZE"
 	UploadUserVariable      = Prefix + "UPLOAD_USER"
@@ -74,7 +78,7 @@ func table(s *Settings) []variable {
 	return []variable{
 		row(RuntimeAPIVariable, "", Serving, "host:port of the Runtime API; Lambda sets it", address(&s.RuntimeAPI)),
 		row("AWS_LAMBDA_MAX_CONCURRENCY", "1", Serving, "invocations served at once; Lambda sets it where it sends more than one", number(&s.Concurrency, 1, 1000)),
-		row("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand", Serving, "Lambda sets it; provisioned-concurrency and snap-start have no 10 s limit of the init phase", not(&s.LongInit, "on-demand")),
+		row("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand", Serving, "Lambda sets it; provisioned-concurrency and snap-start have no 10 s limit of the init phase", initialization(s)),
 
 		row("SLUICE_APP_HOST", "127.0.0.1", Serving, "address at which the app is reached", by(&s.AppHost, host)),
 		row(AppPortVariable, "0", Serving, "port of the app, which gets it as PORT; 0 picks a free one", number(&s.AppPort, 0, 65535)),
@@ -132,5 +136,10 @@ func table(s *Settings) []variable {
 		row(EndpointS3Variable, "", Fetching, "URL of S3, as above; buckets are then in its path", optional(by(&c.EndpointS3, endpoint))),
 		row("SLUICE_CREDENTIALS", "endpoint", Fetching, "endpoint keeps Lambda's keys from the app and serves them at a loopback address; environment leaves them where they are", oneOf(&c.ServeCredentials, "environment", "endpoint")),
 		row(LimitVariable, "8s", Fetching, "time for all that is fetched before the app starts; Lambda's init phase has 10 s", duration(&c.Limit, time.Nanosecond)),
+
+		row(WarmPathsVariable, "", Restored, "paths of the app that are asked by GET before the snapshot, divided by commas, so that the code and the pages behind them are in it", by(&s.Snapshot.WarmPaths, paths)),
+		row(BeforeSnapshotVariable, "", Restored, "path of the app that is posted to before the snapshot; an answer other than 2xx fails the publishing of the version", optional(path(&s.Snapshot.BeforePath))),
+		row(AfterRestoreVariable, "", Restored, "path of the app that is posted to after a restore; an answer other than 2xx ends the environment. Nobody else reaches either path", optional(path(&s.Snapshot.AfterPath))),
+		row("SLUICE_RESTORE_LIMIT", "7s", Restored, "time for all that is done after a restore; Lambda allows 10 s", duration(&s.Snapshot.RestoreLimit, time.Millisecond)),
 	}
 }

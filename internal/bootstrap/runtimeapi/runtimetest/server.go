@@ -2,8 +2,8 @@
 // read the answers as they arrive. It is written from AWS's pages alone, apart from the emulator, so that a mistake in one does not hide in
 // the other.
 //
-// It models next, response (whole and streamed, with trailers), both errors, and the registration of an extension. It enforces the
-// order of calls. It has no freeze, no limits of size or time, and starts no process.
+// It models next, response (whole and streamed, with trailers), the errors, SnapStart's restore, and the registration of an extension. It
+// enforces the order of calls. It has no freeze, no snapshot, no limits of size or time, and starts no process.
 //
 // See https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 package runtimetest
@@ -33,8 +33,14 @@ type Server struct {
 	initErrors []Failure
 	extensions []string
 	nexts      int
-	waiting    chan struct{} // closed and replaced at each next
-	problems   []string
+
+	restoreAsked  chan struct{} // closed when the runtime first waits for a restore
+	restored      chan struct{} // closed by Restore
+	restoreErrors []Failure
+
+	waiting  chan struct{} // closed and replaced at each next
+	problems []string
+	conns    map[net.Conn]bool
 }
 
 // Failure is an error as a runtime reports it.
@@ -68,17 +74,31 @@ func Start() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{addr: listener.Addr().String(), queue: make(chan *Invocation, 1024), open: map[string]*Invocation{}, waiting: make(chan struct{})}
+	s := &Server{addr: listener.Addr().String(), queue: make(chan *Invocation, 1024), open: map[string]*Invocation{}, waiting: make(chan struct{}),
+		restoreAsked: make(chan struct{}), restored: make(chan struct{}), conns: map[net.Conn]bool{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", s.next)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", s.response)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", s.fail)
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", s.failInit)
+	mux.HandleFunc("GET /2018-06-01/runtime/restore/next", s.nextRestore)
+	mux.HandleFunc("POST /2018-06-01/runtime/restore/error", s.failRestore)
 	mux.HandleFunc("POST /2020-01-01/extension/register", s.register)
 	mux.HandleFunc("GET /2020-01-01/extension/event/next", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	s.server = &http.Server{Handler: mux}
+	s.server = &http.Server{Handler: mux, ConnState: s.note}
 	go func() { _ = s.server.Serve(listener) }()
 	return s, nil
+}
+
+func (s *Server) note(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		s.conns[conn] = true
+	case http.StateClosed, http.StateHijacked:
+		delete(s.conns, conn)
+	}
 }
 
 // Addr is the value for AWS_LAMBDA_RUNTIME_API.
@@ -229,8 +249,8 @@ func (s *Server) failInit(w http.ResponseWriter, r *http.Request) {
 		s.problem("init error without the type header")
 	}
 	s.mu.Lock()
-	if s.nexts > 0 {
-		s.problems = append(s.problems, "init error after next")
+	if s.nexts > 0 || isClosed(s.restored) {
+		s.problems = append(s.problems, "init error after the init phase")
 	}
 	s.initErrors = append(s.initErrors, f)
 	s.mu.Unlock()
@@ -252,4 +272,67 @@ func (s *Server) problem(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.problems = append(s.problems, text)
+}
+
+// RestoreAsked is closed when the runtime says, by restore/next, that a snapshot can be taken.
+func (s *Server) RestoreAsked() <-chan struct{} { return s.restoreAsked }
+
+// Restore answers restore/next, from now on, as in an environment that was restored.
+func (s *Server) Restore() { close(s.restored) }
+
+// CutRestore breaks all connections off, as a restore does where none survives it.
+func (s *Server) CutRestore() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.conns {
+		conn.Close()
+	}
+}
+
+// RestoreErrors are the reported errors of what follows a restore.
+func (s *Server) RestoreErrors() []Failure {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Failure(nil), s.restoreErrors...)
+}
+
+func (s *Server) nextRestore(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	if s.nexts > 0 {
+		s.problems = append(s.problems, "restore/next after invocation/next")
+	}
+	if !isClosed(s.restoreAsked) {
+		close(s.restoreAsked)
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.restored:
+	case <-r.Context().Done():
+	}
+}
+
+func (s *Server) failRestore(w http.ResponseWriter, r *http.Request) {
+	var f Failure
+	if err := json.NewDecoder(r.Body).Decode(&f); err != nil {
+		s.problem("restore error without JSON: " + err.Error())
+	}
+	if kind := r.Header.Get("Lambda-Runtime-Function-Error-Type"); kind != f.Type {
+		s.problem("restore error of type " + f.Type + " with the type header " + kind)
+	}
+	s.mu.Lock()
+	if s.nexts > 0 || !isClosed(s.restored) {
+		s.problems = append(s.problems, "restore error outside of a restore")
+	}
+	s.restoreErrors = append(s.restoreErrors, f)
+	s.mu.Unlock()
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
