@@ -1,5 +1,5 @@
-// Package testdeps finds, for tests, what `make deps` has installed: Node, and the
-// packages of npm and PyPI that .ci/deps names. Each function skips the test where
+// Package testdeps finds, for tests, what `make deps` has installed: Node, the packages
+// of npm and PyPI that .ci/deps names, and Amazon's models. Each function skips the test where
 // its part is missing. It installs nothing, and leaves out browsers (package
 // chromiumtest) and moto (package mototest).
 package testdeps
@@ -46,6 +46,13 @@ func GoClient(t testing.TB) string {
 func LambdaClients(t testing.TB, name string) string {
 	t.Helper()
 	return folder(t, filepath.Join("lambda", name))
+}
+
+// Botocore returns a folder with Amazon's models of its services, in data, and the
+// vectors by which its own client is tested, in protocols.
+func Botocore(t testing.TB) string {
+	t.Helper()
+	return folder(t, "botocore", "data", "protocols")
 }
 
 func program(t testing.TB, name string) string {
