@@ -1,20 +1,15 @@
 package probe
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"regexp"
 	"time"
 
-	"github.com/aproorg/sluice/internal/probe/description"
 	"github.com/aproorg/sluice/internal/probe/report"
 )
 
@@ -76,66 +71,3 @@ func because(err error) string {
 }
 
 func mb(n int64) float64 { return float64(n) / (1 << 20) }
-
-// checkUpload4 sends what fits in Lambda's 6 MB even as base64.
-func checkUpload4(ctx context.Context, s *session) (report.Finding, error) {
-	a, sum, err := s.upload(ctx, 4<<20)
-	if err != nil {
-		return report.Finding{}, err
-	}
-	if a.StatusCode/100 != 2 {
-		return report.Finding{}, report.Failed("4 MB are 5.6 MB as base64, below Lambda's limit of 6 MB: some hop has a smaller one of its own", "4 MB got %d: %s", a.StatusCode, excerpt(a.body))
-	}
-	if err := s.arrived(a, 4<<20, sum); err != nil {
-		return report.Finding{}, err
-	}
-	return report.Found("arrived whole in %s", report.Seconds(a.head)).With("headMs", report.Millis(a.head)), nil
-}
-
-// checkUpload7 sends what does not fit. It has to be refused in so many words, or to work by some other way.
-func checkUpload7(ctx context.Context, s *session) (report.Finding, error) {
-	a, sum, err := s.upload(ctx, 7<<20)
-	if err != nil {
-		return report.Finding{}, err
-	}
-	switch {
-	case a.StatusCode/100 == 2:
-		if err := s.arrived(a, 7<<20, sum); err != nil {
-			return report.Finding{}, err
-		}
-		return report.Found("accepted, arrived whole in %s: uploads beyond Lambda's 6 MB work", report.Seconds(a.head)).With("status", float64(a.StatusCode)), nil
-	case a.StatusCode/100 == 4 && !a.isHTML():
-		return report.Found("refused with %d, as Lambda's limit of 6 MB asks for: %s", a.StatusCode, excerpt(a.body)).With("status", float64(a.StatusCode)), nil
-	}
-	return report.Finding{}, report.Failed("what is too large must be refused with 413, so that the visitor learns why", "7 MB got %d %s: %s", a.StatusCode, a.Header.Get("Content-Type"), excerpt(a.body))
-}
-
-// upload sends random bytes, for what compresses would not show a limit, and what is text not a wrong encoding.
-func (s *session) upload(ctx context.Context, size int64) (answer, []byte, error) {
-	if s.d.Upload == nil {
-		return answer{}, nil, s.absent("upload")
-	}
-	data := make([]byte, size)
-	rand.Read(data)
-	r := s.d.Upload.Request
-	r.Header = map[string]string{"Content-Type": "application/octet-stream"}
-	maps.Copy(r.Header, s.d.Upload.Header)
-	a, err := s.getBody(ctx, r, bytes.NewReader(data), size)
-	sum := sha256.Sum256(data)
-	return a, sum[:], err
-}
-
-// arrived compares what the app says it got with what was sent.
-func (s *session) arrived(a answer, size int64, sum []byte) error {
-	if f := s.d.Upload.CountField; f != "" {
-		if got, _ := description.Field(a.body, f); got != fmt.Sprint(size) {
-			return report.Failed(binaryHint, "of %d bytes, the app got %q", size, got)
-		}
-	}
-	if f := s.d.Upload.DigestField; f != "" {
-		if got, _ := description.Field(a.body, f); got != hex.EncodeToString(sum) {
-			return report.Failed(binaryHint, "the app got %d bytes, but not the ones that were sent", size)
-		}
-	}
-	return nil
-}

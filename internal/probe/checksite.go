@@ -26,7 +26,7 @@ func checkSite(ctx context.Context, s *session) (report.Finding, error) {
 		return report.Finding{}, report.Failed("is index.html in the bucket, the default root object set, and the distribution allowed to read (OAC and bucket policy)?",
 			"/ got %d %s", a.StatusCode, a.Header.Get("Content-Type"))
 	}
-	s.index = a.body
+	s.index, s.policy = a.body, a.Header.Get("Content-Security-Policy")
 	return report.Found("index.html, %d bytes in %s", len(a.body), report.Seconds(a.head)).With("headMs", report.Millis(a.head)).With("bytes", float64(len(a.body))), nil
 }
 

@@ -103,6 +103,7 @@ var checks = []check{
 	{name: "large body", run: checkDownload},
 	{name: "request of 4 MB", run: checkUpload4},
 	{name: "request of 7 MB", run: checkUpload7},
+	{name: "20 MB by way of S3", run: checkStaged, extra: func(Options) time.Duration { return 2 * time.Minute }},
 	{name: "stream cadence", run: checkCadence},
 	{name: "late headers", run: checkLate, extra: func(o Options) time.Duration { return o.Late }},
 	{name: "silence", run: checkSilence, extra: func(o Options) time.Duration { return o.Silence }},

@@ -37,6 +37,7 @@ type session struct {
 	vars   map[string]string
 
 	index   []byte            // index.html, once seen
+	policy  string            // its Content-Security-Policy
 	silence *stream.Recording // the stream with a silence, once read
 	first   *timings          // of the first request to the API, which may have met a cold start
 	apiHead http.Header       // the head of that answer
@@ -180,7 +181,11 @@ func explain(ctx context.Context, method, path string, err error) error {
 	return report.Failed("is it running, and is this its address?", "%s %s: %v", method, path, err)
 }
 
+// url is where a path of the app is, or one that is Sluice's own and not below the base URL's path.
 func (s *session) url(path string) string {
+	if path == ticketPath {
+		return s.origin() + path
+	}
 	return strings.TrimSuffix(s.base.String(), "/") + path
 }
 
@@ -203,6 +208,9 @@ func (s *session) setHeader(req *http.Request, r description.Request, hasBody bo
 	}
 	return nil
 }
+
+// origin is the base URL's, as a browser writes it.
+func (s *session) origin() string { return s.base.Scheme + "://" + s.base.Host }
 
 // get makes a request and reads the whole answer.
 func (s *session) get(ctx context.Context, r description.Request) (answer, error) {

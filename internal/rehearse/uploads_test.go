@@ -17,6 +17,9 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/aproorg/sluice/internal/chromiumtest"
+	"github.com/aproorg/sluice/internal/probe"
+	"github.com/aproorg/sluice/internal/probe/description"
+	"github.com/aproorg/sluice/internal/probe/report"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
 
@@ -107,19 +110,23 @@ function xhr(body, { headers = {}, method = 'POST', url = '/api/files', timeout 
 const form = (file) => { const f = new FormData(); f.append('a "quoted"\nname', 'two\nlines'); f.append('file', file, 'ein "Bild"\n.png'); f.append('empty', ''); return f; };
 `
 
-func uploadWorld(t *testing.T) *rehearse.World {
+func uploadWorld(t *testing.T, change ...func(*rehearse.Config)) *rehearse.World {
 	t.Helper()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return start(t, rehearse.Config{
+	cfg := rehearse.Config{
 		App: rehearse.App{Name: "uploads", Command: []string{executable, "upload-app"}, ReadyPath: "/health", Uploads: &rehearse.Uploads{Authorize: "/api/user"}},
 		Site: fstest.MapFS{
 			"index.html": {Data: []byte(uploadPage)}, "app.js": {Data: []byte(uploadScript)},
 		},
 		Routes: []string{"/api/*"}, Listen: "127.0.0.1:0",
-	})
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	return start(t, cfg)
 }
 
 // TestUploadOverABadNetwork: what is lost on the way to S3 is sent again, and an environment that is gone when the
@@ -152,6 +159,38 @@ func TestUploadOverABadNetwork(t *testing.T) {
 	_ = json.Unmarshal([]byte(got.Text), &got.Got)
 	if got.Status != 200 || got.Got.SHA256 != got.Sum {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestUploadsAreVerified from outside, and say that they are off where they are.
+func TestUploadsAreVerified(t *testing.T) {
+	d := description.Description{App: "uploads", Site: &description.Site{}, Upload: &description.Upload{CountField: "length", DigestField: "sha256",
+		Request: description.Request{Path: "/api/files", Header: map[string]string{"Authorization": "Bearer ann"}}}}
+	for _, c := range []struct {
+		name   string
+		change func(*rehearse.Config)
+		status report.Status
+		says   string
+	}{
+		{"on", func(*rehearse.Config) {}, report.Pass, "arrived whole"},
+		{"off", func(c *rehearse.Config) { c.App.Uploads = nil }, report.Skip, "uploads are off"},
+		{"no right", func(c *rehearse.Config) { c.App.Uploads.Authorize = "/api/none" }, report.Fail, "no ticket for 20 MB: 403"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := uploadWorld(t, c.change)
+			got, err := probe.Run(t.Context(), w.ViewerURL, d, probe.Options{Quick: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range got.Results {
+				switch {
+				case r.Name == "20 MB by way of S3" && (r.Status != c.status || !strings.Contains(r.Detail, c.says)):
+					t.Errorf("%+v, want %s %q", r, c.status, c.says)
+				case r.Name == "request of 7 MB" && !strings.Contains(r.Detail, "refused with 413"):
+					t.Errorf("%+v", r)
+				}
+			}
+		})
 	}
 }
 

@@ -78,7 +78,9 @@ func (c *check) Describe(ctx context.Context, q app.Question) (description.Descr
 		endpoint = ""
 		q.Note(hint.With(errors.New("no model is named, so streams are not checked"), "--endpoint NAME --model NAME, as in librechat.yaml"))
 	}
-	return facts.Description(remote.Design, endpoint, model), nil
+	d := facts.Description(remote.Design, endpoint, model)
+	d.Upload.Limit = remote.FileLimit
+	return d, nil
 }
 
 // pause waits a second and reports whether there is more time.

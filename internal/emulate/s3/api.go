@@ -60,6 +60,9 @@ func (c *call) serve(guard sigv4.S3) error {
 	if c.bucket, err = url.PathUnescape(bucket); err == nil {
 		c.key, err = url.PathUnescape(key)
 	}
+	if c.doubled {
+		c.key = strings.TrimPrefix(c.key, c.bucket+"/")
+	}
 	switch {
 	case err != nil:
 		return invalidURI

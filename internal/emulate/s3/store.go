@@ -25,6 +25,9 @@ type Config struct {
 	Region string // of all buckets; eu-west-1 if empty
 	Record timeline.Record
 	Log    *slog.Logger // nil discards
+	// PathKeys has the API take BUCKET/KEY for KEY: some apps take a key from the path of an object's URL, which on AWS
+	// does not name the bucket, and here does.
+	PathKeys bool
 	// Now is the clock of signatures and lifecycles; time.Now if nil.
 	Now func() time.Time
 }
@@ -36,6 +39,7 @@ type Store struct {
 	region  string
 	record  timeline.Record
 	log     *slog.Logger
+	doubled bool // Config.PathKeys
 	now     func() time.Time
 
 	mu      sync.RWMutex
@@ -68,7 +72,7 @@ func (s *Store) configure(name string, change func(*bucket)) error {
 
 // New makes a store without buckets.
 func New(cfg Config) (*Store, error) {
-	s := &Store{dir: cfg.Dir, region: cmp.Or(cfg.Region, "eu-west-1"), record: cfg.Record, log: cfg.Log, now: cfg.Now,
+	s := &Store{dir: cfg.Dir, region: cmp.Or(cfg.Region, "eu-west-1"), record: cfg.Record, log: cfg.Log, doubled: cfg.PathKeys, now: cfg.Now,
 		buckets: map[string]*bucket{}, uploads: map[string]*upload{}, watches: map[*watch]struct{}{}}
 	if s.now == nil {
 		s.now = time.Now

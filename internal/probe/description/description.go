@@ -92,11 +92,25 @@ type Download struct {
 	Bytes int64 `json:"bytes"`
 }
 
-// Upload is a request that takes any bytes as its body and answers with JSON.
+// Upload is a request that takes any bytes and answers with JSON, which says what has arrived, or where that can be read again. Its
+// Capture takes variables from that answer.
 type Upload struct {
 	Request
-	CountField  string `json:"countField,omitempty"`  // holds the number of bytes that arrived
-	DigestField string `json:"digestField,omitempty"` // holds their SHA-256 in hex
+	Form        *Form    `json:"form,omitempty"`        // the bytes are a file of a form; nil: they are the body
+	CountField  string   `json:"countField,omitempty"`  // holds the number of bytes that arrived
+	DigestField string   `json:"digestField,omitempty"` // holds their SHA-256 in hex
+	Back        *Request `json:"back,omitempty"`        // answers with the bytes
+	Remove      *Request `json:"remove,omitempty"`      // removes them
+	// Limit is the largest number of bytes that the app takes itself; 0 is any.
+	Limit int64 `json:"limit,omitempty"`
+}
+
+// Form is a body of multipart/form-data: the fields and, after them, a file.
+type Form struct {
+	Fields map[string]string `json:"fields,omitempty"`
+	Field  string            `json:"field"` // of the file
+	File   string            `json:"file"`  // its name
+	Type   string            `json:"type,omitempty"`
 }
 
 // Stream is an event stream. Start, if set, is asked for first: its captures say what to read.
@@ -158,6 +172,9 @@ func (d Description) Check() error {
 			faults = append(faults, fmt.Errorf("stopped.text: %q is no expression with a group", d.Stopped.Text))
 		}
 	}
+	if d.Upload != nil && d.Upload.Form != nil && d.Upload.Form.Field == "" {
+		faults = append(faults, errors.New("upload.form: it has no field for the file"))
+	}
 	if d.Site != nil {
 		if _, err := regexp.Compile(d.Site.Hashed); err != nil {
 			faults = append(faults, fmt.Errorf("site.hashed: %w", err))
@@ -216,6 +233,8 @@ func (d Description) requests() map[string]*Request {
 	}
 	if d.Upload != nil {
 		add("upload", &d.Upload.Request)
+		add("upload.back", d.Upload.Back)
+		add("upload.remove", d.Upload.Remove)
 	}
 	streams := map[string]*Stream{"stream": d.Stream, "late": d.Late, "silence": d.Silence}
 	if d.Stopped != nil {

@@ -51,6 +51,8 @@ type Config struct {
 	Strict bool
 	// Model is the stub's pace.
 	Model llm.Config
+	// PathKeys is S3's, see s3.Config.
+	PathKeys bool
 	// Wrote, if not nil, is called after each write to the database.
 	Wrote func(mongo.Write)
 
@@ -143,7 +145,7 @@ func (s *Stores) startS3(cfg Config) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("start S3: %w", err)
 	}
-	if s.S3, err = s3.New(s3.Config{Dir: dir, Region: cfg.Region, Record: cfg.Record, Log: cfg.Log}); err != nil {
+	if s.S3, err = s3.New(s3.Config{Dir: dir, Region: cfg.Region, PathKeys: cfg.PathKeys, Record: cfg.Record, Log: cfg.Log}); err != nil {
 		return fmt.Errorf("start S3: %w", err)
 	}
 	s.closers = append(s.closers, s.S3)

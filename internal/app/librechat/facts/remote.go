@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -16,12 +18,15 @@ type Remote struct {
 	Design Design
 	// Stub is set where the endpoint of a rehearsal's stub model is there.
 	Stub bool
+	// FileLimit is the largest file that its librechat.yaml lets a user upload, in bytes.
+	FileLimit int64
 }
 
 const (
 	loginPath  = "/api/auth/login"
 	activePath = "/api/agents/chat/active" // only releases that generate after the POST have it
 	modelsPath = "/api/models"
+	filesPath  = "/api/files/config"
 	// maxAnswer bounds what is read of an answer, in bytes.
 	maxAnswer = 1 << 20
 )
@@ -60,7 +65,30 @@ func Ask(ctx context.Context, client *http.Client, url, email, password string) 
 		return Remote{}, err
 	}
 	_, r.Stub = models[StubEndpoint]
-	return r, nil
+	r.FileLimit, err = a.fileLimit(ctx)
+	return r, err
+}
+
+// fileLimit is the least of the limits that the configuration has, of whatever endpoint: a check needs no more.
+// https://www.librechat.ai/docs/configuration/librechat_yaml/object_structure/file_config
+func (a asker) fileLimit(ctx context.Context) (int64, error) {
+	type limit struct {
+		FileSizeLimit *float64 // in MB
+	}
+	var config struct {
+		ServerFileSizeLimit *float64
+		Endpoints           map[string]limit
+	}
+	if _, err := a.ask(ctx, http.MethodGet, filesPath, nil, &config); err != nil {
+		return 0, err
+	}
+	least := 512.0 // LibreChat's own
+	for _, l := range append(slices.Collect(maps.Values(config.Endpoints)), limit{config.ServerFileSizeLimit}) {
+		if l.FileSizeLimit != nil {
+			least = min(least, *l.FileSizeLimit)
+		}
+	}
+	return int64(least * (1 << 20)), nil
 }
 
 // asker asks a LibreChat with a user's token.

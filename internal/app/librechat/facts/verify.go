@@ -45,6 +45,7 @@ func Description(d Design, endpoint, model string) description.Description {
 	p := Public()
 	p.Login = &login
 	p.Cookies = &description.Cookies{Request: again, Names: []string{"refreshToken", "token_provider"}}
+	p.Upload = upload(endpoint)
 	switch endpoint {
 	case "":
 	case StubEndpoint:
@@ -56,6 +57,25 @@ func Description(d Design, endpoint, model string) description.Description {
 		p.Stream = stream(d, endpoint, model, "Count from 1 to ${events}, each number on a line of its own.")
 	}
 	return p
+}
+
+// upload attaches a file to a message that is never sent, downloads it and deletes it.
+func upload(endpoint string) *description.Upload {
+	header := map[string]string{"Authorization": "Bearer ${token}", "Accept": "application/json"} // with text/event-stream later releases answer so
+	fields := map[string]string{"endpoint": "agents", "message_file": "true", "file_id": "5d1ce0c1-54f1-4f8e-9c39-50c1ce000001"}
+	if endpoint != "" {
+		fields["endpoint"] = endpoint
+		if !slices.Contains(builtIn, endpoint) {
+			fields["endpointType"] = "custom"
+		}
+	}
+	return &description.Upload{
+		Request: description.Request{Method: "POST", Path: "/api/files", Header: header,
+			Capture: map[string]string{"upload": "file_id", "upload_user": "user", "upload_path": "filepath"}},
+		Form:   &description.Form{Fields: fields, Field: "file", File: "sluice-verify.pdf", Type: "application/pdf"},
+		Back:   &description.Request{Path: "/api/files/download/${upload_user}/${upload}", Header: header},
+		Remove: &description.Request{Method: "DELETE", Path: "/api/files", Header: header, Body: `{"files":[{"file_id":"${upload}","filepath":"${upload_path}"}]}`},
+	}
 }
 
 // leftWords is the length of an answer that is left: one that is stopped must not end

@@ -76,6 +76,7 @@ func Start(ctx context.Context, cfg Config) (*LibreChat, error) {
 	if cfg.Stores.Region == "" {
 		cfg.Stores.Region = rehearse.DefaultRegion
 	}
+	cfg.Stores.PathKeys = true // releases to 0.8.2 take the path of a file's URL for its key
 	l := &LibreChat{cfg: cfg, yaml: cfg.YAML}
 	if err := l.start(ctx); err != nil {
 		return nil, errors.Join(err, l.Close())

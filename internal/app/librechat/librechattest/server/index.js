@@ -26,10 +26,15 @@ const json = (res, status, body) => {
   res.end(text);
 };
 
-async function body(req) {
+async function bytes(req) {
   const parts = [];
   for await (const p of req) parts.push(p);
-  return parts.length ? JSON.parse(Buffer.concat(parts).toString()) : {};
+  return Buffer.concat(parts);
+}
+
+async function body(req) {
+  const read = await bytes(req);
+  return read.length ? JSON.parse(read.toString()) : {};
 }
 
 const userOf = (req) => /^Bearer user-(.+)$/.exec(req.headers.authorization || '')?.[1];
@@ -127,6 +132,22 @@ const routes = [
     const b = await body(req);
     await jobs.abort(b.streamId || b.conversationId);
     json(res, 200, { success: true, aborted: b.streamId || b.conversationId });
+  }],
+  ['POST', /^\/api\/files$/, async (req, res, { user }) => {
+    const form = await new Response(await bytes(req), { headers: { 'content-type': req.headers['content-type'] } }).formData();
+    const [id, file] = [randomUUID(), form.get('file')];
+    await store.put('files', id, { user, data: Buffer.from(await file.arrayBuffer()).toString('base64') });
+    json(res, 200, { message: 'Agent file uploaded and processed successfully', user, file_id: id, filepath: `/uploads/${user}/${id}__${file.name}` });
+  }],
+  ['GET', /^\/api\/files\/config$/, async (req, res) => json(res, 200, {})],
+  ['GET', /^\/api\/files\/download\/([^/]+)\/([^/]+)$/, async (req, res, { user, args }) => {
+    const file = await store.get('files', args[1]);
+    if (file?.user !== user) return json(res, 404, { message: 'File not found' });
+    res.writeHead(200, { 'content-type': 'application/octet-stream' }).end(Buffer.from(file.data, 'base64'));
+  }],
+  ['DELETE', /^\/api\/files$/, async (req, res) => {
+    for (const { file_id: id } of (await body(req)).files) await store.remove('files', id);
+    json(res, 200, { message: 'Files deleted successfully' });
   }],
   ['POST', /^\/api\/agents\/chat(?:\/[^/]+)?$/, async (req, res, { user }) => (afterPost ? chatAfterPost : chatInPost)(req, res, user, await body(req))],
 ];

@@ -40,4 +40,6 @@ async function list(kind, keep) {
   return docs.filter((d) => d && keep(d)).sort((a, b) => a.at - b.at);
 }
 
-module.exports = { put, get, list };
+const remove = (kind, id) => fs.rm(file(kind, id), { force: true });
+
+module.exports = { put, get, list, remove };
