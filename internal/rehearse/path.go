@@ -159,7 +159,7 @@ func (w *World) startGateway(ctx context.Context) (string, error) {
 		return "", joinClose(err, listener)
 	}
 	w.onClose(func(context.Context) error { gateway.Close(); return nil })
-	w.servers.start(listener, gateway, w.cfg.Log)
+	w.servers.start(listener, w.followUploads(gateway), w.cfg.Log)
 	return address(listener), nil
 }
 

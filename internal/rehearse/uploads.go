@@ -1,17 +1,23 @@
 package rehearse
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/emulate/s3"
 	"github.com/aproorg/sluice/internal/site"
 	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/timeline"
 )
 
 // Uploads lets bodies that are too large for Lambda come by way of S3, in the terms of
@@ -97,6 +103,67 @@ func (w *World) uploadStore() (*s3.Store, string, error) {
 	w.onClose(func(context.Context) error { return store.Close() })
 	url, err := w.serve(store.API(w.keys()...))
 	return store, url, err
+}
+
+// The protocol of docs/uploads.md, as it passes API Gateway.
+const (
+	ticketPath   = "/_sluice/uploads"
+	ticketHeader = "Sluice-Upload"
+	maxOffer     = 1 << 20 // of its answer that is read, in bytes
+)
+
+// followUploads tells the timeline which requests belong to one upload: the one that is
+// given a ticket, and the one that has it. S3 tells of the PUTs between them.
+func (w *World) followUploads(gateway http.Handler) http.Handler {
+	if w.cfg.App.Uploads == nil {
+		return gateway
+	}
+	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		part := func(ticket, name string) {
+			if object := objectOf(ticket); object != "" {
+				w.Recorder.Record(timeline.Event{Kind: timeline.Upload, Hop: timeline.CloudFront, Request: r.Header.Get("X-Amz-Cf-Id"), Upload: object, Note: name})
+			}
+		}
+		switch ticket := r.Header.Get(ticketHeader); {
+		case ticket != "":
+			part(ticket, timeline.UploadRequest)
+		case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, ticketPath):
+			answer := &copied{ResponseWriter: out}
+			gateway.ServeHTTP(answer, r)
+			var offer struct{ Ticket string }
+			if json.Unmarshal(answer.body.Bytes(), &offer) == nil {
+				part(offer.Ticket, timeline.UploadTicket)
+			}
+			return
+		}
+		gateway.ServeHTTP(out, r)
+	})
+}
+
+// objectOf reads the key of its object out of a ticket, which this side need not trust.
+func objectOf(ticket string) string {
+	payload, _, _ := strings.Cut(ticket, ".")
+	data, err := base64.RawURLEncoding.DecodeString(payload)
+	var t struct {
+		Object string `json:"o"`
+	}
+	if err != nil || json.Unmarshal(data, &t) != nil {
+		return ""
+	}
+	return t.Object
+}
+
+// copied keeps a copy of a short answer.
+type copied struct {
+	http.ResponseWriter
+	body bytes.Buffer
+}
+
+func (c *copied) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+func (c *copied) Write(p []byte) (int, error) {
+	c.body.Write(p[:min(len(p), max(0, maxOffer-c.body.Len()))])
+	return c.ResponseWriter.Write(p)
 }
 
 // site is the front end as it is published.

@@ -21,6 +21,7 @@ import (
 	"github.com/aproorg/sluice/internal/probe/description"
 	"github.com/aproorg/sluice/internal/probe/report"
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/timeline"
 )
 
 // uploadApp says what it was sent, as a web server reads it.
@@ -189,6 +190,20 @@ func TestUploadsAreVerified(t *testing.T) {
 				case r.Name == "request of 7 MB" && !strings.Contains(r.Detail, "refused with 413"):
 					t.Errorf("%+v", r)
 				}
+			}
+			if c.status != report.Pass {
+				return
+			}
+			var tally timeline.Tally
+			var parts []string
+			events, _ := w.Recorder.Since(0)
+			for _, e := range events {
+				if r, ended := tally.Add(e); ended && r.Part.Number > 0 {
+					parts = append(parts, fmt.Sprintf("%d %s %s %d", r.Part.Number, r.Part.Name, r.Method, r.Part.Bytes))
+				}
+			}
+			if got := strings.Join(parts, ", "); got != "1 ticket POST 0, 1 put PUT 0, 1 request POST 20971520" {
+				t.Errorf("the timeline has %s", got)
 			}
 		})
 	}

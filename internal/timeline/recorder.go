@@ -81,13 +81,14 @@ func (r *Recorder) index(seq uint64) int { return int((seq - 1) % uint64(r.limit
 // track keeps what has begun and drops what has ended.
 func (r *Recorder) track(e Event) {
 	switch e.Kind {
-	case RequestStart, RequestFirstByte:
+	case RequestStart, RequestFirstByte, Upload:
 		r.open[openKey{e.Kind, e.Hop, e.Request}] = e
 	case Invoke:
 		r.open[openKey{kind: Invoke, id: e.Request}] = e
 	case RequestEnd:
 		delete(r.open, openKey{RequestStart, e.Hop, e.Request})
 		delete(r.open, openKey{RequestFirstByte, e.Hop, e.Request})
+		delete(r.open, openKey{Upload, e.Hop, e.Request})
 		if e.Hop == Lambda {
 			delete(r.open, openKey{kind: Invoke, id: e.Request})
 		}

@@ -24,10 +24,26 @@ type Request struct {
 	Steps []Step // of that start, as far as they were told
 	Note  string // of the first hop, e.g. "Hit from cloudfront"
 	Error string
+	Part  Part // in an upload by way of S3
 
 	reached time.Time    // Lambda
 	started *environment // for it
+	upload  string
 }
+
+// Part is what a request is in an upload: its ticket, a PUT of its body, or the request
+// that the body is of. The zero value is no part of one.
+type Part struct {
+	Number int    // of the upload; the first is 1
+	Name   string // UploadTicket, UploadRequest or UploadPut
+	// Of the whole upload, with UploadRequest.
+	Puts                  int
+	Bytes                 int64
+	Ticket, Stored, Whole time.Duration // until there was a ticket, then until all was in S3, and altogether
+}
+
+// UploadPut is the name of the part that S3 sees.
+const UploadPut = "put"
 
 // Step is a part of an environment's start.
 type Step struct {
@@ -46,6 +62,15 @@ type Tally struct {
 	Billed       time.Duration // of the states that have ended
 	open         map[string]*Request
 	environments map[string]*environment
+	uploads      map[string]*uploaded
+	begun        int // uploads
+}
+
+// uploaded is an upload that is under way.
+type uploaded struct {
+	part            Part
+	begin, ticketed time.Time
+	stored          time.Time
 }
 
 // environment is what is known of one that has not ended.
@@ -61,7 +86,7 @@ type environment struct {
 // Add takes the next event. Where it ends a request, that is returned.
 func (t *Tally) Add(e Event) (Request, bool) {
 	if t.open == nil {
-		t.open, t.environments = map[string]*Request{}, map[string]*environment{}
+		t.open, t.environments, t.uploads = map[string]*Request{}, map[string]*environment{}, map[string]*uploaded{}
 	}
 	switch e.Kind {
 	case RequestStart:
@@ -70,6 +95,8 @@ func (t *Tally) Add(e Event) (Request, bool) {
 		if r := t.open[e.Request]; r != nil && r.First == e.Hop {
 			r.progress(e)
 		}
+	case Upload:
+		t.join(e, e.Note)
 	case Invoke:
 		t.invoke(e)
 	case RequestEnd:
@@ -95,6 +122,52 @@ func (t *Tally) begin(e Event) {
 	r.Last = e.Hop
 	if e.Hop == Lambda {
 		r.reached = e.Time
+	}
+	if e.Upload != "" {
+		t.join(e, UploadPut)
+	}
+}
+
+// keptUploads bounds those that nobody has finished.
+const keptUploads = 1000
+
+// join makes a request part of an upload.
+func (t *Tally) join(e Event, name string) {
+	r := t.open[e.Request]
+	if r == nil {
+		return
+	}
+	u := t.uploads[e.Upload]
+	if u == nil {
+		if len(t.uploads) == keptUploads {
+			clear(t.uploads)
+		}
+		t.begun++
+		u = &uploaded{part: Part{Number: t.begun}, begin: r.Start, ticketed: r.Start, stored: r.Start}
+		t.uploads[e.Upload] = u
+	}
+	r.upload, r.Part = e.Upload, Part{Number: u.part.Number, Name: name}
+}
+
+// part is what an upload has come to with the end of one of its requests.
+func (t *Tally) part(r *Request, end time.Time) {
+	u := t.uploads[r.upload]
+	if u == nil {
+		return
+	}
+	switch r.Part.Name {
+	case UploadTicket:
+		u.ticketed, u.stored = end, end
+	case UploadPut:
+		u.stored = end
+		if r.Status == 200 {
+			u.part.Puts++
+			u.part.Bytes += r.Bytes
+		}
+	case UploadRequest:
+		delete(t.uploads, r.upload)
+		r.Part.Puts, r.Part.Bytes = u.part.Puts, u.part.Bytes
+		r.Part.Ticket, r.Part.Stored, r.Part.Whole = u.ticketed.Sub(u.begin), u.stored.Sub(u.ticketed), end.Sub(u.begin)
 	}
 }
 
@@ -152,6 +225,7 @@ func (t *Tally) end(e Event) (Request, bool) {
 	if r.Status >= 500 || r.Error != "" {
 		t.Failed++
 	}
+	t.part(r, e.Time)
 	return *r, true
 }
 

@@ -65,3 +65,41 @@ func TestTally(t *testing.T) {
 		t.Errorf("environments (-want +got):\n%s", diff)
 	}
 }
+
+// TestTallyOfAnUpload: three calls and more are one upload, whose last says what it was.
+func TestTallyOfAnUpload(t *testing.T) {
+	begin := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	at := func(ms int) time.Time { return begin.Add(time.Duration(ms) * time.Millisecond) }
+	var tally Tally
+	got := map[string]Part{}
+	for _, e := range []Event{
+		{Time: at(0), Kind: RequestStart, Request: "other", Hop: CloudFront},
+		{Time: at(0), Kind: RequestStart, Request: "ticket", Hop: CloudFront},
+		{Time: at(5), Kind: Upload, Request: "ticket", Hop: CloudFront, Upload: "k", Note: UploadTicket},
+		{Time: at(10), Kind: RequestEnd, Request: "ticket", Hop: CloudFront, Status: 200},
+		{Time: at(11), Kind: RequestEnd, Request: "other", Hop: CloudFront, Status: 200},
+		{Time: at(20), Kind: RequestStart, Request: "p1", Hop: S3, Upload: "k"},
+		{Time: at(20), Kind: RequestStart, Request: "p2", Hop: S3, Upload: "k"},
+		{Time: at(40), Kind: RequestEnd, Request: "p2", Hop: S3, Status: 503, Bytes: 7},
+		{Time: at(50), Kind: RequestStart, Request: "p3", Hop: S3, Upload: "k"},
+		{Time: at(60), Kind: RequestEnd, Request: "p1", Hop: S3, Status: 200, Bytes: 100},
+		{Time: at(90), Kind: RequestEnd, Request: "p3", Hop: S3, Status: 200, Bytes: 7},
+		{Time: at(91), Kind: RequestStart, Request: "request", Hop: CloudFront},
+		{Time: at(92), Kind: Upload, Request: "request", Hop: CloudFront, Upload: "k", Note: UploadRequest},
+		{Time: at(120), Kind: RequestEnd, Request: "request", Hop: CloudFront, Status: 200},
+		{Time: at(130), Kind: RequestStart, Request: "next", Hop: S3, Upload: "l"},
+		{Time: at(131), Kind: RequestEnd, Request: "next", Hop: S3, Status: 200},
+	} {
+		if r, ended := tally.Add(e); ended {
+			got[r.ID] = r.Part
+		}
+	}
+	want := map[string]Part{
+		"other": {}, "ticket": {Number: 1, Name: UploadTicket}, "p1": {Number: 1, Name: UploadPut}, "p2": {Number: 1, Name: UploadPut}, "p3": {Number: 1, Name: UploadPut},
+		"request": {Number: 1, Name: UploadRequest, Puts: 2, Bytes: 107, Ticket: 10 * time.Millisecond, Stored: 80 * time.Millisecond, Whole: 120 * time.Millisecond},
+		"next":    {Number: 2, Name: UploadPut},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("parts (-want +got):\n%s", diff)
+	}
+}

@@ -20,13 +20,14 @@ const (
 // Kind says what an event tells.
 type Kind string
 
-// Kinds of events. The comment names the fields that come with each beside Time.
+// Kinds of events. The comment names the fields that come with each beside Time. A RequestStart of S3 can have Upload, too.
 const (
 	RequestStart     Kind = "request.start"      // Request Hop Method Path
 	RequestFirstByte Kind = "request.first_byte" // Request Hop Status
 	RequestChunk     Kind = "request.chunk"      // Request Hop Bytes: one read that was passed on
 	RequestEnd       Kind = "request.end"        // Request Hop Status Bytes(total) Error Note(e.g. "Hit from cloudfront")
 	RequestWait      Kind = "request.wait"       // Request Hop Environment Note: it waits for this environment, and why
+	Upload           Kind = "upload"             // Request Upload Note(ticket or request): its part in an upload
 	Invoke           Kind = "invoke"             // Request Environment Invocation: an environment took the request
 	EnvironmentState Kind = "environment.state"  // Environment State Note(reason)
 	EnvironmentStep  Kind = "environment.step"   // Environment Note(name) Took: a step of its start is done
@@ -34,6 +35,12 @@ const (
 	Log              Kind = "log"                // Environment Note(line)
 	Limit            Kind = "limit"              // Request Environment Hop Note: a limit was hit or enforced
 	Store            Kind = "store"              // Note: what a store (Mongo, Redis, …) reports; Environment Request where known
+)
+
+// Parts in an upload, as Notes of the kind Upload.
+const (
+	UploadTicket  = "ticket"
+	UploadRequest = "request"
 )
 
 // State is the state of an execution environment.
@@ -65,12 +72,14 @@ type Event struct {
 	Environment string `json:"environment,omitempty"` // short and stable: env-1, env-2, …
 	Invocation  string `json:"invocation,omitempty"`  // Lambda-Runtime-Aws-Request-Id
 	State       State  `json:"state,omitempty"`
-	Method      string `json:"method,omitempty"`
-	Path        string `json:"path,omitempty"`
-	Status      int    `json:"status,omitempty"`
-	Bytes       int64  `json:"bytes,omitempty"`
-	Note        string `json:"note,omitempty"`
-	Error       string `json:"error,omitempty"`
+	// Upload is what the requests of one upload by way of S3 have in common: the object's key.
+	Upload string `json:"upload,omitempty"`
+	Method string `json:"method,omitempty"`
+	Path   string `json:"path,omitempty"`
+	Status int    `json:"status,omitempty"`
+	Bytes  int64  `json:"bytes,omitempty"`
+	Note   string `json:"note,omitempty"`
+	Error  string `json:"error,omitempty"`
 }
 
 // Record takes an event. Emulators call it on the path of a request, so it must

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/aproorg/sluice/internal/emulate/sigv4"
+	"github.com/aproorg/sluice/internal/timeline"
 )
 
 // Bounds of what is read: a PutObject or part of 5 GB, as S3's own, which goes to the
@@ -31,10 +32,34 @@ func (s *Store) API(keys ...sigv4.Key) http.Handler {
 		identify(w.Header())
 		w.Header().Set("X-Amz-Bucket-Region", s.region)
 		c := &call{Store: s, w: w, r: r, query: r.URL.Query()}
+		end := c.recorded()
 		if err := c.serve(guard); err != nil {
 			c.fail(err)
 		}
+		end()
 	})
+}
+
+// recorded tells the timeline of a PUT by a presigned URL, which is how a page's upload
+// comes, and returns what tells of its end.
+func (c *call) recorded() (end func()) {
+	if c.r.Method != http.MethodPut || !c.query.Has("X-Amz-Signature") {
+		return func() {}
+	}
+	id, path := c.w.Header().Get("X-Amz-Request-Id"), c.r.URL.EscapedPath()
+	_, key, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if n := c.query.Get("partNumber"); n != "" {
+		path += "?partNumber=" + n
+	}
+	w := &originResponse{ResponseWriter: c.w, emit: func(e timeline.Event) {
+		e.Request, e.Hop = id, timeline.S3
+		c.record.Emit(e)
+	}}
+	c.w = w
+	w.emit(timeline.Event{Kind: timeline.RequestStart, Method: c.r.Method, Path: path, Upload: key})
+	return func() {
+		w.emit(timeline.Event{Kind: timeline.RequestEnd, Status: w.status, Bytes: max(0, c.r.ContentLength)})
+	}
 }
 
 // call is one request of the API and the way to answer it.

@@ -90,8 +90,11 @@ type originResponse struct {
 }
 
 func (w *originResponse) WriteHeader(status int) {
-	w.status = status
 	w.ResponseWriter.WriteHeader(status)
+	if status < 200 {
+		return
+	}
+	w.status = status
 	w.emit(timeline.Event{Kind: timeline.RequestFirstByte, Status: status})
 }
 

@@ -91,6 +91,63 @@ func TestPageDrawsARehearsal(t *testing.T) {
 	}
 }
 
+// TestPageShowsAnUploadAsOne: the calls of an upload are one row, and the details list them.
+func TestPageShowsAnUploadAsOne(t *testing.T) {
+	ctx := chromiumtest.Start(t, 40*time.Second)
+	recorder := timeline.NewRecorder(0)
+	server := httptest.NewServer(page.New(page.Config{Recorder: recorder, Info: page.Info{Title: "demo"}}))
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	now := time.Now().Add(-4 * time.Second)
+	record := func(after int, e timeline.Event) {
+		e.Time = now.Add(time.Duration(after) * time.Millisecond)
+		recorder.Record(e)
+	}
+	call := func(id string, begin, end int, hops []timeline.Hop, method, path string, upload timeline.Event) {
+		for _, hop := range hops {
+			start := timeline.Event{Kind: timeline.RequestStart, Request: id, Hop: hop, Method: method, Path: path}
+			if hop == timeline.S3 {
+				start.Upload = upload.Upload
+			}
+			record(begin, start)
+		}
+		if upload.Note != "" {
+			upload.Kind, upload.Hop, upload.Request = timeline.Upload, timeline.CloudFront, id
+			record(begin+1, upload)
+		}
+		for i := range hops {
+			record(end, timeline.Event{Kind: timeline.RequestEnd, Request: id, Hop: hops[len(hops)-1-i], Status: 200, Bytes: 15 << 20})
+		}
+	}
+	toApp, toS3 := []timeline.Hop{timeline.CloudFront, timeline.APIGateway, timeline.Lambda}, []timeline.Hop{timeline.S3}
+	call("a", 0, 90, toApp, "POST", "/_sluice/uploads", timeline.Event{Upload: "staging/k", Note: timeline.UploadTicket})
+	call("b", 100, 900, toS3, "PUT", "/bucket/staging/k?partNumber=1", timeline.Event{Upload: "staging/k"})
+	call("c", 100, 1200, toS3, "PUT", "/bucket/staging/k?partNumber=2", timeline.Event{Upload: "staging/k"})
+	call("d", 1250, 2000, toApp, "POST", "/api/files", timeline.Event{Upload: "staging/k", Note: timeline.UploadRequest})
+	call("e", 2100, 2200, toApp, "GET", "/api/files", timeline.Event{})
+	chromiumtest.Do(t, ctx, chromedp.Navigate(server.URL), chromedp.Poll[chromedp.Void](`timeline.model.total > 4`), chromedp.Sleep(600*time.Millisecond))
+	rows, err := chromedp.Run(ctx, chromedp.Evaluate[string](`import("./requests.js").then(({ visibleRequests }) =>
+		visibleRequests(timeline.model, timeline.view, { show: "all", text: "" }, timeline.model.end).map((r) => r.method + " " + r.path).join(", "))`, chromedp.EvalAwaitPromise))
+	if rows != "GET /api/files, POST /api/files" {
+		t.Errorf("the rows are %q, %v", rows, err)
+	}
+	chromiumtest.Do(t, ctx, chromedp.Evaluate[chromedp.Void](`(() => {
+		const canvas = document.querySelector("#requests canvas"), box = canvas.getBoundingClientRect();
+		const at = { clientX: box.left + 100, clientY: box.top + 24 + 12, pointerId: 1, bubbles: true };
+		canvas.setPointerCapture = () => {};
+		canvas.dispatchEvent(new PointerEvent("pointerdown", at));
+		canvas.dispatchEvent(new PointerEvent("pointerup", at));
+	})()`), chromedp.WaitVisible(chromedp.CSS("#details table.calls")))
+	chromiumtest.Picture(t, ctx, "upload")
+	text := chromiumtest.Evaluate[string](t, ctx, `document.querySelector("#details").innerText`)
+	for _, want := range []string{"One upload of 3", "in 4 calls and 2.00 s", "ticket", "PUT to S3", "POST /api/files"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the details have no %q: %.600s", want, text)
+		}
+	}
+	chromiumtest.Do(t, ctx, chromedp.Click(chromedp.CSS(`#details table.calls tr[data-request="b"]`)))
+	chromiumtest.Do(t, ctx, chromedp.Poll[chromedp.Void](`document.querySelector("#details h3").innerText.includes("partNumber=1")`))
+}
+
 // clickOn clicks the row of the first ended request with a path.
 func clickOn(path string) string {
 	return `(() => {

@@ -74,6 +74,7 @@ type event struct {
 	Chunks      int     `json:"chunks,omitempty"`
 	Error       string  `json:"error,omitempty"`
 	Note        string  `json:"note,omitempty"`
+	Upload      *part   `json:"upload,omitempty"` // that the request is a part of
 
 	Finding *finding `json:"finding,omitempty"`
 }
@@ -194,7 +195,7 @@ func requestEvent(r timeline.Request) event {
 	return event{
 		Time: r.Start.Add(r.Total), Event: "request", Method: r.Method, Path: r.Path, Status: r.Status, Served: served(r),
 		Environment: r.Environment, FirstByte: milliseconds(r.FirstByte), Total: milliseconds(r.Total), Cold: milliseconds(r.Cold), Steps: steps(r),
-		Bytes: r.Bytes, Chunks: r.Chunks, Note: r.Note, Error: r.Error,
+		Bytes: r.Bytes, Chunks: r.Chunks, Note: r.Note, Error: r.Error, Upload: newPart(r.Part),
 	}
 }
 
@@ -235,6 +236,7 @@ func (v *View) requestLine(r timeline.Request) string {
 	if r.Cold > 0 {
 		line += t.Paint(ui.Yellow, "  cold start "+ui.Duration(r.Cold)+stepsOf(r))
 	}
+	line += t.Paint(ui.Dim, partOf(r.Part))
 	if r.Error != "" {
 		line += t.Paint(ui.Red, "  "+ui.Clean(r.Error))
 	}

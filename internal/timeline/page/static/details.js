@@ -1,7 +1,7 @@
 // The details of one request or one environment, beside the lanes.
 
 import { bar, colours, diamond, fitText, prepare, ticks } from "./canvas.js";
-import { HOPS, gaps, held, state } from "./model.js";
+import { HOPS, beginOf, endOf, gaps, held, state } from "./model.js";
 import { served } from "./requests.js";
 import { clock, duration, size } from "./view.js";
 
@@ -60,6 +60,7 @@ export function requestDetails(r, { model, now, close, select, show }) {
     head([element("code", {}, `${r.method} ${r.path}`)], close),
     element("p", { class: "lede" }, `${r.status || "no status yet"} · ${served(r)} · ${r.end === null ? "under way" : duration(r.end - r.start)}`),
     canvas,
+    ...uploadSection(r, select),
     ...statements(r, env, now),
     element("h4", {}, "Hops, from the request's arrival at the edge"),
     hopTable(r),
@@ -69,6 +70,25 @@ export function requestDetails(r, { model, now, close, select, show }) {
     ...logSection(env?.logs.filter((l) => l.t >= r.start && l.t <= (r.end ?? now) + held(r, env, now)), "What the environment wrote meanwhile"),
   ];
   return { nodes: node.filter(Boolean), draw: () => drawHops(canvas, r, env, now) };
+}
+
+// uploadSection lists the calls of an upload by way of S3.
+function uploadSection(r, select) {
+  if (!r.upload) return [];
+  const { calls, main } = r.upload;
+  const [begin, end] = [beginOf(r), endOf(r)];
+  const stored = calls.filter((c) => c.first === "s3");
+  const name = (c) => (c.first === "s3" ? "PUT to S3" : c === main && c !== calls[0] ? `${c.method} ${c.path}` : "ticket");
+  const rows = calls.map((c) =>
+    element("tr", { "data-request": c.id, onclick: () => select(c) }, element("td", { class: "path", title: `${c.method} ${c.path}` }, name(c)),
+      element("td", {}, String(c.status || "…")), element("td", {}, duration(c.start - begin)), element("td", {}, c.end === null ? "–" : duration(c.end - c.start)),
+      element("td", {}, size(c.hops[c.first]?.bytes ?? 0))));
+  const titles = ["call", "status", "after", "took", "bytes"];
+  const bytes = stored.reduce((sum, c) => sum + (c.hops.s3?.bytes ?? 0), 0);
+  return [
+    element("h4", {}, `One upload of ${size(bytes)} by way of S3, in ${calls.length} calls${end === null ? "" : " and " + duration(end - begin)}`),
+    element("table", { class: "calls" }, element("thead", {}, element("tr", {}, ...titles.map((t) => element("th", {}, t)))), element("tbody", {}, ...rows)),
+  ];
 }
 
 function pair(name, value) {

@@ -3,7 +3,7 @@
 
 import { GUTTER, colours, fitGutter, prepare, scale } from "./canvas.js";
 import { environmentDetails, requestDetails, settle, storeDetails } from "./details.js";
-import { Model } from "./model.js";
+import { Model, beginOf, endOf } from "./model.js";
 import { drawAxis, drawLanes, laneHeight, requestAt, visibleEnvironments } from "./lanes.js";
 import { ROW, drawRows, served, visibleRequests } from "./requests.js";
 import { View, duration } from "./view.js";
@@ -181,12 +181,12 @@ function renderDetails(force) {
 
 function detailKey() {
   const env = model.environments.get(selected.environment ?? selected.id);
-  return `${selected.id} ${selected.end} ${env?.spans.length} ${env?.logs.length}`;
+  return `${selected.id} ${selected.end} ${selected.upload?.calls.length} ${env?.spans.length} ${env?.logs.length}`;
 }
 
 function show(request) {
   const lambdaEnd = request.hops.lambda?.end ?? 0;
-  view.fit(request.start, Math.max(request.end ?? now(), lambdaEnd));
+  view.fit(beginOf(request), Math.max(endOf(request) ?? now(), lambdaEnd));
   liveButton();
 }
 

@@ -5,6 +5,7 @@ export const HOPS = ["cloudfront", "s3", "apigateway", "lambda"];
 export const BILLED = new Set(["init", "busy", "draining"]);
 const KEPT_REQUESTS = 4000;
 const KEPT_LOGS = 200;
+const KEPT_UPLOADS = 500;
 const KEPT_ENVIRONMENTS = 500; // those that live are always kept
 const KEPT_PER_ENVIRONMENT = 2000; // requests and states
 
@@ -13,6 +14,7 @@ export class Model {
   constructor() {
     this.environments = new Map();
     this.requests = new Map(); // in the order they began
+    this.uploads = new Map(); // those by way of S3, by their object's key
     this.stores = [];
     this.missed = 0;
     this.begin = Infinity; // of the first event
@@ -51,6 +53,19 @@ export class Model {
       this.forget();
     }
     return request;
+  }
+
+  // join makes a request one of the calls of an upload by way of S3.
+  join(request, key) {
+    let upload = this.uploads.get(key);
+    if (!upload) {
+      upload = { calls: [], main: request };
+      this.uploads.set(key, upload);
+      if (this.uploads.size > KEPT_UPLOADS) this.uploads.delete(this.uploads.keys().next().value);
+    }
+    if (!upload.calls.includes(request)) upload.calls.push(request);
+    request.upload = upload;
+    return upload;
   }
 
   // forget drops the oldest request that has ended once there are too many.
@@ -99,6 +114,12 @@ const handlers = {
     request.first ||= e.hop; // the viewer's side
     request.method ||= e.method || "";
     request.path ||= e.path || "";
+    if (e.upload) model.join(request, e.upload);
+  },
+  "upload"(model, e) {
+    const request = model.request(e);
+    const upload = model.join(request, e.upload);
+    if (e.note === "request") upload.main = request;
   },
   "request.first_byte"(model, e) {
     const request = model.request(e);
@@ -189,6 +210,16 @@ function keep(list, item, most) {
 function newHop(name, t) {
   return { name, start: t, firstByte: null, end: null, status: 0, bytes: 0, chunks: [], sizes: [], note: "", error: "" };
 }
+
+// callsOf are the requests that a row shows: those of a whole upload, or the one.
+export const callsOf = (request) => request.upload?.calls ?? [request];
+
+// beginOf and endOf are those of a row.
+export const beginOf = (request) => callsOf(request)[0].start;
+export const endOf = (request) => {
+  const ends = callsOf(request).map((r) => r.end);
+  return ends.includes(null) ? null : Math.max(...ends);
+};
 
 // state is where an environment is now.
 export function state(env) {

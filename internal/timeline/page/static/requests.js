@@ -2,18 +2,21 @@
 // another as they call one another.
 
 import { GUTTER, bar, diamond, fitText, grid, gutter, roomy, scale, ticks } from "./canvas.js";
+import { beginOf, callsOf, endOf } from "./model.js";
 import { duration } from "./view.js";
 
 export const ROW = 24;
 
-// visibleRequests are those on the screen that the filter lets through, newest first.
+// visibleRequests are those on the screen that the filter lets through, newest first. Of
+// an upload's calls it is the one that the body is of, in whose row they all are drawn.
 export function visibleRequests(model, view, filter, now) {
   const out = [];
   for (const request of model.requests.values()) {
-    if (request.start > view.to || (request.end ?? now) < view.from) continue;
+    if (request.upload && request.upload.main !== request) continue;
+    if (beginOf(request) > view.to || (endOf(request) ?? now) < view.from) continue;
     if (passes(request, filter)) out.push(request);
   }
-  return out.sort((a, b) => b.start - a.start);
+  return out.sort((a, b) => beginOf(b) - beginOf(a));
 }
 
 function passes(request, filter) {
@@ -42,7 +45,7 @@ export function drawRows(ctx, { view, c, width, height, top, requests, now, hove
   ctx.clip();
   for (const { r, y } of shown) {
     shade(ctx, r, y, width, c, hover, selected);
-    drawHops(ctx, r, y, ROW, x, width, now, c);
+    for (const call of callsOf(r)) drawHops(ctx, call, y, ROW, x, width, now, c);
     drawTotal(ctx, r, y, x, width, now, c);
   }
   ctx.restore();
@@ -112,14 +115,15 @@ function drawMarks(ctx, r, middle, x, width, now, c) {
 function drawTotal(ctx, r, y, x, width, now, c) {
   const outer = r.hops[r.first];
   if (!outer) return;
-  const x1 = x(r.end ?? now) + 9;
+  const [begin, end] = [beginOf(r), endOf(r)];
+  const x1 = x(end ?? now) + 9;
   if (x1 < GUTTER || x1 > width + 9) return;
-  const parts = [r.cold && `cold start ${duration(r.cold.cost)}`, r.end !== null && duration(r.end - r.start)];
+  const parts = [r.upload && "upload", r.cold && `cold start ${duration(r.cold.cost)}`, end !== null && duration(end - begin)];
   const text = parts.filter(Boolean).join(" · ");
   ctx.font = `11px ${c.font}`;
   ctx.fillStyle = c.muted;
   const size = ctx.measureText(text).width;
-  const before = x(outer.start) - 9;
+  const before = x(begin) - 9;
   if (x1 + size > width && before - size < GUTTER) return;
   ctx.textAlign = x1 + size > width ? "right" : "left";
   ctx.fillText(text, x1 + size > width ? before : x1, y + ROW / 2 + 0.5);
