@@ -75,7 +75,7 @@ func checkStaged(ctx context.Context, s *session) (report.Finding, error) {
 	f := report.Found("arrived whole: ticket %s, S3 %s, request %s", report.Seconds(ticket), report.Seconds(put), report.Seconds(a.head)).
 		With("ticketMs", report.Millis(ticket)).With("putMs", report.Millis(put)).With("headMs", report.Millis(a.head))
 	if s.index != nil && !bytes.Contains(s.index, []byte("sluice-uploads.")) && !bytes.Contains(s.index, []byte(ticketPath+".js")) {
-		f.Detail += "; but the page does not load the script that makes a browser do so: `sluice site --uploads`"
+		f.Detail += "; but the page does not load the script that makes browsers do so, see docs/uploads.md"
 	}
 	return f, nil
 }

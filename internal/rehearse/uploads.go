@@ -67,7 +67,7 @@ func (w *World) startUploads() (map[string]string, error) {
 	}
 	store.Bucket(object.Bucket)
 	if !w.configures(object.Bucket) {
-		if err := store.SetCORS(object.Bucket, w.corsRules([]stack.CORSRule{{AllowedMethods: []string{"PUT"}, AllowedHeaders: []string{"*"}, MaxAge: -1}})); err != nil {
+		if err := w.configureUploads(store, object); err != nil {
 			return nil, err
 		}
 	}
@@ -80,6 +80,14 @@ func (w *World) startUploads() (map[string]string, error) {
 		}
 	}
 	return env, nil
+}
+
+// configureUploads does what docs/uploads.md asks for of a bucket.
+func (w *World) configureUploads(store *s3.Store, object settings.Object) error {
+	if err := store.SetCORS(object.Bucket, w.corsRules([]stack.CORSRule{{AllowedMethods: []string{"PUT"}, AllowedHeaders: []string{"*"}, MaxAge: -1}})); err != nil {
+		return err
+	}
+	return store.SetLifecycle(object.Bucket, lifecycleRules([]stack.LifecycleRule{{ID: "staging", Prefix: object.Key, ExpireDays: 1, AbortDays: 1}}))
 }
 
 // configures says whether a bucket has its CORS configuration from the plan.

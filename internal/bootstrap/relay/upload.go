@@ -160,7 +160,7 @@ func pointed(data []byte, pointer string) (string, error) {
 			at = of[step]
 		case []any:
 			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(of) {
+			if err != nil || i < 0 || i >= len(of) || step != strconv.Itoa(i) {
 				return "", fmt.Errorf("there is no %q in a list", step)
 			}
 			at = of[i]

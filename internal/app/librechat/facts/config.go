@@ -25,7 +25,9 @@ func RehearsalConfig(baseURL string, s3 bool) ([]byte, error) {
 	if s3 {
 		b.WriteString("fileStrategy: \"s3\"\n")
 	}
-	fmt.Fprintf(&b, `endpoints:
+	fmt.Fprintf(&b, `fileConfig:
+  avatarSizeLimit: 10 # MB; LibreChat's own is 2
+endpoints:
   custom:
     - name: "%[1]s"
       apiKey: "none"
