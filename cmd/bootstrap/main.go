@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	err = bootstrap.Run(ctx, bootstrap.Config{
-		Settings: s, UploadStore: store, Command: command, Env: env, Prepare: preparer.Prepare, LateSecret: fetches(s.ColdStart, settings.OriginSecretVariable),
+		Settings: s, UploadStore: store, Command: command, Env: env, Prepare: preparer.Prepare, Refresh: preparer.Refresh, LateSecret: fetches(s.ColdStart, settings.OriginSecretVariable),
 		Orphans: orphans, Stdout: stdout, Stderr: stderr, Logger: logger,
 	})
 	if err != nil {

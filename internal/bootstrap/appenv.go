@@ -31,26 +31,36 @@ func appAddress(host string, port int) (string, error) {
 const originSecret = settings.OriginSecretVariable
 
 // appEnvironment is the environment that the app is started with: Lambda's, the port, what drain needs, and what Prepare makes of it.
-func (e *environment) appEnvironment(ctx context.Context, address string) ([]string, error) {
-	_, port, err := net.SplitHostPort(address)
+func (e *environment) appEnvironment(ctx context.Context) ([]string, error) {
+	env, err := e.inherited()
 	if err != nil {
 		return nil, err
 	}
-	env := without(e.cfg.Env, originSecret, "PORT")
-	env = append(env, "PORT="+port)
 	if e.cfg.Prepare != nil {
 		if env, err = e.cfg.Prepare(ctx, env); err != nil {
 			return nil, fmt.Errorf("prepare the app's environment: %w", err)
 		}
-		if err := e.makeUploads(env); err != nil {
-			return nil, err
-		}
-		return e.drain.AddTo(e.keepSecret(env)), nil
 	}
 	if err := e.makeUploads(env); err != nil {
 		return nil, err
 	}
-	return e.drain.AddTo(env), nil
+	if e.cfg.Prepare != nil {
+		env = e.keepSecret(env)
+	}
+	env = e.drain.AddTo(env)
+	if e.processes != nil {
+		env = e.processes.AddTo(env)
+	}
+	return env, nil
+}
+
+// inherited is the app's environment before Prepare.
+func (e *environment) inherited() ([]string, error) {
+	_, port, err := net.SplitHostPort(e.address)
+	if err != nil {
+		return nil, err
+	}
+	return append(without(e.cfg.Env, originSecret, "PORT"), "PORT="+port), nil
 }
 
 // makeUploads derives the key of tickets from a variable of the app, or from the origin secret.

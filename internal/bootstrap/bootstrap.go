@@ -25,6 +25,7 @@ import (
 	"github.com/aproorg/sluice/internal/bootstrap/relay"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/bootstrap/snapshot"
 	"github.com/aproorg/sluice/internal/bootstrap/supervise"
 	"github.com/aproorg/sluice/internal/bootstrap/uploads"
 	"github.com/aproorg/sluice/internal/hint"
@@ -42,6 +43,9 @@ type Config struct {
 	// the init limit and, past it, in the first invocation; its error becomes the init error. Its ctx ends when Run does, so a
 	// server that it starts may live by it.
 	Prepare func(ctx context.Context, env []string) ([]string, error)
+	// Refresh, if set, prepares again, after a restore, what is of that age or older, and returns the names of the variables that Prepare gives
+	// other values from then on. env is as for Prepare.
+	Refresh func(ctx context.Context, env []string, age time.Duration) (changed []string, err error)
 	// LateSecret says that Prepare brings the origin secret, from where secrets are kept. The app does not see it then either.
 	LateSecret bool
 	// UploadStore, if set, takes bodies that are too large for Lambda.
@@ -96,6 +100,9 @@ type environment struct {
 	app   *supervise.App
 	relay *relay.Relay
 	drain *drain.Drain
+	// processes are those of Node in an environment of SnapStart; nil where no script is to be loaded.
+	processes *snapshot.Processes
+	address   string // of the app
 
 	lateSecret atomic.Pointer[string] // that Prepare brought
 	uploads    atomic.Pointer[uploads.Uploads]
@@ -123,17 +130,22 @@ func (e *environment) registerExtension(ctx context.Context) {
 // assemble makes the parts.
 func (e *environment) assemble() error {
 	s := e.cfg.Settings
-	address, err := appAddress(s.AppHost, s.AppPort)
-	if err != nil {
+	var err error
+	if e.address, err = appAddress(s.AppHost, s.AppPort); err != nil {
 		return err
 	}
+	if s.SnapStart && s.Preload {
+		if e.processes, err = snapshot.Listen(e.cfg.Logger); err != nil {
+			return fmt.Errorf("tell the app of a snapshot: %w", err)
+		}
+	}
 	e.drain = drain.New(drain.Config{
-		Preload: s.Preload && s.DrainLimit > 0, TimerLimit: s.DrainTimer, StartLimit: s.DrainStart, LongTimer: time.Minute, BusyURL: busyURL(s, address), Logger: e.cfg.Logger,
+		Preload: s.Preload && s.DrainLimit > 0, TimerLimit: s.DrainTimer, StartLimit: s.DrainStart, LongTimer: time.Minute, BusyURL: busyURL(s, e.address), Logger: e.cfg.Logger,
 	})
 	e.app = supervise.New(supervise.Config{
 		Command: e.cfg.Command, Dir: s.AppDir,
-		Env:    func(ctx context.Context) ([]string, error) { return e.appEnvironment(ctx, address) },
-		Stdout: e.cfg.Stdout, Stderr: e.cfg.Stderr, Address: address, ReadyPath: s.ReadyPath, ReadyStatus: s.ReadyStatus.Contain, Attempts: s.ReadyAttempts,
+		Env:    e.appEnvironment,
+		Stdout: e.cfg.Stdout, Stderr: e.cfg.Stderr, Address: e.address, ReadyPath: s.ReadyPath, ReadyStatus: s.ReadyStatus.Contain, Attempts: s.ReadyAttempts,
 		Interval: s.ReadyInterval, Fair: s.ReadyFair, ReadyLog: s.ReadyLog, OnReady: e.drain.Started, StopGrace: s.StopGrace, Orphans: e.cfg.Orphans, Logger: e.cfg.Logger,
 	})
 	e.relay = relay.New(relayConfig(e))
@@ -195,4 +207,9 @@ func (e *environment) runApp(ctx context.Context) {
 	}
 }
 
-func (e *environment) close() { e.drain.Close() }
+func (e *environment) close() {
+	e.drain.Close()
+	if e.processes != nil {
+		e.processes.Close()
+	}
+}

@@ -9,11 +9,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap/httphead"
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi"
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/bootstrap/snapshot"
 	"github.com/aproorg/sluice/internal/hint"
 )
 
@@ -26,20 +31,12 @@ const (
 const (
 	// warmLimit bounds one request that warms the app, and beforeLimit all that the app does before the snapshot.
 	warmLimit   = 15 * time.Second
-	beforeLimit = 30 * time.Second
+	beforeLimit = 60 * time.Second
 	// restLimit bounds the wait for work that is left before the snapshot.
-	restLimit = 20 * time.Second
+	restLimit = 35 * time.Second
 	// maxPage bounds what is read of an answer that warms the app.
 	maxPage = 16 << 20
 )
-
-// Restored is what the app is told after a restore.
-type restored struct {
-	// Environment is an id that no other environment has.
-	Environment string `json:"environment"`
-	// Age is the time since the snapshot, in seconds.
-	Age float64 `json:"snapshotAge"`
-}
 
 // snapshot is SnapStart's part of the init phase, once the app is ready: what has to be done before the snapshot, the wait, and what has to
 // be done in each environment that is restored from it. It returns nil as well where ctx ends during the wait.
@@ -81,22 +78,31 @@ func (e *environment) beforeSnapshot(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, beforeLimit)
 	defer cancel()
+	if e.processes != nil {
+		if err := e.processes.Before(ctx); err != nil {
+			return err
+		}
+	}
 	if path := e.cfg.Settings.Snapshot.BeforePath; path != "" {
 		if err := e.post(ctx, path, struct{}{}); err != nil {
 			return err
 		}
 	}
-	return e.rest(ctx)
+	if (e.processes == nil || e.processes.Count() == 0) && e.cfg.Settings.Snapshot.AfterPath == "" {
+		e.cfg.Logger.Warn("nothing makes the random numbers of this app differ from one restored environment to the other: " +
+			"no process of Node has loaded the script for that, and SLUICE_AFTER_RESTORE_PATH names no path at which the app does it itself")
+	}
+	e.rest(ctx)
+	return nil
 }
 
 // rest waits until the app has no work left: what is under way in a snapshot ends in every environment that is restored.
-func (e *environment) rest(ctx context.Context) error {
+func (e *environment) rest(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, restLimit)
 	defer cancel()
 	if reason, err := e.drain.Wait(ctx); err != nil {
 		e.cfg.Logger.Warn("the app still works when the snapshot is taken; what it does then goes on in each environment", "work", reason)
 	}
-	return nil
 }
 
 // warm asks the app for a page as a browser would. What it answers is no error: the snapshot is as good without.
@@ -131,14 +137,65 @@ func (e *environment) afterRestore(ctx context.Context, age time.Duration) error
 	limit := e.cfg.Settings.Snapshot.RestoreLimit
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("SLUICE_RESTORE_LIMIT, %v, is over", limit))
 	defer cancel()
-	path := e.cfg.Settings.Snapshot.AfterPath
-	if path == "" {
-		return nil
-	}
 	if err := e.app.Ready(ctx); err != nil {
 		return err
 	}
-	return e.post(ctx, path, restored{Environment: rand.Text(), Age: age.Seconds()})
+	restored := snapshot.Restored{Environment: rand.Text(), Age: age.Seconds()}
+	var values map[string]string
+	var refreshErr, renewErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { values, refreshErr = e.refresh(ctx) })
+	if e.processes != nil {
+		renewErr = e.processes.Renew(ctx, restored)
+	}
+	wg.Wait()
+	if err := errors.Join(renewErr, refreshErr); err != nil {
+		return err
+	}
+	restored.Changed = slices.Sorted(maps.Keys(values))
+	taken := false
+	if e.processes != nil {
+		var err error
+		if taken, err = e.processes.After(ctx, restored, values); err != nil {
+			return err
+		}
+	}
+	if len(values) > 0 && !taken {
+		e.cfg.Logger.Warn("the app is started anew, for it does not take what has changed since the snapshot; what makes it take such values is in docs/snapstart.md", "variables", restored.Changed)
+		return e.app.StartAnew(ctx) // its start goes on in the first invocation
+	}
+	if path := e.cfg.Settings.Snapshot.AfterPath; path != "" {
+		return e.post(ctx, path, restored)
+	}
+	return nil
+}
+
+// refresh fetches anew what is too old, and returns the variables of the app that have changed with it. One that is gone is empty.
+func (e *environment) refresh(ctx context.Context) (map[string]string, error) {
+	if e.cfg.Refresh == nil {
+		return nil, nil
+	}
+	env, err := e.inherited()
+	if err != nil {
+		return nil, err
+	}
+	changed, err := e.cfg.Refresh(ctx, env, e.cfg.Settings.Snapshot.Refresh)
+	if err != nil {
+		return nil, fmt.Errorf("fetch anew what is older than SLUICE_RESTORE_REFRESH: %w", err)
+	}
+	if len(changed) == 0 {
+		return nil, nil
+	}
+	if env, err = e.appEnvironment(ctx); err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	for _, name := range changed {
+		if name != originSecret { // which the app does not see
+			values[name], _ = settings.Lookup(env)(name)
+		}
+	}
+	return values, nil
 }
 
 // post tells the app something at a path of its own, and wants 2xx.

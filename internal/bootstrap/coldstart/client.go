@@ -57,7 +57,7 @@ type clients struct {
 }
 
 func (cfg Config) clients() (clients, error) {
-	if len(cfg.Secrets) == 0 && cfg.EnvParameter == "" && cfg.EnvS3 == (settings.Object{}) && cfg.ConfigS3 == (settings.Object{}) {
+	if !cfg.fetches() {
 		return clients{}, nil
 	}
 	if cfg.Region == "" {

@@ -2,6 +2,7 @@ package coldstart
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"maps"
@@ -32,6 +33,8 @@ type Result struct {
 	Steps []Step
 	// Close ends the credentials endpoint and waits for it. It is never nil.
 	Close func()
+
+	config [sha256.Size]byte // of the configuration's content
 }
 
 // Step is one part of a cold start.
@@ -68,6 +71,7 @@ type start struct {
 	secrets  map[string]settings.Secret
 	fetched  map[string]string
 	config   map[string]string
+	content  [sha256.Size]byte
 	endpoint *endpoint
 }
 
@@ -156,7 +160,7 @@ func (st *start) result(steps []Step) Result {
 	for name, v := range st.secrets {
 		values[name] = v.Reveal()
 	}
-	r := Result{Steps: steps, Close: func() {}}
+	r := Result{Steps: steps, Close: func() {}, config: st.content}
 	if st.endpoint != nil {
 		r.Unset = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 		maps.Copy(values, st.endpoint.variables())

@@ -35,6 +35,9 @@ type world struct {
 	// before, if set, may answer a request to SSM itself.
 	before func(http.ResponseWriter, *http.Request) bool
 	calls  atomic.Int64
+
+	store  *ssm.Store
+	bucket *s3.Store
 }
 
 const value = "s3cr3t-value" // begins each value that must be in no log and no error
@@ -66,6 +69,7 @@ func newWorld(t *testing.T, secure map[string]string, objects map[string]string,
 	}
 	objectAPI := httptest.NewServer(bucket.API())
 	t.Cleanup(objectAPI.Close)
+	w.store, w.bucket = store, bucket
 	w.env = map[string]string{
 		"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": value + "-key", "AWS_SESSION_TOKEN": value + "-session",
 		"SLUICE_ENDPOINT_URL_SSM": parameters.URL, "SLUICE_ENDPOINT_URL_S3": objectAPI.URL, "NODE_ENV": "production",

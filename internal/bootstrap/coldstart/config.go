@@ -3,6 +3,7 @@ package coldstart
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -38,6 +39,7 @@ func (st *start) fetchConfig(ctx context.Context) (int, error) {
 	if err := writeFile(st.ConfigPath, data); err != nil {
 		return 0, fmt.Errorf("%s: %w", settings.ConfigPathVariable, err)
 	}
+	st.content = sha256.Sum256(data)
 	st.config = map[string]string{st.ConfigVariable: st.ConfigPath}
 	return 1, nil
 }

@@ -51,12 +51,11 @@ func (e *endpoint) close() {
 	<-e.done
 }
 
-// variables are those by which the app's SDK finds the endpoint.
+// endpointVariables are those by which the app's SDK finds the endpoint, and its token.
+var endpointVariables = []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"}
+
 func (e *endpoint) variables() map[string]string {
-	return map[string]string{
-		"AWS_CONTAINER_CREDENTIALS_FULL_URI": e.url,
-		"AWS_CONTAINER_AUTHORIZATION_TOKEN":  e.token.Reveal(),
-	}
+	return map[string]string{endpointVariables[0]: e.url, endpointVariables[1]: e.token.Reveal()}
 }
 
 // ServeHTTP answers GET /credentials in the format of a container's credential provider.

@@ -22,5 +22,6 @@
 // # Leaves out
 //
 // What the app makes of the values; secrets in Secrets Manager, which Parameter Store can refer to
-// (/aws/reference/secretsmanager/NAME); and refreshing: a new secret or configuration is seen by new environments.
+// (/aws/reference/secretsmanager/NAME); and refreshing while an environment runs: a new secret or configuration is seen by new environments,
+// and by those that are restored from a snapshot (Preparer.Refresh).
 package coldstart

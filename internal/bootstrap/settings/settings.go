@@ -83,6 +83,8 @@ type Snapshot struct {
 	BeforePath, AfterPath string
 	// RestoreLimit bounds all that comes between the restore and the first invocation.
 	RestoreLimit time.Duration
+	// Refresh is the age from which what was fetched before the snapshot is fetched anew.
+	Refresh time.Duration
 }
 
 // Uploads says how bodies that are too large for Lambda come by way of S3. Without a bucket they do not.

@@ -140,6 +140,7 @@ func table(s *Settings) []variable {
 		row(WarmPathsVariable, "", Restored, "paths of the app that are asked by GET before the snapshot, divided by commas, so that the code and the pages behind them are in it", by(&s.Snapshot.WarmPaths, paths)),
 		row(BeforeSnapshotVariable, "", Restored, "path of the app that is posted to before the snapshot; an answer other than 2xx fails the publishing of the version", optional(path(&s.Snapshot.BeforePath))),
 		row(AfterRestoreVariable, "", Restored, "path of the app that is posted to after a restore; an answer other than 2xx ends the environment. Nobody else reaches either path", optional(path(&s.Snapshot.AfterPath))),
+		row("SLUICE_RESTORE_REFRESH", "5m", Restored, "age from which secrets, variables and configuration that were fetched before the snapshot are fetched anew after a restore; an app that does not take what has changed is then started anew", duration(&s.Snapshot.Refresh, 0)),
 		row("SLUICE_RESTORE_LIMIT", "7s", Restored, "time for all that is done after a restore; Lambda allows 10 s", duration(&s.Snapshot.RestoreLimit, time.Millisecond)),
 	}
 }

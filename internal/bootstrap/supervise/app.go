@@ -26,7 +26,7 @@ type Config struct {
 	// Command is the program and its arguments.
 	Command []string
 	Dir     string
-	// Env gives the app's variables. It is called once, before the first start; nil inherits ours.
+	// Env gives the app's variables. It is called before the first start, and again for StartAnew; nil inherits ours.
 	Env func(context.Context) ([]string, error)
 	// Stdout and Stderr get the app's lines, each in one Write.
 	Stdout, Stderr io.Writer
@@ -61,6 +61,8 @@ type App struct {
 	tail *tail
 	seen atomic.Pointer[sighting] // by the latest probe
 
+	anew chan struct{} // has an element when the process is to be replaced
+
 	mu      sync.Mutex
 	state   *startup // of the process that runs now
 	started int
@@ -82,7 +84,7 @@ var ErrStart = errors.New("the app did not start")
 
 // New makes an App; Run runs it.
 func New(cfg Config) *App {
-	return &App{cfg: cfg, tail: &tail{}, state: newStartup()}
+	return &App{cfg: cfg, tail: &tail{}, anew: make(chan struct{}, 1), state: newStartup()}
 }
 
 // Address is the host:port where the app listens.
@@ -115,6 +117,22 @@ func (a *App) Ready(ctx context.Context) error {
 	}
 }
 
+// StartAnew ends the process that runs, at once, and starts another with new variables. It returns when the first has ended, or ctx has.
+// Ready then waits for the other. The present process must be ready.
+func (a *App) StartAnew(ctx context.Context) error {
+	ended := a.Ended()
+	a.anew <- struct{}{}
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// errAnew ends a process that StartAnew replaces.
+var errAnew = errors.New("the app is started anew")
+
 // Ended is closed when the process that runs now, or is about to, is gone.
 func (a *App) Ended() <-chan struct{} { return a.current().ended }
 
@@ -146,6 +164,13 @@ func (a *App) Run(ctx context.Context) error {
 		ready, err := a.runOnce(ctx, env)
 		if ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(err, errAnew) {
+			if env, err = a.env(ctx); err != nil {
+				a.finish(a.begin(), err)
+				return err
+			}
+			continue
 		}
 		if unready++; ready {
 			unready = 0
@@ -189,9 +214,10 @@ func (a *App) runOnce(ctx context.Context, env []string) (ready bool, err error)
 	probeCtx, cancel := context.WithCancel(ctx)
 	var probing sync.WaitGroup
 	probing.Go(func() { probed <- a.probe(probeCtx, p, steps) })
+	grace := a.cfg.StopGrace
 	defer func() {
 		cancel()
-		p.stop(a.cfg.StopGrace)
+		p.stop(grace)
 		a.cfg.Orphans.endLeft()
 		probing.Wait()
 	}()
@@ -212,6 +238,11 @@ func (a *App) runOnce(ctx context.Context, env []string) (ready bool, err error)
 				a.cfg.OnReady(ctx)
 			}
 			a.finish(state, nil)
+		case <-a.anew:
+			grace = 0
+			a.await()
+			close(state.ended)
+			return true, errAnew
 		case <-p.done:
 			err := fmt.Errorf("%w: %s ended: %s", ErrStart, a.cfg.Command[0], p.reason)
 			if ready {

@@ -69,8 +69,11 @@ type Invocation struct {
 }
 
 // Start serves on a free loopback port.
-func Start() (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func Start() (*Server, error) { return StartAt("127.0.0.1:0") }
+
+// StartAt serves at an address, such as that of a stub that was closed: the one that a process knows that was restored.
+func StartAt(address string) (*Server, error) {
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,162 @@
+package bootstrap_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/ssm"
+	"github.com/aproorg/sluice/internal/testdeps"
+	"github.com/aproorg/sluice/internal/testkit"
+)
+
+const idsApp = "snapshot/testdata/ids.cjs"
+
+// TestNodeHearsOfTheSnapshot: listeners of the app are called and waited for, before the snapshot and after the restore.
+func TestNodeHearsOfTheSnapshot(t *testing.T) {
+	w := start(t, []string{testdeps.Node(t), idsApp}, snapStart)
+	w.wantAskedForRestore()
+	w.Restore()
+	var events []struct {
+		Before                bool
+		Environment, Variable string
+		SnapshotAge           float64
+		Changed               []string
+	}
+	if body := w.do(get("/events")).body; json.Unmarshal([]byte(body), &events) != nil || len(events) != 2 {
+		t.Fatalf("events %s", body)
+	}
+	if e := events[1]; !events[0].Before || len(e.Environment) < 20 || e.Variable != e.Environment || e.SnapshotAge <= 0 || e.Changed == nil {
+		t.Errorf("events %+v", events)
+	}
+	w.wantLogged("nothing makes the random numbers", 0)
+}
+
+// TestAppWithoutScript: where nothing can renew random numbers, that is said when the version is published.
+func TestAppWithoutScript(t *testing.T) {
+	w := start(t, goApp("bin"), snapStart)
+	w.wantAskedForRestore()
+	w.wantLogged("nothing makes the random numbers", 1)
+}
+
+// TestNodeListenersThatFail: an error of a listener is the error of its phase.
+func TestNodeListenersThatFail(t *testing.T) {
+	for _, event := range []string{"sluice:before-snapshot", "sluice:after-restore"} {
+		w := start(t, []string{testdeps.Node(t), "-e", `process.on("` + event + `", async () => { throw new Error("no such pool"); });
+			require("http").createServer((q, s) => s.end()).listen(process.env.PORT, "127.0.0.1", () => console.log("listening"));`}, snapStart)
+		kind, failures := "Runtime.BeforeSnapshotError", w.InitErrors
+		if strings.Contains(event, "after") {
+			w.wantAskedForRestore()
+			w.Restore()
+			kind, failures = "Runtime.AfterRestoreError", w.RestoreErrors
+		}
+		w.wantEnd(20 * time.Second)
+		wantFailure(t, failures(), kind, "no such pool")
+	}
+}
+
+// TestRotatedSecret: a secret that was rotated since the snapshot reaches an app that takes it, and one that does not is started anew with it.
+func TestRotatedSecret(t *testing.T) {
+	store, err := ssm.New(ssm.Config{Region: "eu-west-1", Secure: map[string]string{"/app/jwt": "first"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parameters := httptest.NewServer(store)
+	defer parameters.Close()
+	const app = `const jwt = { at: process.pid, secret: process.env.JWT_SECRET };
+		if (process.env.TAKES) process.on("sluice:after-restore", ({ changed, accept }) => { jwt.secret = process.env.JWT_SECRET; jwt.changed = changed; accept(); });
+		require("http").createServer((q, s) => s.end(JSON.stringify(jwt))).listen(process.env.PORT, "127.0.0.1", () => console.log("listening as", process.pid));`
+	for _, c := range []struct {
+		name, takes, refresh, rotated string
+		anew                          bool
+	}{
+		{"taken", "1", "0", "second", false},
+		{"not taken", "", "0", "third", true},
+		{"not rotated", "", "0", "third", false},
+		{"young", "", "1h", "fourth", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := value(t, store, "/app/jwt")
+			w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, "TAKES="+c.takes, "SLUICE_RESTORE_REFRESH="+c.refresh, "SLUICE_SECRETS=JWT_SECRET=/app/jwt",
+				"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=x", "AWS_SESSION_TOKEN=x", "SLUICE_ENDPOINT_URL_SSM="+parameters.URL)
+			w.wantAskedForRestore()
+			if err := store.Put("/app/jwt", c.rotated); err != nil {
+				t.Fatal(err)
+			}
+			w.Restore()
+			var jwt struct {
+				At      int
+				Secret  string
+				Changed []string
+			}
+			if body := w.do(get("/")).body; json.Unmarshal([]byte(body), &jwt) != nil {
+				t.Fatal(body)
+			}
+			want := c.rotated
+			if c.refresh != "0" {
+				want = before
+			}
+			if jwt.Secret != want || c.takes != "" && !slices.Equal(jwt.Changed, []string{"JWT_SECRET"}) {
+				t.Errorf("the app has %+v, want the secret %q", jwt, want)
+			}
+			starts := 1
+			if c.anew {
+				starts = 2
+				w.wantLogged("the app is started anew", 1)
+			}
+			if n := strings.Count(w.stdout.String(), "listening as"); n != starts {
+				t.Errorf("the app was started %d times, want %d", n, starts)
+			}
+		})
+	}
+}
+
+// value reads a parameter as the bootstrap does.
+func value(t *testing.T, store http.Handler, name string) string {
+	t.Helper()
+	req := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"Name":"`+name+`","WithDecryption":true}`))
+	req.Header.Set("X-Amz-Target", "AmazonSSM.GetParameter")
+	rec := httptest.NewRecorder()
+	store.ServeHTTP(rec, req)
+	var got struct{ Parameter struct{ Value string } }
+	if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil {
+		t.Fatalf("%s: %v", rec.Body, err)
+	}
+	return got.Parameter.Value
+}
+
+// TestSocketsAreDestroyed: connections that the app made before the snapshot are closed after the restore, before a request can meet one of
+// them, and a client of a store connects anew.
+func TestSocketsAreDestroyed(t *testing.T) {
+	var connections atomic.Int64
+	store := testkit.Accept(t, func(conn net.Conn) {
+		connections.Add(1)
+		_, _ = io.Copy(conn, conn) // an echo
+	})
+	const app = `const net = require("net"), closed = [];
+		let socket;
+		const connect = () => { socket = net.connect(process.env.STORE, "127.0.0.1").on("close", (failed) => { closed.push(failed); connect(); }); };
+		connect();
+		require("http").createServer((q, s) => { socket.once("data", (d) => s.end(JSON.stringify(closed) + d)); socket.write("hello"); })
+			.listen(process.env.PORT, "127.0.0.1");`
+	w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, fmt.Sprintf("STORE=%d", store.Port))
+	w.wantAskedForRestore()
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections before the snapshot", n)
+	}
+	w.Restore()
+	if got := w.do(get("/")).body; got != "[false]hello" {
+		t.Errorf("the app says %s", got)
+	}
+	if n := connections.Load(); n != 2 {
+		t.Errorf("%d connections after the restore", n)
+	}
+}

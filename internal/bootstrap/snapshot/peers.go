@@ -1,0 +1,165 @@
+package snapshot
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// peer is one process of Node, or one of its worker threads, that has loaded the script.
+type peer struct {
+	conn net.Conn
+	// The rest is guarded by Processes.mu.
+	pid     int
+	worker  bool
+	waiting map[int]chan answer
+}
+
+// question is a line to a process.
+type question struct {
+	ID       int               `json:"id"`
+	Verb     string            `json:"verb"`
+	Restored *Restored         `json:"restored,omitempty"`
+	Env      map[string]string `json:"env,omitempty"`
+}
+
+// answer is a line of one: the first says which it is, with no id.
+type answer struct {
+	ID        int    `json:"id"`
+	PID       int    `json:"pid"`
+	Worker    bool   `json:"worker"`
+	Error     string `json:"error"`
+	Listeners int    `json:"listeners"`
+	Accepted  bool   `json:"accepted"`
+}
+
+// deafAfter is how long a worker thread may say nothing: idle ones of some pools block in Atomics.wait.
+const deafAfter = time.Second
+
+// maxLine bounds a line of a process.
+const maxLine = 64 << 10
+
+func (p *Processes) accept() {
+	for {
+		conn, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		c := &peer{conn: conn, waiting: map[int]chan answer{}}
+		p.mu.Lock()
+		p.peers[c] = true
+		p.mu.Unlock()
+		p.serving.Go(func() { p.attend(c) })
+	}
+}
+
+// attend reads what one peer says until it goes.
+func (p *Processes) attend(c *peer) {
+	defer c.conn.Close()
+	lines := bufio.NewScanner(c.conn)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		var a answer
+		if json.Unmarshal(lines.Bytes(), &a) != nil {
+			break
+		}
+		p.hear(c, a)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.peers, c)
+	for _, waits := range c.waiting {
+		waits <- answer{}
+	}
+}
+
+func (p *Processes) hear(c *peer, a answer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a.ID == 0 {
+		c.pid, c.worker = a.PID, a.Worker
+		return
+	}
+	if waits := c.waiting[a.ID]; waits != nil {
+		delete(c.waiting, a.ID)
+		waits <- a
+	}
+}
+
+// ask puts a question to every peer and waits for all answers. Who ends meanwhile has nothing to answer any more.
+func (p *Processes) ask(ctx context.Context, q question) ([]answer, error) {
+	p.mu.Lock()
+	p.serial++
+	q.ID = p.serial
+	asked := map[*peer]chan answer{}
+	for c := range p.peers {
+		waits := make(chan answer, 1)
+		asked[c], c.waiting[q.ID] = waits, waits
+	}
+	p.mu.Unlock()
+	line, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		wg      sync.WaitGroup
+		mu      sync.Mutex
+		answers []answer
+		errs    []error
+	)
+	for c, waits := range asked {
+		wg.Go(func() {
+			a, err := p.put(ctx, c, waits, append(line, '\n'))
+			mu.Lock()
+			defer mu.Unlock()
+			answers, errs = append(answers, a), append(errs, err)
+		})
+	}
+	wg.Wait()
+	return answers, errors.Join(errs...)
+}
+
+// put asks one peer. A worker thread that says nothing for a while is let be: it runs no code of the app meanwhile.
+func (p *Processes) put(ctx context.Context, c *peer, waits chan answer, line []byte) (answer, error) {
+	_ = c.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	_, _ = c.conn.Write(line) // a peer that is gone says so by its end
+	deaf := time.NewTimer(deafAfter)
+	defer deaf.Stop()
+	for {
+		select {
+		case a := <-waits:
+			if a.Error != "" {
+				return a, fmt.Errorf("%s: %s", p.name(c), a.Error)
+			}
+			return a, nil
+		case <-deaf.C:
+			if p.isWorker(c) {
+				p.log.Warn(p.name(c) + " does not answer; it hears of the snapshot when it runs again")
+				return answer{}, nil
+			}
+		case <-ctx.Done():
+			return answer{}, fmt.Errorf("%s does not answer: %w", p.name(c), cmp.Or(context.Cause(ctx), ctx.Err()))
+		}
+	}
+}
+
+func (p *Processes) name(c *peer) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.worker {
+		return fmt.Sprintf("a worker thread of the app's process %d", c.pid)
+	}
+	return fmt.Sprintf("process %d of the app", c.pid)
+}
+
+func (p *Processes) isWorker(c *peer) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return c.worker
+}

@@ -1,0 +1,299 @@
+'use strict';
+// Given to Node apps by Sluice's bootstrap where Lambda takes a snapshot of the environment (SnapStart). It tells the app of it by events
+// of process, and after a restore makes this process's own what it has in common with all others that began with the same memory. See
+// package snapshot. Where it cannot, it says so, and the snapshot is not taken.
+(() => {
+  const path = process.env.SLUICE_SNAPSHOT_SOCKET;
+  if (path) attend(path);
+})();
+
+function attend(socketPath) {
+  const net = require('net');
+  const crypto = require('crypto');
+  const { isMainThread } = require('worker_threads');
+  const { join, dirname } = require('path');
+  const module_ = join(dirname(socketPath), 'poll.node');
+
+  const link = net.connect(socketPath);
+  link.on('error', () => {});
+  link.unref();
+  const say = (message) => link.write(`${JSON.stringify(message)}\n`);
+  say({ pid: process.pid, worker: !isMainThread });
+
+  const monotonic = performance.now.bind(performance);
+  const randomBelow = (n) => crypto.randomBytes(6).readUIntBE(0, 6) % n;
+  const sockets = watchSockets();
+  const pools = watchPools();
+  const timers = watchTimers();
+  const shiftClock = ownClock();
+  const reseedMath = ownMath();
+
+  let snapshotAt = 0; // by the monotonic clock and by the wall's
+  let snapshotTime = 0;
+
+  const verbs = {
+    async before() {
+      poll(); // that it works is seen before there is a version
+      const listeners = await call('sluice:before-snapshot', {});
+      snapshotAt = monotonic();
+      snapshotTime = Date.now();
+      return { listeners };
+    },
+
+    async renew({ restored }) {
+      poll();
+      useUpCaches();
+      reseedMath();
+      pools.refill();
+      renewMongo();
+      const age = Math.max(restored.snapshotAge * 1000, Date.now() - snapshotTime);
+      const missed = snapshotAt ? age - (monotonic() - snapshotAt) : 0;
+      if (missed > 500) { // the monotonic clock stood still
+        shiftClock(missed);
+        timers.hasten(missed);
+      }
+      process.env.SLUICE_ENVIRONMENT_ID = restored.environment;
+      sockets.destroy();
+      return {};
+    },
+
+    async after({ restored, env }) {
+      Object.assign(process.env, env);
+      let accepted = false;
+      const listeners = await call('sluice:after-restore', { changed: [], ...restored, accept: () => { accepted = true; } });
+      return { listeners, accepted };
+    },
+  };
+
+  // call calls the listeners of an event, one after the other, and waits for each.
+  async function call(name, event) {
+    const listeners = process.rawListeners(name);
+    for (const listener of listeners) await listener.call(process, event);
+    return listeners.length;
+  }
+
+  async function obey(line) {
+    const question = JSON.parse(line);
+    try {
+      say({ id: question.id, ...await verbs[question.verb](question) });
+    } catch (error) {
+      say({ id: question.id, error: `${question.verb}: ${String((error && error.stack) || error).slice(0, 2000)}` });
+    }
+  }
+
+  let text = '';
+  link.setEncoding('utf8');
+  link.on('data', (data) => {
+    text += data;
+    for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n')) {
+      const line = text.slice(0, i);
+      text = text.slice(i + 1);
+      obey(line);
+    }
+  });
+
+  // --- random numbers
+
+  // poll makes OpenSSL seed its primary generator from the kernel. All others, of this and other threads, follow when they are used next.
+  function poll() {
+    try {
+      process.dlopen({ exports: {} }, module_);
+    } catch (error) {
+      throw new Error(`the random numbers of this Node could not be renewed in a restored environment: ${error.message}`);
+    }
+  }
+
+  // useUpCaches draws more from Node's own caches than each of them holds: 128 of randomUUID, 1024 of randomInt.
+  function useUpCaches() {
+    for (let i = 0; i < 128; i++) crypto.randomUUID();
+    if (crypto.randomUUIDv7) for (let i = 0; i < 128; i++) crypto.randomUUIDv7();
+    for (let i = 0; i < 1024; i++) crypto.randomInt(2);
+  }
+
+  // ownMath replaces Math.random, whose state cannot be reached, by xoshiro128** from the restore on.
+  function ownMath() {
+    const native = Math.random;
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
+    let own = false;
+    const next = () => {
+      const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0;
+      const t = b << 9;
+      c ^= a;
+      d ^= b;
+      b ^= c;
+      a ^= d;
+      c ^= t;
+      d = rotate(d, 11);
+      return result;
+    };
+    const rotate = (x, n) => (x << n) | (x >>> (32 - n));
+    Math.random = { random() { return own ? ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992 : native(); } }.random;
+    return () => {
+      const seed = crypto.randomBytes(16);
+      [a, b, c, d] = [0, 4, 8, 12].map((at) => seed.readInt32LE(at));
+      own = true;
+    };
+  }
+
+  // watchPools remembers the arrays that were filled with random bytes and are large enough to be a stock of many numbers. A key that
+  // somebody holds is smaller, and is left alone.
+  function watchPools() {
+    const least = 128;
+    const known = new Set(); // of WeakRefs
+    const seen = new WeakSet();
+    let watching = true;
+    const note = (array) => {
+      if (!watching || !ArrayBuffer.isView(array) || array.byteLength < least || seen.has(array)) return;
+      seen.add(array);
+      if (known.size >= 512) for (const ref of known) if (!ref.deref()) known.delete(ref);
+      known.add(new WeakRef(array));
+    };
+    const fill = crypto.randomFillSync;
+    for (const [owner, name] of [[crypto, 'randomFillSync'], [crypto, 'randomFill'], [Object.getPrototypeOf(crypto.webcrypto), 'getRandomValues']]) {
+      const original = owner[name];
+      if (typeof original !== 'function') continue;
+      const replacement = function (...args) {
+        const result = original.apply(this, args);
+        note(args[0]);
+        return result;
+      };
+      Object.defineProperty(replacement, 'name', { value: name });
+      Object.defineProperty(replacement, 'length', { value: original.length });
+      const { enumerable } = Object.getOwnPropertyDescriptor(owner, name);
+      Object.defineProperty(owner, name, { value: replacement, writable: true, enumerable, configurable: true });
+    }
+    require('module').syncBuiltinESMExports();
+    return {
+      refill() {
+        watching = false;
+        for (const ref of known) {
+          const array = ref.deref();
+          if (array && array.byteLength > 0) fill(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+        }
+        known.clear();
+      },
+    };
+  }
+
+  // renewMongo gives the copies of MongoDB's driver that are loaded ids and sessions of their own: an ObjectId holds five random bytes of its
+  // process and a counter, and a server takes the write of a session that has its number already for a repetition, and does not make it.
+  function renewMongo() {
+    for (const [file, { exports }] of Object.entries(require('module')._cache)) {
+      if (/[\\/]bson[\\/](lib|dist)[\\/][^\\/]+\.c?js$/.test(file)) renewIds(exports && exports.ObjectId);
+      if (/[\\/]mongodb[\\/]lib[\\/](core[\\/])?sessions\.js$/.test(file)) renewSessions(exports && exports.ServerSessionPool);
+    }
+  }
+
+  const renewed = Symbol('sluice');
+
+  function renewIds(ObjectId) {
+    if (!ObjectId || typeof ObjectId.generate !== 'function') return;
+    const unique = crypto.randomBytes(5);
+    if (ObjectId[renewed]) return void ObjectId[renewed].set(unique);
+    const { generate } = ObjectId;
+    ObjectId[renewed] = unique;
+    if (Number.isInteger(ObjectId.index)) ObjectId.index = randomBelow(0x1000000);
+    ObjectId.generate = function (...args) {
+      const id = generate.apply(this, args);
+      id.set(unique, 4);
+      return id;
+    };
+  }
+
+  function renewSessions(Pool) {
+    if (!Pool || typeof Pool.prototype.acquire !== 'function') return;
+    const { acquire } = Pool.prototype;
+    const clean = new WeakSet();
+    Pool.prototype.acquire = function () {
+      if (!clean.has(this)) {
+        clean.add(this);
+        if (Array.isArray(this.sessions)) this.sessions = [];
+        else while (this.sessions.length > 0) this.sessions.shift();
+      }
+      return acquire.call(this);
+    };
+  }
+
+  // --- sockets
+
+  // watchSockets knows the app's connections over TCP, whoever made them. Those to a path are to processes that were restored as well.
+  function watchSockets() {
+    const open = new Set();
+    const { connect } = net.Socket.prototype;
+    net.Socket.prototype.connect = function (...args) {
+      const result = connect.apply(this, args);
+      const options = Array.isArray(args[0]) ? args[0][0] : args[0];
+      const path = options && typeof options === 'object' ? options.path : typeof options === 'string' && !Number.isFinite(Number(options));
+      if (!path && this !== link && !open.has(this)) {
+        open.add(this);
+        this.once('close', () => open.delete(this));
+      }
+      return result;
+    };
+    return {
+      destroy() {
+        for (const socket of [...open]) socket.destroy();
+        for (const handle of process._getActiveHandles()) { // requests that were being answered, of which there should be none
+          if (handle instanceof net.Socket && handle.server && handle.remoteAddress) handle.destroy();
+        }
+      },
+    };
+  }
+
+  // --- time
+
+  function ownClock() {
+    const proto = Object.getPrototypeOf(performance);
+    const owner = Object.prototype.hasOwnProperty.call(performance, 'now') ? performance : proto;
+    const { now } = owner;
+    let missed = 0;
+    Object.defineProperty(owner, 'now', {
+      ...Object.getOwnPropertyDescriptor(owner, 'now'),
+      value: { now() { return now.call(this) + missed; } }.now,
+    });
+    return (ms) => { missed += ms; };
+  }
+
+  // watchTimers knows the timers of a second and more.
+  function watchTimers() {
+    const known = new Set(); // of WeakRefs
+    const note = (timer, delay) => {
+      if (!(delay >= 1000) || !timer) return;
+      if (known.size >= 512) for (const ref of known) if (ended(ref.deref())) known.delete(ref);
+      known.add(new WeakRef(timer));
+    };
+    const ended = (timer) => !timer || timer._destroyed;
+    const module = require('timers');
+    for (const name of ['setTimeout', 'setInterval']) {
+      const original = module[name];
+      const replacement = function (callback, delay, ...args) {
+        const timer = original(callback, delay, ...args);
+        note(timer, delay);
+        return timer;
+      };
+      for (const key of Reflect.ownKeys(original)) if (key !== 'prototype') Object.defineProperty(replacement, key, Object.getOwnPropertyDescriptor(original, key));
+      module[name] = replacement;
+      globalThis[name] = replacement;
+    }
+    require('module').syncBuiltinESMExports();
+    return {
+      // hasten makes each timer due as much earlier, at once if that is past.
+      hasten(ms) {
+        const probe = setTimeout(() => {}, 1);
+        const loopNow = probe._idleStart;
+        clearTimeout(probe);
+        for (const ref of known) {
+          const timer = ref.deref();
+          if (ended(timer) || !(timer._idleTimeout > 0) || typeof timer.refresh !== 'function') continue;
+          const delay = timer._idleTimeout;
+          timer._idleTimeout = Math.max(1, timer._idleStart + delay - loopNow - ms);
+          timer.refresh();
+          timer._idleTimeout = delay;
+        }
+      },
+    };
+  }
+}

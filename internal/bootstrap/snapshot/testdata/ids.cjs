@@ -1,0 +1,61 @@
+'use strict';
+// An app that draws random numbers of every kind at its start and at each GET /ids, where it tells them.
+const crypto = require('crypto');
+const http = require('http');
+const net = require('net');
+const tls = require('tls');
+const { promisify } = require('util');
+
+const pool = Buffer.allocUnsafe(2688); // as nanoid has one
+let at = pool.length;
+function pooled() {
+  if (at === pool.length) at = crypto.randomFillSync(pool) && 0;
+  return pool.subarray(at, (at += 16)).toString('hex');
+}
+
+function hello() { // the random bytes of a client's first message
+  return new Promise((resolve) => {
+    const server = net.createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', (data) => { socket.destroy(); server.close(); resolve(data.subarray(11, 43).toString('hex')); });
+    }).listen(0, '127.0.0.1', () => tls.connect(server.address().port, '127.0.0.1', { rejectUnauthorized: false }).on('error', () => {}));
+  });
+}
+
+const publicOf = (pair) => pair.publicKey.export({ type: 'spki', format: 'der' }).toString('hex');
+
+async function ids() {
+  const subtle = await crypto.webcrypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, true, ['encrypt']);
+  const ed = await promisify(crypto.generateKeyPair)('ed25519', {});
+  return {
+    randomBytes: crypto.randomBytes(16).toString('hex'),
+    randomBytesAsync: (await promisify(crypto.randomBytes)(16)).toString('hex'),
+    randomUUID: crypto.randomUUID(),
+    webRandomUUID: globalThis.crypto ? globalThis.crypto.randomUUID() : crypto.webcrypto.randomUUID(),
+    randomInt: [1, 2, 3].map(() => crypto.randomInt(2 ** 47)).join(),
+    getRandomValues: Buffer.from(crypto.webcrypto.getRandomValues(new Uint8Array(16))).toString('hex'),
+    mathRandom: String(Math.random()),
+    pooled: pooled(),
+    generateKeyPairSync: publicOf(crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+    generateKeyPair: publicOf(ed),
+    subtleGenerateKey: Buffer.from(await crypto.webcrypto.subtle.exportKey('raw', subtle)).toString('hex'),
+    diffieHellman: crypto.createECDH('prime256v1').generateKeys('hex'),
+    tlsClient: await hello(),
+  };
+}
+
+const events = [];
+process.on('sluice:before-snapshot', async () => {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  events.push({ before: true });
+});
+process.on('sluice:after-restore', ({ environment, snapshotAge, changed }) => {
+  events.push({ environment, snapshotAge, changed, variable: process.env.SLUICE_ENVIRONMENT_ID });
+});
+
+const first = ids();
+first.then(() => http.createServer(async (req, res) => {
+  if (req.url.startsWith('/ids')) return res.end(JSON.stringify(await ids()));
+  if (req.url.startsWith('/events')) return res.end(JSON.stringify(events));
+  return res.end('ok');
+}).listen(process.env.PORT, '127.0.0.1', () => console.log('listening')));
