@@ -1,21 +1,27 @@
 package rehearse_test
 
 import (
+	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"github.com/aproorg/sluice/internal/bootstrap/uploads"
 	"github.com/aproorg/sluice/internal/chromiumtest"
 	"github.com/aproorg/sluice/internal/probe"
 	"github.com/aproorg/sluice/internal/probe/description"
@@ -160,6 +166,167 @@ func TestUploadOverABadNetwork(t *testing.T) {
 	_ = json.Unmarshal([]byte(got.Text), &got.Got)
 	if got.Status != 200 || got.Got.SHA256 != got.Sum {
 		t.Errorf("%+v", got)
+	}
+}
+
+// spoiled stands before the distribution, and can answer for a ticket's request in its place, or change the answer.
+type spoiled struct {
+	http.Handler
+	mu    sync.Mutex
+	spoil func(http.ResponseWriter, *http.Request, http.Handler)
+}
+
+func (s *spoiled) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	spoil := s.spoil
+	s.mu.Unlock()
+	if spoil == nil || r.URL.Path != "/_sluice/uploads" {
+		s.Handler.ServeHTTP(w, r)
+		return
+	}
+	spoil(w, r, s.Handler)
+}
+
+func (s *spoiled) by(spoil func(http.ResponseWriter, *http.Request, http.Handler)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spoil = spoil
+}
+
+// expire gives a ticket that was good for an hour, an hour and a half ago.
+func expire(t *testing.T, secret string) func(http.ResponseWriter, *http.Request, http.Handler) {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		var offer map[string]any
+		var ticket uploads.Ticket
+		err := json.Unmarshal(answer.Body.Bytes(), &offer)
+		if sealed, ok := offer["ticket"].(string); err == nil && ok {
+			payload, _, _ := strings.Cut(sealed, ".")
+			data, _ := base64.RawURLEncoding.DecodeString(payload)
+			err = json.Unmarshal(data, &ticket)
+		}
+		key, other := uploads.NewKey(secret)
+		if err != nil || other != nil {
+			t.Error(err, other, answer.Body)
+			return
+		}
+		ticket.Expires = time.Now().Add(-time.Minute).Unix()
+		if offer["ticket"], err = key.Seal(ticket); err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(offer)
+	}
+}
+
+// TestUploadsThatFailInAPage: the page's request ends with a status and words that it can show.
+func TestUploadsThatFailInAPage(t *testing.T) {
+	ctx := chromiumtest.Open(t, 3*time.Minute)
+	front := &spoiled{}
+	w := uploadWorld(t, func(c *rehearse.Config) {
+		c.App.Observe = func(distribution http.Handler) http.Handler { front.Handler = distribution; return front }
+		c.App.Uploads.Secret = "TICKETS"
+		c.App.Env = map[string]string{"TICKETS": "a secret that all environments have", "SLUICE_UPLOAD_LIMIT": "50MB"}
+	})
+	chromiumtest.Do(t, ctx, chromedp.Navigate(w.ViewerURL))
+
+	// S3 answers with these statuses, one after the other.
+	var statuses []int64
+	var mu sync.Mutex
+	if err := chromedp.Listen(ctx, func(event any) {
+		paused, ok := event.(*fetch.EventRequestPaused)
+		if !ok {
+			return
+		}
+		go func() {
+			mu.Lock()
+			status := int64(0)
+			if len(statuses) > 0 && paused.Request.Method == http.MethodPut {
+				status, statuses = statuses[0], statuses[1:]
+			}
+			mu.Unlock()
+			var err error
+			if status == 0 {
+				_, err = chromedp.Call(ctx, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: paused.RequestID})
+			} else {
+				_, err = chromedp.Call(ctx, fetch.FulfillRequest, fetch.FulfillRequestParams{RequestID: paused.RequestID, ResponseCode: status,
+					ResponseHeaders: []*fetch.HeaderEntry{{Name: "Access-Control-Allow-Origin", Value: "*"}}})
+			}
+			if err != nil && ctx.Err() == nil {
+				t.Error(err)
+			}
+		}()
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: "*/sluice-rehearsal-uploads/*"}}}); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, c := range []struct {
+		name   string
+		s3     []int64
+		spoil  func(http.ResponseWriter, *http.Request, http.Handler)
+		send   string
+		status int
+		says   string
+	}{
+		{name: "S3 refuses", s3: []int64{403}, status: 502, says: "did not get to S3"},
+		{name: "S3 fails and recovers", s3: []int64{503, 500}, status: 200},
+		{name: "S3 fails for good", s3: []int64{503, 503, 503, 503, 503}, status: 502, says: "did not get to S3"},
+		{name: "the ticket has expired", spoil: expire(t, "a secret that all environments have"), status: 410, says: "expired"},
+		{name: "no paths of uploads", spoil: func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, "<html>This distribution is not configured to allow the HTTP request method</html>")
+		}, status: 413, says: "Too Long"},
+		{name: "the ticket's request fails", spoil: func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, status: 409, says: "Send the file again"},
+		{name: "larger than the limit", send: "random(51e6)", status: 413, says: "SLUICE_UPLOAD_LIMIT"},
+	} {
+		mu.Lock()
+		statuses = c.s3
+		mu.Unlock()
+		front.by(c.spoil)
+		if c.send == "" {
+			c.send = "random(7e6)"
+		}
+		text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => JSON.stringify(await xhr(`+c.send+`)))()`, chromedp.EvalAwaitPromise))
+		var got sent
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &got)
+		}
+		if err != nil || got.Status != c.status || !strings.Contains(got.Text, c.says) {
+			t.Errorf("%s: %d %.200s, %v, want %d %q", c.name, got.Status, got.Text, err, c.status, c.says)
+		}
+	}
+}
+
+// TestUploadsOfTwoTabs at the same time do not meet.
+func TestUploadsOfTwoTabs(t *testing.T) {
+	first := chromiumtest.Start(t, 90*time.Second)
+	second, cancel := chromedp.NewContext(first)
+	t.Cleanup(cancel)
+	w := uploadWorld(t)
+	for _, tab := range []context.Context{first, second} {
+		chromiumtest.Do(t, tab, chromedp.Navigate(w.ViewerURL))
+		chromiumtest.Evaluate[int](t, tab, `(() => { const all = [9e6, 8e6].map(async (n) => { const b = random(n); return { ...await xhr(new Blob([b])), sum: await hex(b) } });
+			Promise.all(all).then((done) => { window.result = JSON.stringify(done) }); return 0 })()`)
+	}
+	for _, tab := range []context.Context{first, second} {
+		chromiumtest.Do(t, tab, chromedp.Poll[chromedp.Void](`window.result`))
+		var got []sent
+		if err := json.Unmarshal([]byte(chromiumtest.Evaluate[string](t, tab, "result")), &got); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range got {
+			_ = json.Unmarshal([]byte(s.Text), &s.Got)
+			if s.Status != 200 || s.Got.SHA256 != s.Sum {
+				t.Errorf("%+v", s)
+			}
+		}
 	}
 }
 

@@ -82,10 +82,11 @@
       if (signal.aborted) throw aborted();
       return null; // the request itself will tell
     }
-    if (answer.status === 404 || answer.status === 405) return null;
-    const offer = answer.ok ? await answer.json().catch(() => null) : null;
+    const offer = await answer.json().catch(() => null);
     if (signal.aborted) throw aborted();
-    if (!offer || !offer.ticket) return answer.ok ? null : asked(wish); // the request's own answer says why
+    // A page in the place of an answer is a site's without uploads.
+    if (answer.status === 404 || answer.status === 405 || (!offer && answer.status < 500)) return null;
+    if (!answer.ok || !offer || !offer.ticket) return answer.ok ? null : asked(wish); // the request's own answer says why
     return (await puts(offer.parts, blob, signal, progress)) ? offer.ticket : 'lost';
   }
 
