@@ -96,9 +96,9 @@ func code(err error) string {
 	return ""
 }
 
-// open begins to read a body, whose parts become one object before.
-func (s Store) open(ctx context.Context, t Ticket) (*Body, error) {
-	b := &Body{Size: t.Size, Type: t.Type, store: s, key: t.Object, ctx: ctx}
+// open begins to read a body, whose parts become one object before. A connection that brings nothing for so long is given up.
+func (s Store) open(ctx context.Context, t Ticket, silence time.Duration) (*Body, error) {
+	b := &Body{Size: t.Size, Type: t.Type, store: s, key: t.Object, ctx: ctx, silence: silence}
 	if t.Upload != "" {
 		if err := s.complete(ctx, t); err != nil {
 			b.remove(t.Upload)
@@ -150,6 +150,8 @@ type Body struct {
 	store   Store
 	key     string
 	ctx     context.Context // of the request to the app
+	silence time.Duration
+	cancel  context.CancelFunc // of the connection
 	log     *slog.Logger
 	etag    *string
 	from    io.ReadCloser
@@ -182,15 +184,18 @@ func (b *Body) get() error {
 	if b.read > 0 {
 		in.Range = aws.String(fmt.Sprintf("bytes=%d-", b.read))
 	}
-	out, err := b.store.Client.GetObject(b.ctx, in)
+	ctx, cancel := context.WithCancel(b.ctx)
+	out, err := b.store.Client.GetObject(ctx, in)
 	if err != nil {
+		cancel()
 		return missing(err)
 	}
 	if n := aws.ToInt64(out.ContentLength); n != b.Size-b.read {
 		out.Body.Close()
+		cancel()
 		return fmt.Errorf("%w: it has %d bytes of %d", errMissing, n+b.read, b.Size)
 	}
-	b.etag, b.from = out.ETag, out.Body
+	b.etag, b.from, b.cancel = out.ETag, out.Body, cancel
 	return nil
 }
 
@@ -200,7 +205,9 @@ const maxBroken = 3
 // Read reads the body, over as many connections to S3 as it takes.
 func (b *Body) Read(p []byte) (int, error) {
 	for {
+		given := time.AfterFunc(b.silence, b.cancel)
 		n, err := b.from.Read(p)
+		given.Stop()
 		b.read += int64(n)
 		switch {
 		case n > 0 || b.read == b.Size:
@@ -212,6 +219,7 @@ func (b *Body) Read(p []byte) (int, error) {
 		}
 		b.broken++
 		b.from.Close()
+		b.cancel()
 		if err := b.get(); err != nil {
 			return 0, b.fail(err)
 		}
@@ -231,6 +239,7 @@ const removeLimit = 5 * time.Second
 // Close ends the reading and removes the body from S3.
 func (b *Body) Close() error {
 	err := b.from.Close()
+	b.cancel()
 	b.remove("")
 	return err
 }

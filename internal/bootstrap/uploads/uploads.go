@@ -31,13 +31,14 @@ type Config struct {
 
 // Uploads gives tickets and redeems them. It is safe for concurrent use.
 type Uploads struct {
-	cfg  Config
-	now  func() time.Time
-	room func() (int64, error)
+	cfg     Config
+	now     func() time.Time
+	room    func() (int64, error)
+	silence time.Duration // of S3, in the middle of a body
 }
 
 // New makes Uploads.
-func New(cfg Config) *Uploads { return &Uploads{cfg: cfg, now: time.Now, room: room} }
+func New(cfg Config) *Uploads { return &Uploads{cfg: cfg, now: time.Now, room: room, silence: 15 * time.Second} }
 
 // Refusal is an error that the client is told, with a status of HTTP.
 type Refusal struct {
@@ -170,7 +171,7 @@ func (u *Uploads) Redeem(ctx context.Context, text, method, uri, user string) (*
 	case err != nil:
 		return nil, fmt.Errorf("claim an upload: %w", err)
 	}
-	body, err := s.open(ctx, t)
+	body, err := s.open(ctx, t, u.silence)
 	if err != nil {
 		if errors.Is(err, errMissing) {
 			return nil, &Refusal{Status: http.StatusBadRequest, Message: "The upload is not complete. Send the file again.", reason: err}
