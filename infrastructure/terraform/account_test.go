@@ -70,6 +70,7 @@ type account struct {
 	options  map[string]string // what a test may add to the variables
 	network  *network
 	lost     *lost
+	calls    *calls
 	stop     func()
 }
 
@@ -166,13 +167,14 @@ func newAccount() (*account, error) {
 	proxy := httputil.NewSingleHostReverseProxy(moto)
 	network := newNetwork(proxy)
 	viewer := newViewer(newGaps(newVersions(newForgets(conflicts{network}))))
-	lost := newLost(viewer)
+	calls := &calls{next: viewer}
+	lost := newLost(calls)
 	server := httptest.NewServer(lost)
 	work, err := os.MkdirTemp("", "sluice-account")
 	if err != nil {
 		return nil, err
 	}
-	a := &account{endpoint: server.URL, viewer: viewer, network: network, lost: lost, work: work, stop: func() { server.Close(); stop(); os.RemoveAll(work) }}
+	a := &account{endpoint: server.URL, viewer: viewer, network: network, lost: lost, calls: calls, work: work, stop: func() { server.Close(); stop(); os.RemoveAll(work) }}
 	// S3 Control puts the account's id before the host, which no loopback address
 	// takes: a host that is none, and this server as the way to it.
 	a.env = append(os.Environ(), "AWS_ENDPOINT_URL="+server.URL, "AWS_ENDPOINT_URL_S3_CONTROL=http://aws.test", "HTTP_PROXY="+server.URL, "http_proxy="+server.URL,
@@ -272,6 +274,7 @@ func (a *account) output(dir, name string, into any) error {
 
 // run runs tofu in dir for at most 10 minutes and returns all that it printed.
 func (a *account) run(dir string, args ...string) (string, error) {
+	a.calls.runs(args[0])
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "tofu", args...)

@@ -86,7 +86,7 @@ func TestChanges(t *testing.T) {
 		t.Skip("TestApply makes some of the changes; all of them take an hour: go test ./infrastructure/terraform -run 'TestChanges$' -changes -v -timeout 90m")
 	}
 	a := separate(t)
-	dev := a.environment(t, a.sharedCertificate)
+	dev := a.environment(t, a.asApplied)
 	if out, err := a.run(dev, "apply", "-auto-approve"); err != nil {
 		t.Fatalf("apply: %v\n%s", err, complaint(out))
 	}
@@ -94,7 +94,7 @@ func TestChanges(t *testing.T) {
 }
 
 func (a *account) makeChanges(t *testing.T, dev string, which func(change) bool) {
-	applied := a.sharedCertificate // what has been applied
+	applied := a.asApplied // what has been applied
 	for _, c := range a.changes(t) {
 		if !which(c) {
 			continue

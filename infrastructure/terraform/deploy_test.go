@@ -87,6 +87,7 @@ func TestDeployEndToEnd(t *testing.T) {
 	if out, err := p.run(t, "status", "--dir", p.dev); err == nil || !strings.Contains(out, "nothing is deployed") {
 		t.Errorf("status after destroy: %v\n%s", err, out)
 	}
+	a.judged(t)
 }
 
 // program is a built sluice with an environment for it, and a home of its own: it
@@ -94,12 +95,13 @@ func TestDeployEndToEnd(t *testing.T) {
 type program struct {
 	path, dev string
 	env       []string
+	calls     *calls // of the account
 }
 
 func newProgram(t *testing.T, a *account) *program {
 	t.Helper()
 	work := t.TempDir()
-	p := &program{path: filepath.Join(work, "sluice")}
+	p := &program{path: filepath.Join(work, "sluice"), calls: a.calls}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", p.path, "github.com/aproorg/sluice/cmd/sluice")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build sluice: %v\n%s", err, out)
@@ -130,6 +132,7 @@ func newProgram(t *testing.T, a *account) *program {
 }
 
 func (p *program) command(ctx context.Context, args ...string) *exec.Cmd {
+	p.calls.runs("sluice " + args[0])
 	cmd := exec.CommandContext(ctx, p.path, args...)
 	cmd.Env = p.env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

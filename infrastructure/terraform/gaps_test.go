@@ -34,7 +34,8 @@ import (
 //   - Provisioned concurrency: moto has no such calls. An alias with environments kept
 //     ready is not moved to $LATEST, which may have none.
 type gaps struct {
-	next http.Handler // moto
+	next   http.Handler // moto
+	alarms alarms
 
 	mu        sync.Mutex
 	functions map[string]*cfFunction
@@ -83,6 +84,8 @@ func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `<Tags>%s</Tags>`, g.siteTags)
 	case r.Method == http.MethodPost && strings.Contains(r.Header.Get("Authorization"), "/elasticache/"):
 		g.elasticache(w, r)
+	case strings.HasPrefix(r.URL.Path, cloudWatch):
+		g.alarms.ServeHTTP(w, r)
 	default:
 		g.next.ServeHTTP(w, r)
 	}

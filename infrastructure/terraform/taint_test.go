@@ -26,17 +26,17 @@ var beside = map[string]string{
 // optional: the state of it is what a plan makes of it.
 func (a *account) taintedPlan(t *testing.T, dev string) {
 	a.variables(t, dev, func(vars map[string]any) {
-		a.sharedCertificate(vars)
-		vars["monitoring"], vars["throttling"] = map[string]any{}, map[string]any{"rate_limit": 50, "burst_limit": 100}
+		a.asApplied(vars)
+		vars["throttling"] = map[string]any{"rate_limit": 50, "burst_limit": 100}
 		vars["function"] = map[string]any{"start": "provisioned", "provisioned_concurrency": 2}
 	})
-	defer a.variables(t, dev, a.sharedCertificate)
+	defer a.variables(t, dev, a.asApplied)
 	whole := filepath.Join(dev, "whole.tfstate")
 	applied := taint(t, filepath.Join(dev, "terraform.tfstate"), whole)
 	a.assume(t, dev, whole)
 	n := taint(t, whole, filepath.Join(dev, "tainted.tfstate"))
-	if n < applied+10 {
-		t.Errorf("%d optional resources: monitoring alone has 9", n-applied)
+	if n < applied+1 {
+		t.Errorf("%d optional resources: throttling and provisioned concurrency have some", n-applied)
 	}
 	a.replaces(t, dev, n)
 }

@@ -38,7 +38,7 @@ func (a *account) planned(t *testing.T, dev string) (*tfjson.Plan, []byte) {
 // have there, and destroys. gaps_test.go lists what moto cannot do.
 func TestApply(t *testing.T) {
 	a := emulated(t)
-	dev := a.environment(t, a.sharedCertificate) // without monitoring: the provider's CloudWatch client speaks CBOR, which moto does not route
+	dev := a.environment(t, a.asApplied)
 	applied, err := a.run(dev, "apply", "-auto-approve")
 	if err != nil {
 		t.Fatalf("apply: %v\n%s", err, complaint(applied))
@@ -99,12 +99,19 @@ func TestApply(t *testing.T) {
 			t.Errorf("state still holds resources:\n%s", state)
 		}
 	})
+	a.judged(t)
 }
 
 // sharedCertificate is a domain with a certificate that has it beside its main name.
 func (a *account) sharedCertificate(vars map[string]any) {
 	domain := vars["domain"].(map[string]any)
 	domain["certificate_arn"] = a.options["shared_certificate"]
+}
+
+// asApplied has a shared certificate, and the alarms.
+func (a *account) asApplied(vars map[string]any) {
+	a.sharedCertificate(vars)
+	vars["monitoring"] = map[string]any{"alarm_actions": []string{"arn:aws:sns:eu-west-1:123456789012:alarms"}}
 }
 
 // complaint is what tofu printed from its first error on.

@@ -39,11 +39,12 @@ type Metadata struct {
 
 // Operation is a call.
 type Operation struct {
-	Name   string
-	HTTP   struct{ Method, RequestURI string }
-	Input  *Ref
-	Output *Ref
-	Errors []Ref
+	Name       string
+	HTTP       struct{ Method, RequestURI string }
+	Input      *Ref
+	Output     *Ref
+	Errors     []Ref
+	Deprecated bool
 }
 
 // Shape is a type.

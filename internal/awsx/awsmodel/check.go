@@ -2,10 +2,12 @@ package awsmodel
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
+
+	"github.com/dlclark/regexp2/v2"
 )
 
 // check holds a value against what the model says of its shape.
@@ -65,20 +67,32 @@ func (d *decoder) checkText(at string, shape *Shape, text string) {
 		return
 	}
 	pattern, err := compile(shape.Pattern)
-	switch {
-	case err != nil:
+	if err != nil {
 		d.fault(at, "the pattern %s cannot be read here: %v", shape.Pattern, err)
-	case !pattern.MatchString(text):
+		return
+	}
+	if ok, err := pattern.MatchString(text); err != nil || !ok {
 		d.fault(at, "%.200q does not match %s", text, shape.Pattern)
 	}
 }
 
-var javaEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
-
 // compile reads a pattern of a model, which is one of Java's and stands for the whole value.
-func compile(pattern string) (*regexp.Regexp, error) {
-	return regexp.Compile(`(?s)^(?:` + javaEscape.ReplaceAllString(pattern, `\x{$1}`) + `)$`)
+func compile(pattern string) (*regexp2.Regexp, error) {
+	if kept, ok := compiled.Load(pattern); ok {
+		return kept.(*regexp2.Regexp), nil
+	}
+	made, err := regexp2.Compile(`\A(?:`+fromJava.Replace(pattern)+`)\z`, regexp2.Singleline)
+	if err == nil {
+		compiled.Store(pattern, made)
+	}
+	return made, err
 }
+
+var compiled sync.Map // patterns by their text
+
+// fromJava spells what is Java's alone as other languages do. The last is a range of
+// halves of characters, which stands for all characters beyond the first plane.
+var fromJava = strings.NewReplacer(`\_`, `_`, `\p{ASCII}`, `[\x00-\x7f]`, `\uD800\uDC00-\uDBFF\uDFFF`, `\x{10000}-\x{10FFFF}`)
 
 func (d *decoder) size(at string, shape *Shape, n int, what string) {
 	if shape.Min != nil && float64(n) < *shape.Min {

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/aproorg/sluice/internal/testdeps"
 )
 
 const model = `{
@@ -105,12 +107,51 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// TestPatterns: those of Java that Go cannot read are known.
+// TestPatterns are of Java: some look ahead, and each stands for the whole value.
 func TestPatterns(t *testing.T) {
-	for pattern, texts := range map[string][]string{`[\u0009\u000A\u0020-\uD7FF]*`: {"a b\n"}, `a|bc`: {"a", "bc"}, `.*`: {"a\nb"}} {
-		compiled, err := compile(pattern)
-		if err != nil || !slices.ContainsFunc(texts, compiled.MatchString) {
-			t.Errorf("%s: %v", pattern, err)
+	for _, c := range []struct {
+		pattern, text string
+		matches       bool
+	}{
+		{`[\u0009\u000A\u0020-\uD7FF]*`, "a b\n", true},
+		{`a|bc`, "bc", true},
+		{`a|bc`, "bcd", false},
+		{`.*`, "a\nb", true},
+		{`a$`, "a\n", false},
+		{`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`, "live", true},
+		{`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`, "12", false},
+		{`^[!-~]{1,1024}$`, "a.b", true},
+		{`[\p{L}\p{Z}\p{N}_.:/=+\-@]*`, "Þjónusta 1", true},
+	} {
+		compiled, err := compile(c.pattern)
+		if err != nil {
+			t.Errorf("%s: %v", c.pattern, err)
+			continue
+		}
+		if matches, err := compiled.MatchString(c.text); err != nil || matches != c.matches {
+			t.Errorf("%s matches %q: %v, %v", c.pattern, c.text, matches, err)
 		}
 	}
+}
+
+// TestPatternsOfModels: each pattern of the services that a deployment calls can be read.
+func TestPatternsOfModels(t *testing.T) {
+	data := filepath.Join(testdeps.Botocore(t), "data")
+	n := 0
+	for _, name := range []string{"acm", "apigateway", "cloudfront", "cloudwatch", "ecr", "elasticache", "iam", "kms", "lambda", "logs", "route53", "s3", "s3control", "servicediscovery", "sns", "ssm", "sts"} {
+		service, err := Load(data, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for shape, of := range service.Shapes {
+			if of.Pattern == "" {
+				continue
+			}
+			n++
+			if _, err := compile(of.Pattern); err != nil {
+				t.Errorf("%s:%s %s: %v", name, shape, of.Pattern, err)
+			}
+		}
+	}
+	t.Logf("%d patterns", n)
 }

@@ -66,7 +66,7 @@ func (d *decoder) wrapped(o *Operation, body []byte) map[string]any {
 }
 
 // Error is the code of an error in a response, and whether the model of the operation
-// has it. Errors that any operation may give are in no model.
+// has it. Where that has no errors at all, as those of EC2 and most of S3, any will do.
 func (s *Service) Error(o *Operation, header http.Header, body []byte) (code string, modelled bool) {
 	code = header.Get("X-Amzn-Errortype")
 	if code == "" {
@@ -85,5 +85,5 @@ func (s *Service) Error(o *Operation, header http.Header, body []byte) (code str
 			code = fmt.Sprint(answer.Code, answer.Error.Code, answer.Errors.Error.Code)
 		}
 	}
-	return code, slices.ContainsFunc(o.Errors, func(ref Ref) bool { return ref.Shape == code })
+	return code, len(o.Errors) == 0 || slices.ContainsFunc(o.Errors, func(ref Ref) bool { return ref.Shape == code })
 }

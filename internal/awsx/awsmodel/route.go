@@ -9,7 +9,8 @@ import (
 // route finds the operation of a REST request, and what stands for the labels in its
 // path. Where several take the path, the one with most that is constant is asked for,
 // and of equal ones the one with most of its required parameters given: S3 tells
-// PutObject, CopyObject and UploadPart apart by these alone.
+// PutObject, CopyObject and UploadPart apart by these alone. One that is deprecated is the
+// last to be meant.
 func (s *Service) route(r *http.Request) (found *Operation, labels map[string]string) {
 	best := -1
 	for _, o := range s.Operations {
@@ -32,7 +33,7 @@ func (s *Service) matches(o *Operation, r *http.Request) (labels map[string]stri
 	if labels == nil {
 		return nil, -1
 	}
-	score = literal * 1000
+	score = (literal + 1) * 1000
 	for name, values := range constant {
 		if !query.Has(name) || values[0] != "" && values[0] != query.Get(name) {
 			return nil, -1
@@ -51,7 +52,10 @@ func (s *Service) matches(o *Operation, r *http.Request) (labels map[string]stri
 			score -= 20
 		}
 	}
-	return labels, max(score, 0)
+	if o.Deprecated {
+		score--
+	}
+	return labels, score
 }
 
 func pathAndQuery(uri string) (string, url.Values) {

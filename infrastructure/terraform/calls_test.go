@@ -1,0 +1,64 @@
+package terraform
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync"
+)
+
+// calls keeps every call of the emulated account and its answer.
+type calls struct {
+	next http.Handler
+
+	mu    sync.Mutex
+	phase string // what runs: plan, apply, destroy, or a command of sluice
+	kept  []call
+}
+
+// call is a request to AWS, and the answer.
+type call struct {
+	Phase          string
+	Method         string
+	URL            string
+	Header         http.Header
+	Request        []byte
+	Status         int
+	ResponseHeader http.Header
+	Response       []byte
+}
+
+func (c *calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	request, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(request))
+	kept := call{Method: r.Method, URL: r.URL.String(), Header: r.Header.Clone(), Request: request}
+	answer := httptest.NewRecorder()
+	c.next.ServeHTTP(answer, r)
+	maps.Copy(w.Header(), answer.Header())
+	w.WriteHeader(answer.Code)
+	w.Write(answer.Body.Bytes())
+	kept.Status, kept.ResponseHeader, kept.Response = answer.Code, answer.Header(), answer.Body.Bytes()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept.Phase = c.phase
+	c.kept = append(c.kept, kept)
+	if file := os.Getenv("SLUICE_CALLS"); file != "" {
+		line, _ := json.Marshal(kept)
+		f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err == nil {
+			f.Write(append(line, '\n'))
+			f.Close()
+		}
+	}
+}
+
+// runs says what runs from now on.
+func (c *calls) runs(phase string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.phase = phase
+}
