@@ -404,6 +404,23 @@ func TestUploadWhereS3Fails(t *testing.T) {
 			t.Errorf("%d %s", got.status, got.body)
 		}
 	})
+	t.Run("the answer to the end of its parts is lost", func(t *testing.T) {
+		large := randomBytes(101 << 20)
+		_, o := u.ask(t, "/api/files", "text/plain", int64(len(large)))
+		o.put(t, large)
+		var lost atomic.Int32
+		u.breaks = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodPost || lost.Add(1) > 1 {
+				return false
+			}
+			u.API().ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+		got := u.send("/api/files", o.Ticket)
+		if want := fmt.Sprintf("%x %d", sha256.Sum256(large), len(large)); got.status != 200 || !strings.HasPrefix(got.body, want) || lost.Load() == 0 {
+			t.Errorf("%d %s, want %s", got.status, got.body, want)
+		}
+	})
 	t.Run("403 and 503", func(t *testing.T) {
 		for _, status := range []int{403, 503} {
 			o := fresh("/api/files")

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -177,6 +179,9 @@ type spoiled struct {
 }
 
 func (s *spoiled) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/" { // a strict policy, which has the bucket
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self' http://127.0.0.1:*")
+	}
 	s.mu.Lock()
 	spoil := s.spoil
 	s.mu.Unlock()
@@ -301,6 +306,36 @@ func TestUploadsThatFailInAPage(t *testing.T) {
 		if err != nil || got.Status != c.status || !strings.Contains(got.Text, c.says) {
 			t.Errorf("%s: %d %.200s, %v, want %d %q", c.name, got.Status, got.Text, err, c.status, c.says)
 		}
+	}
+}
+
+// TestProtocolByCurl runs the three calls of docs/uploads.md as they stand there.
+func TestProtocolByCurl(t *testing.T) {
+	for _, tool := range []string{"curl", "jq"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not here: apt-get install curl jq", tool)
+		}
+	}
+	doc, err := os.ReadFile("../../docs/uploads.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, protocol, _ := strings.Cut(string(doc), "## The protocol")
+	protocol, _, _ = strings.Cut(protocol, "\n| ")
+	_, protocol, _ = strings.Cut(protocol, "\n    ")
+	w := uploadWorld(t)
+	dir := t.TempDir()
+	const head, foot = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n", "\r\n--x--\r\n"
+	body := head + strings.Repeat("b", 31457280-len(head)-len(foot)) + foot
+	if err := os.WriteFile(filepath.Join(dir, "body.bin"), []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(protocol, "https://chat.example.com", w.ViewerURL))
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TOKEN=ann")
+	out, err := cmd.CombinedOutput()
+	var got struct{ SHA256, Type string }
+	if err != nil || json.Unmarshal(out, &got) != nil || got.SHA256 != fmt.Sprintf("%x", sha256.Sum256([]byte(body))) || got.Type != "multipart/form-data" {
+		t.Errorf("%s\ngave %.500s, %v", protocol, out, err)
 	}
 }
 
@@ -450,6 +485,7 @@ func TestLargeRequestsOfAPage(t *testing.T) {
 		"xhr string":    `const s = 'ü'.repeat(3e6); return { ...await xhr(s), sum: await hex(new TextEncoder().encode(s)) }`,
 		"fetch":         `const b = random(5e6); const r = await fetch('/api/files', {method: 'post', body: b, headers: {Authorization: 'Bearer ann', 'X-Other': 'kept'}}); return { status: r.status, text: await r.text(), sum: await hex(b) }`,
 		"fetch Request": `const b = random(5e6); const r = await fetch(new Request('/api/files', {method: 'POST', body: b, headers: {Authorization: 'Bearer ann', 'X-Other': 'kept', 'Content-Type': 'text/csv'}})); return { status: r.status, text: await r.text(), sum: await hex(b) }`,
+		"below a base":  `const base = document.createElement('base'); base.href = '/api/'; document.head.append(base); const b = random(5e6); try { return { ...await xhr(b, {url: 'files'}), sum: await hex(b) } } finally { base.remove() }`,
 		"120 MB":        `const b = random(120e6); return { ...await xhr(new Blob([b])), sum: await hex(b) }`,
 	} {
 		kind := map[string]string{"xhr Blob": "text/csv", "fetch Request": "text/csv", "xhr view": "x/y", "xhr string": "text/plain;charset=UTF-8"}[name]

@@ -100,7 +100,7 @@ func code(err error) string {
 func (s Store) open(ctx context.Context, t Ticket, silence time.Duration) (*Body, error) {
 	b := &Body{Size: t.Size, Type: t.Type, store: s, key: t.Object, ctx: ctx, silence: silence}
 	if t.Upload != "" {
-		if err := s.complete(ctx, t); err != nil {
+		if err := s.complete(ctx, t); err != nil && code(err) != "NoSuchUpload" { // whose parts were joined, if the answer was lost
 			b.remove(t.Upload)
 			return nil, err
 		}

@@ -73,6 +73,27 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
+// TestFits: what has no room where the app writes it is refused with its size and what mends it, before it is sent.
+func TestFits(t *testing.T) {
+	for _, c := range []struct {
+		limit, room, size int64
+		says              string
+	}{
+		{0, 480_000_000, 480_000_000, ""},
+		{0, 480_000_000, 480_000_001, "480.0 MB, and this function has room for 480.0 MB (ephemeral_storage)"},
+		{10_000_000, 480_000_000, 12_000_000, "12.0 MB, and at most 10.0 MB are taken (SLUICE_UPLOAD_LIMIT)"},
+		{1_000_000_000, 480_000_000, 600_000_000, ""}, // who sets a limit has the room
+	} {
+		u := New(Config{Limit: c.limit})
+		u.room = func() (int64, error) { return c.room, nil }
+		err := u.Fits(Wish{Size: c.size})
+		var refusal *Refusal
+		if (err == nil) != (c.says == "") || err != nil && (!errors.As(err, &refusal) || refusal.Status != 413 || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
 // No text that was not sealed opens, and no wish passes that a ticket could not carry.
 func FuzzTicket(f *testing.F) {
 	k := key(f, "secret")

@@ -38,7 +38,9 @@ type Uploads struct {
 }
 
 // New makes Uploads.
-func New(cfg Config) *Uploads { return &Uploads{cfg: cfg, now: time.Now, room: room, silence: 15 * time.Second} }
+func New(cfg Config) *Uploads {
+	return &Uploads{cfg: cfg, now: time.Now, room: room, silence: 15 * time.Second}
+}
 
 // Refusal is an error that the client is told, with a status of HTTP.
 type Refusal struct {

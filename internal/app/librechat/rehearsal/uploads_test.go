@@ -143,7 +143,7 @@ func (p *tab) watchSends() {
 		XMLHttpRequest.prototype.send = function (body) {
 			const seen = [];
 			this.upload.addEventListener('progress', (e) => seen.push(e.loaded / e.total));
-			this.addEventListener('loadend', () => seen.length && sends.push({ status: this.status, seen }));
+			this.addEventListener('loadend', () => seen.length && sends.push({ status: this.status, seen, text: this.status < 300 ? '' : this.responseText.slice(0, 300) }));
 			return send.call(this, body);
 		}; return 0 })()`)
 }
@@ -162,7 +162,8 @@ func (p *tab) progressed(n int) {
 func (p *tab) uploaded(n int) {
 	p.t.Helper()
 	testkit.Wait(p.t, opening, fmt.Sprintf("%d uploads", n), func() (string, bool) {
-		return strings.Join(p.w.uploads(), "\n"), p.w.staged() >= n
+		failed, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`JSON.stringify(sends.filter(({ text }) => text))`))
+		return strings.Join(p.w.uploads(), "\n") + failed, p.w.staged() >= n
 	})
 }
 
