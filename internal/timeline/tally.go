@@ -22,9 +22,12 @@ type Request struct {
 	// a warm one, or none.
 	Cold  time.Duration
 	Steps []Step // of that start, as far as they were told
-	Note  string // of the first hop, e.g. "Hit from cloudfront"
-	Error string
-	Part  Part // in an upload by way of S3
+	// Restored is how long the restore of its environment from a snapshot took; 0 is none.
+	// A wait for the environment before that is in Cold.
+	Restored time.Duration
+	Note     string // of the first hop, e.g. "Hit from cloudfront"
+	Error    string
+	Part     Part // in an upload by way of S3
 
 	reached time.Time    // Lambda
 	started *environment // for it
@@ -59,6 +62,7 @@ type Tally struct {
 	InFlight     int
 	ColdStarts   int
 	ColdTime     time.Duration
+	Restores     int           // of environments from a snapshot
 	Billed       time.Duration // of the states that have ended
 	open         map[string]*Request
 	environments map[string]*environment
@@ -75,12 +79,13 @@ type uploaded struct {
 
 // environment is what is known of one that has not ended.
 type environment struct {
-	state State
-	since time.Time
-	ready time.Time // zero while in its first init
-	used  bool
-	steps []Step
-	step  time.Time // end of the last one, or begin of the init
+	state   State
+	since   time.Time
+	ready   time.Time // zero while in its first init
+	used    bool
+	restore time.Time // begin of its restore from a snapshot; zero without
+	steps   []Step
+	step    time.Time // end of the last one, or begin of the init
 }
 
 // Add takes the next event. Where it ends a request, that is returned.
@@ -197,8 +202,14 @@ func (t *Tally) invoke(e Event) {
 		return
 	}
 	env.used = true
+	until := e.Time
+	if !env.restore.IsZero() {
+		r.Restored = e.Time.Sub(env.restore)
+		t.Restores++
+		until = env.restore
+	}
 	if !r.reached.IsZero() && (env.ready.IsZero() || env.ready.After(r.reached)) {
-		r.Cold, r.started = e.Time.Sub(r.reached), env
+		r.Cold, r.started = until.Sub(r.reached), env
 		t.ColdStarts++
 		t.ColdTime += r.Cold
 	}
@@ -240,6 +251,9 @@ func (t *Tally) move(e Event) {
 	if e.State != Init && env.ready.IsZero() {
 		env.ready = e.Time
 	}
+	if e.State == Restore {
+		env.restore = e.Time
+	}
 	if e.State == Init {
 		env.steps, env.step = nil, e.Time
 	}
@@ -263,7 +277,7 @@ func (env *environment) stepDone(e Event) {
 // billed tells the states that Lambda charges for; the init phase is one of them
 // since August 2025 for every kind of function.
 // https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/
-func billed(s State) bool { return s == Init || s == Busy || s == Draining }
+func billed(s State) bool { return s == Init || s == Restore || s == Busy || s == Draining }
 
 // Environments counts those that have not ended by their state.
 func (t *Tally) Environments() map[State]int {

@@ -31,10 +31,12 @@ const (
 	Invoke           Kind = "invoke"             // Request Environment Invocation: an environment took the request
 	EnvironmentState Kind = "environment.state"  // Environment State Note(reason)
 	EnvironmentStep  Kind = "environment.step"   // Environment Note(name) Took: a step of its start is done
-	Notice           Kind = "notice"             // Request Environment Note: what the app's preset makes of an answer, with advice
-	Log              Kind = "log"                // Environment Note(line)
-	Limit            Kind = "limit"              // Request Environment Hop Note: a limit was hit or enforced
-	Store            Kind = "store"              // Note: what a store (Mongo, Redis, …) reports; Environment Request where known
+	// EnvironmentSnapshot: Environment Took Bytes, and as Note why there is none, where environments are held instead
+	EnvironmentSnapshot Kind = "environment.snapshot"
+	Notice              Kind = "notice" // Request Environment Note: what the app's preset makes of an answer, with advice
+	Log                 Kind = "log"    // Environment Note(line)
+	Limit               Kind = "limit"  // Request Environment Hop Note: a limit was hit or enforced
+	Store               Kind = "store"  // Note: what a store (Mongo, Redis, …) reports; Environment Request where known
 )
 
 // Parts in an upload, as Notes of the kind Upload.
@@ -46,9 +48,10 @@ const (
 // State is the state of an execution environment.
 type State string
 
-// States. An environment is billed in Init (beyond the free part), Busy and Draining.
+// States. An environment is billed in Init (beyond the free part), Restore, Busy and Draining.
 const (
 	Init     State = "init"     // started, the runtime has not asked for an invocation yet
+	Restore  State = "restore"  // it comes from a snapshot, and the runtime has not asked for an invocation since
 	Busy     State = "busy"     // an invocation is at work, its response has not ended
 	Draining State = "draining" // the response has ended, the runtime has not asked for the next
 	Frozen   State = "frozen"   // nothing runs

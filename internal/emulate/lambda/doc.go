@@ -14,6 +14,8 @@
 //   - One invocation at a time per environment; scale-out up to a concurrency, then
 //     429 at once; no queue, unless Config.Queue asks for one. (concepts: lambda-concurrency.html)
 //   - Provisioned concurrency.
+//   - SnapStart: a version that is published with one init phase, or not, and
+//     environments that are restored for a request each. (snapstart.html)
 //   - Limits: event 6 MB, buffered answer 6 MB, streamed answer 200 MB with the
 //     first 6 MB free and 2 MB/s after (configuration-response-streaming.html), 4 KB
 //     of configured environment and its reserved names, 1,024 file descriptors.
@@ -26,7 +28,7 @@
 // # What it refuses
 //
 //   - Asynchronous invocation (InvocationType Event): 400.
-//   - SnapStart, the Logs and credentials APIs (package runtimeapi).
+//   - The Logs API (package runtimeapi).
 //   - Names of other functions: 404 ResourceNotFoundException.
 //
 // # What it cannot know
@@ -35,6 +37,8 @@
 //     VPC is this machine's.
 //   - Which environment Lambda picks. Here it is the one used last, and a cold start
 //     is bound to the request that caused it.
+//   - How long Lambda takes to restore a snapshot, and which message it has for a
+//     version that it does not publish.
 //   - When Lambda recycles an environment. Here: MaxAge, MaxInvocations, or a hand.
 //   - ErrorCode and ErrorDetails of the InvokeComplete event are not specified;
 //     here they are the error type and the error document.

@@ -57,6 +57,10 @@ func (em *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		em.refuse(w, r, id, err)
 		return
 	}
+	if f := <-v.Taken(); f != nil {
+		em.refuse(w, r, id, notRestored(f))
+		return
+	}
 	w.Header().Set("X-Amz-Executed-Version", em.cfg.Version)
 	// A client that goes away stops nothing: what comes is dropped.
 	defer context.AfterFunc(r.Context(), func() { v.Abandon(errGone) })()

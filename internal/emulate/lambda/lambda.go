@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda/environment"
+	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
 	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/tempdir"
@@ -47,9 +48,12 @@ type Config struct {
 	MaxAge         time.Duration
 	MaxInvocations int
 
+	// SnapStart, if not nil, has environments come from a snapshot; see Publish.
+	SnapStart *SnapStart
+
 	Region      string // eu-west-1 if empty
 	Account     string // 12 digits; 123456789012 if empty
-	Version     string // $LATEST if empty
+	Version     string // $LATEST if empty, 1 with SnapStart
 	Credentials Credentials
 
 	// Stranger hears of a program that asks for invocations beside Process.Client.
@@ -75,6 +79,8 @@ type Emulator struct {
 	waiters []chan *environment.Environment // each holds one; closed instead where there is room for a new one, or no room ever
 	made    int
 	closing bool
+	ahead   []*environment.Environment // of a snapshot, held or on their way there; oldest first
+	publishing
 
 	running sync.WaitGroup // environments
 	stop    chan struct{}  // closed when the emulator ends
@@ -96,6 +102,7 @@ func New(cfg Config) (*Emulator, error) {
 	}
 	em.arn = fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", cfg.Region, cfg.Account, cfg.Function.FunctionName)
 	em.host = sandbox.NewHost(cfg.Log)
+	em.token = runtimeapi.NewID()
 	for _, m := range em.host.Missing {
 		cfg.Log.Warn("the rehearsal is less strict on this machine", "why", m)
 	}
@@ -111,6 +118,9 @@ func (c *Config) complete() error {
 	or(&c.Function.FunctionName, "function")
 	or(&c.Region, "eu-west-1")
 	or(&c.Account, "123456789012")
+	if c.SnapStart != nil {
+		or(&c.Version, "1")
+	}
 	or(&c.Version, "$LATEST")
 	or(&c.Process.Handler, "function.handler")
 	if c.Log == nil {
@@ -148,17 +158,25 @@ func (c *Config) checkFunction() error {
 	if f.MemorySize < 128 || f.MemorySize > 10240 {
 		return fmt.Errorf("memory size %d MB: Lambda allows 128 to 10240 MB", f.MemorySize)
 	}
+	if c.SnapStart != nil && f.ProvisionedConcurrency > 0 {
+		return errors.New("SnapStart and provisioned concurrency: Lambda allows a version one of them")
+	}
 	return environment.CheckVariables(f.Environment, c.Limits.Environment)
 }
 
 // environment is what the environments need to know.
-func (c *Config) environment() environment.Config {
-	return environment.Config{
+func (em *Emulator) environment() environment.Config {
+	c := em.cfg
+	out := environment.Config{
 		Function: c.Function, Process: c.Process, Extensions: c.Extensions,
 		Region: c.Region, Account: c.Account, Version: c.Version, Credentials: c.Credentials, Limits: c.Limits.environment(),
 		NoFreeze: c.NoFreeze, NoMemoryLimit: c.NoMemoryLimit, MaxAge: c.MaxAge, MaxInvocations: c.MaxInvocations,
 		Stranger: c.Stranger, Record: c.Record, Log: c.Log,
 	}
+	if c.SnapStart != nil {
+		out.SnapStart = &environment.SnapStart{Label: c.SnapStart.Label, Token: em.token}
+	}
+	return out
 }
 
 func or(s *string, value string) {

@@ -12,6 +12,7 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 type Limits struct {
 	Init             time.Duration // of the init phase: 10 s
+	Restore          time.Duration // of a restore from a snapshot: 10 s
 	Request          int64         // bytes of the event: 6 MB
 	BufferedResponse int64         // bytes of an answer that is not streamed: 6,291,556
 	StreamedResponse int64         // bytes of a streamed answer: 200 MB
@@ -33,6 +34,7 @@ const (
 
 func (l Limits) withDefaults() Limits {
 	orDuration(&l.Init, environment.DefaultInit)
+	orDuration(&l.Restore, 10*time.Second)
 	orDuration(&l.ShutdownInternal, 500*time.Millisecond)
 	orDuration(&l.ShutdownExternal, 2*time.Second)
 	orBytes(&l.Request, 6*mb)
@@ -60,7 +62,7 @@ func orBytes(n *int64, v int64) {
 
 func (l Limits) environment() environment.Limits {
 	return environment.Limits{
-		Init: l.Init, ShutdownInternal: l.ShutdownInternal, ShutdownExternal: l.ShutdownExternal,
+		Init: l.Init, Restore: l.Restore, ShutdownInternal: l.ShutdownInternal, ShutdownExternal: l.ShutdownExternal,
 		Response: runtimeapi.Limits{Buffered: l.BufferedResponse, Streamed: l.StreamedResponse, Burst: l.Burst, Rate: l.Rate},
 	}
 }

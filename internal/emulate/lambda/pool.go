@@ -90,6 +90,9 @@ func (em *Emulator) dispatch(ctx context.Context, v *environment.Invocation) err
 		if em.closing {
 			return errClosing
 		}
+		if em.cfg.SnapStart != nil && !em.published {
+			return errNotReady
+		}
 		e := em.popIdle()
 		if e == nil {
 			e = em.awaitHandover()
@@ -100,8 +103,8 @@ func (em *Emulator) dispatch(ctx context.Context, v *environment.Invocation) err
 			return nil
 		case em.closing: // meanwhile
 			return errClosing
-		case len(em.envs) < em.cfg.Concurrency:
-			if err := em.create(false, v); err != nil {
+		case len(em.envs)-len(em.ahead) < em.cfg.Concurrency:
+			if err := em.start(v); err != nil {
 				em.cfg.Log.Error("no new environment", "error", err)
 				return &apiError{500, "ServiceException", "The machine could not make an execution environment: " + err.Error(), ""}
 			}
@@ -190,24 +193,36 @@ func (em *Emulator) popIdle() *environment.Environment {
 	return e
 }
 
+// start has another environment take the invocation. Called with em.mu held.
+func (em *Emulator) start(v *environment.Invocation) error {
+	if em.cfg.SnapStart != nil {
+		return em.restore(v)
+	}
+	_, err := em.create(false, v)
+	return err
+}
+
 // create starts an environment, with its first invocation if there is one.
 // Called with em.mu held.
-func (em *Emulator) create(provisioned bool, first *environment.Invocation) error {
+func (em *Emulator) create(provisioned bool, first *environment.Invocation) (*environment.Environment, error) {
 	em.made++
 	id := fmt.Sprintf("env-%d", em.made)
-	e, err := environment.New(em.cfg.environment(), em.host, id, filepath.Join(em.cfg.Dir, id), provisioned)
+	e, err := environment.New(em.environment(), em.host, id, filepath.Join(em.cfg.Dir, id), provisioned)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if first != nil {
 		e.Give(first)
 	}
 	em.envs[e.ID()] = e
 	em.running.Go(func() {
-		e.Run(environment.Pool{HandOver: em.handOver, Offer: em.offer, Withdraw: em.withdraw, Stop: em.stop})
+		e.Run(environment.Pool{
+			HandOver: em.handOver, Offer: em.offer, Withdraw: em.withdraw, Stop: em.stop,
+			Prepared: em.prepared, Retire: em.retire,
+		})
 		em.remove(e)
 	})
-	return nil
+	return e, nil
 }
 
 // provision keeps the number of provisioned environments up.
@@ -224,7 +239,7 @@ func (em *Emulator) provision() {
 		}
 	}
 	for ; have < em.cfg.Function.ProvisionedConcurrency && len(em.envs) < em.cfg.Concurrency; have++ {
-		if err := em.create(true, nil); err != nil {
+		if _, err := em.create(true, nil); err != nil {
 			em.cfg.Log.Error("no provisioned environment", "error", err)
 			return
 		}

@@ -70,6 +70,7 @@ type event struct {
 	Total       float64 `json:"totalMs,omitempty"`
 	Cold        float64 `json:"coldStartMs,omitempty"`
 	Steps       []step  `json:"steps,omitempty"` // of the cold start
+	Restore     float64 `json:"restoreMs,omitempty"`
 	Bytes       int64   `json:"bytes,omitempty"`
 	Chunks      int     `json:"chunks,omitempty"`
 	Error       string  `json:"error,omitempty"`
@@ -194,7 +195,7 @@ func (v *View) show(e timeline.Event) {
 func requestEvent(r timeline.Request) event {
 	return event{
 		Time: r.Start.Add(r.Total), Event: "request", Method: r.Method, Path: r.Path, Status: r.Status, Served: served(r),
-		Environment: r.Environment, FirstByte: milliseconds(r.FirstByte), Total: milliseconds(r.Total), Cold: milliseconds(r.Cold), Steps: steps(r),
+		Environment: r.Environment, FirstByte: milliseconds(r.FirstByte), Total: milliseconds(r.Total), Cold: milliseconds(r.Cold), Steps: steps(r), Restore: milliseconds(r.Restored),
 		Bytes: r.Bytes, Chunks: r.Chunks, Note: r.Note, Error: r.Error, Upload: newPart(r.Part),
 	}
 }
@@ -236,6 +237,9 @@ func (v *View) requestLine(r timeline.Request) string {
 	if r.Cold > 0 {
 		line += t.Paint(ui.Yellow, "  cold start "+ui.Duration(r.Cold)+stepsOf(r))
 	}
+	if r.Restored > 0 {
+		line += t.Paint(ui.Purple, "  restored in "+ui.Duration(r.Restored))
+	}
 	line += t.Paint(ui.Dim, partOf(r.Part))
 	if r.Error != "" {
 		line += t.Paint(ui.Red, "  "+ui.Clean(r.Error))
@@ -244,7 +248,7 @@ func (v *View) requestLine(r timeline.Request) string {
 }
 
 // lambdaLines are the lines that Lambda itself writes into a function's log.
-var lambdaLines = regexp.MustCompile(`^(START|END|REPORT|INIT_START|INIT_REPORT) `)
+var lambdaLines = regexp.MustCompile(`^(START|END|REPORT|INIT_START|INIT_REPORT|RESTORE_REPORT) |^RESTORE_START$`)
 
 // ansi are the colours that apps give their lines.
 var ansi = regexp.MustCompile(`\x1b\[[0-9;]*m`)
@@ -356,13 +360,13 @@ func (v *View) status() {
 	}
 	count := v.tally.Environments()
 	var states []string
-	for _, s := range []timeline.State{timeline.Init, timeline.Busy, timeline.Draining, timeline.Frozen} {
+	for _, s := range []timeline.State{timeline.Init, timeline.Restore, timeline.Busy, timeline.Draining, timeline.Frozen} {
 		if count[s] > 0 {
 			states = append(states, fmt.Sprintf("%d %s", count[s], s))
 		}
 	}
-	v.terminal.Status(v.terminal.Paint(ui.Dim, fmt.Sprintf("environments: %s · %d in flight, %d requests, %d failed · %d cold starts · billed %s",
-		cmp.Or(strings.Join(states, ", "), "none"), v.tally.InFlight, v.tally.Requests, v.tally.Failed, v.tally.ColdStarts, ui.Duration(v.tally.Billed))))
+	v.terminal.Status(v.terminal.Paint(ui.Dim, fmt.Sprintf("environments: %s · %d in flight, %d requests, %d failed · %s · billed %s",
+		cmp.Or(strings.Join(states, ", "), "none"), v.tally.InFlight, v.tally.Requests, v.tally.Failed, v.starts(), ui.Duration(v.tally.Billed))))
 }
 
 // Ending says that the environments are being shut down, which may take seconds.
@@ -379,5 +383,14 @@ func (v *View) Ended() {
 		v.emit(event{Event: "end"})
 		return
 	}
-	v.terminal.Line(fmt.Sprintf("ended: %d requests, %d failed, %d cold starts", v.tally.Requests, v.tally.Failed, v.tally.ColdStarts))
+	v.terminal.Line(fmt.Sprintf("ended: %d requests, %d failed, %s", v.tally.Requests, v.tally.Failed, v.starts()))
+}
+
+// starts counts what requests waited for.
+func (v *View) starts() string {
+	cold := fmt.Sprintf("%d cold starts", v.tally.ColdStarts)
+	if v.tally.Restores == 0 {
+		return cold
+	}
+	return cold + ", " + counted(v.tally.Restores, "restore")
 }

@@ -36,10 +36,17 @@ type function struct {
 // start runs a function until the end of the test, and prints its log where it fails.
 func start(t *testing.T, process lambda.Process, extensions ...lambda.Extension) function {
 	t.Helper()
+	f, _ := startAs(t, nil, process, extensions...)
+	return f
+}
+
+// startAs does so with SnapStart, if it is not nil; the version is not published.
+func startAs(t *testing.T, snapStart *lambda.SnapStart, process lambda.Process, extensions ...lambda.Extension) (function, *lambda.Emulator) {
+	t.Helper()
 	logs := make(chan string, 1000)
 	em, err := lambda.New(lambda.Config{
 		Function: stack.Function{FunctionName: "client", MemorySize: 1024, Timeout: 20 * time.Second},
-		Process:  process, Extensions: extensions, Concurrency: 1, Queue: true,
+		Process:  process, Extensions: extensions, Concurrency: 1, Queue: true, SnapStart: snapStart,
 		Record: func(e timeline.Event) {
 			if e.Kind == timeline.Log {
 				select {
@@ -70,7 +77,7 @@ func start(t *testing.T, process lambda.Process, extensions ...lambda.Extension)
 			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
 		}),
 	}
-	return function{options, awslambda.New(options)}
+	return function{options, awslambda.New(options)}, em
 }
 
 // invoke returns the answer, and the kind of error that it is, if it is one.

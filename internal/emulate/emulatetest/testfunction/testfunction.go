@@ -9,6 +9,7 @@ package testfunction
 import (
 	"bufio"
 	"bytes"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -40,7 +41,8 @@ type runtimeClient struct {
 }
 
 // Run is a custom runtime: it asks for events and does what they say, for ever.
-// TEST_INIT, TEST_TERM and TEST_TICKS choose how it starts and what it does beside.
+// TEST_INIT, TEST_TERM, TEST_TICKS, TEST_CONNECT and TEST_SNAPSTART choose how it
+// starts and what it does beside.
 func Run() {
 	mode := os.Getenv("TEST_INIT")
 	c := &runtimeClient{base: "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/"}
@@ -66,12 +68,78 @@ func Run() {
 	if os.Getenv("TEST_TERM") != "" {
 		onTerm(os.Getenv("TEST_TERM"))
 	}
+	if address := os.Getenv("TEST_CONNECT"); address != "" {
+		early, _ = net.Dial("tcp", address)
+	}
+	if os.Getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start" {
+		c.snapStart(os.Getenv("TEST_SNAPSTART"))
+	}
 	if p := os.Getenv("TEST_TICKS"); p != "" {
 		go tick(p)
 	}
 	for {
 		c.serve()
 	}
+}
+
+// early is a connection from before a snapshot.
+var early net.Conn
+
+// made is what a function makes once, at its start.
+var made = rand.Text()
+
+// snapStart is what a runtime does between its start and its first event with SnapStart.
+func (c *runtimeClient) snapStart(mode string) {
+	fail := func(path, kind string) {
+		resp := c.post(path, kind, `{"errorType":"`+kind+`","errorMessage":"the hook failed","stackTrace":[]}`)
+		fmt.Println("status", resp.StatusCode)
+		os.Exit(1)
+	}
+	switch mode {
+	case "none":
+		return
+	case "before-error":
+		fail("init/error", "Runtime.BeforeSnapshotError")
+	}
+	resp, err := c.http.Get(c.base + "restore/next")
+	if err != nil {
+		fmt.Println("restore/next", err)
+		os.Exit(9)
+	}
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	fmt.Printf("restored with status %d and %d bytes\n", resp.StatusCode, len(body))
+	switch mode {
+	case "after-error":
+		fail("restore/error", "Runtime.AfterRestoreError")
+	case "after-exit":
+		os.Exit(4)
+	case "after-hang":
+		select {}
+	}
+}
+
+// credentials asks the container's endpoint with a token.
+func credentials(token string) string {
+	req, _ := http.NewRequest("GET", os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"), nil)
+	req.Header.Set("Authorization", token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err.Error()
+	}
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	return fmt.Sprintf("%d %s", resp.StatusCode, body)
+}
+
+// afterRestore says what became of the connection.
+func afterRestore() string {
+	if early == nil {
+		return "no connection"
+	}
+	_ = early.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+	_, err := early.Read(make([]byte, 1))
+	return fmt.Sprint(err)
 }
 
 // own leads /tmp to TMPDIR where a machine cannot give an environment a /tmp.
@@ -168,6 +236,12 @@ func (c *runtimeClient) handle(e Event, h http.Header, body []byte) {
 	case "where":
 		host, _ := os.ReadFile("/tmp/id")
 		respond(string(host))
+	case "made":
+		respond(fmt.Sprintf("%q", made))
+	case "early":
+		respond(fmt.Sprintf("%q", afterRestore()))
+	case "credentials":
+		respond(fmt.Sprintf("%q", credentials(os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")+e.Text)))
 	case "sleep":
 		time.Sleep(time.Duration(e.Millis) * time.Millisecond)
 		respond(`"slept"`)

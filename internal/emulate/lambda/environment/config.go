@@ -28,15 +28,28 @@ type Config struct {
 	MaxAge         time.Duration
 	MaxInvocations int
 
+	SnapStart *SnapStart // nil is none
+
 	Stranger func(environment, userAgent string) // see Process.Client
 
 	Record timeline.Record
 	Log    *slog.Logger
 }
 
+// SnapStart says that environments come from a snapshot.
+type SnapStart struct {
+	// Label is true of an image whose label says that nothing in it minds being cloned;
+	// any other has to call restore/next.
+	Label bool
+	// Token lets who has it have the role's credentials. It is in the snapshot, and so
+	// the same in all environments.
+	Token string
+}
+
 // Limits are Lambda's quotas for an environment. All are required.
 type Limits struct {
-	Init time.Duration // of the init phase
+	Init    time.Duration // of the init phase
+	Restore time.Duration // from a restore to the runtime's first call of next
 	// How long the processes get after SIGTERM or the SHUTDOWN event: where only
 	// internal extensions are registered, and with an external one.
 	ShutdownInternal, ShutdownExternal time.Duration
@@ -45,8 +58,11 @@ type Limits struct {
 
 const (
 	mb = 1 << 20
-	// DefaultInit is Lambda's own limit. Where it stands, provisioned environments have
-	// provisionedInit or the function's timeout, whichever is longer.
-	DefaultInit     = 10 * time.Second
-	provisionedInit = 130 * time.Second
+	// DefaultInit is Lambda's own limit. Where it stands, provisioned environments and
+	// those of a snapshot have longInit or the function's timeout, whichever is longer.
+	DefaultInit = 10 * time.Second
+	longInit    = 130 * time.Second
+	// credentialsHold is how long those of a snapshot's environment hold. AWS says it
+	// nowhere.
+	credentialsHold = time.Hour
 )

@@ -5,6 +5,10 @@
 //   - The init phase with its limit of 10 s; after a failure the repeated init
 //     within the first invocation, under the function's timeout; provisioned
 //     environments with max(130 s, timeout). (lambda-runtime-environment.html)
+//   - SnapStart: an init phase of max(130 s, timeout) up to restore/next, before any
+//     request and without a second try; the restore with its limit of 10 s, up to the
+//     first next; the variables and log lines that it changes. (snapstart.html,
+//     snapstart-runtime-hooks-custom.html, snapstart-monitoring.html)
 //   - The freeze of every process between the runtime's call of next and the next
 //     invocation, and nowhere else: a runtime that delays next keeps running, and
 //     its invocation lasts that long. State Draining is that time.

@@ -26,6 +26,12 @@ type Pool struct {
 	Withdraw func(*Environment) bool
 	// Stop is closed when the environment is to end.
 	Stop <-chan struct{}
+	// Prepared hears of an environment of a snapshot whose init phase has ended: it waits
+	// to be restored for the first invocation that it is given, or it failed, and ends.
+	Prepared func(*Environment, *runtimeapi.Failure)
+	// Retire takes back an environment that was prepared. It reports false when an
+	// invocation has been given to it already.
+	Retire func(*Environment) bool
 }
 
 // Environment is one execution environment. A single goroutine, Run, takes it
@@ -56,6 +62,7 @@ type Environment struct {
 	// Owned by run.
 	session  *session      // nil when no runtime is there
 	initTime time.Duration // of the last good init that has not been reported yet
+	restored time.Duration // what a restore took that has not been reported yet
 	oom      bool
 	sampled  time.Time
 
@@ -109,6 +116,9 @@ func (e *Environment) apiConfig() runtimeapi.Config {
 	for _, x := range e.cfg.Extensions {
 		c.Extensions = append(c.Extensions, x.Name)
 	}
+	if s := e.cfg.SnapStart; s != nil {
+		c.SnapStart = &runtimeapi.SnapStart{Token: s.Token, Credentials: e.roleCredentials}
+	}
 	return c
 }
 
@@ -124,7 +134,13 @@ func (e *Environment) memoryLimit() int64 {
 func (e *Environment) Run(pool Pool) {
 	e.pool = pool
 	defer e.close()
-	e.coldStart()
+	if e.cfg.SnapStart != nil {
+		if !e.comeFromSnapshot() {
+			return
+		}
+	} else {
+		e.coldStart()
+	}
 	for {
 		v := e.await()
 		if v == nil {

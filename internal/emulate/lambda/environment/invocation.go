@@ -14,6 +14,8 @@ type Invocation struct {
 	Request string    // the id the timeline knows
 	Began   time.Time // set when an environment takes it up
 
+	taken chan *runtimeapi.Failure // holds one; see Taken
+
 	tail *tail // nil unless the invoker asked for the log
 
 	asked        sync.Once // method and path are read from the event
@@ -23,11 +25,21 @@ type Invocation struct {
 // NewInvocation makes an invocation that nobody has taken up. withLog keeps the end
 // of its log.
 func NewInvocation(request string, withLog bool) *Invocation {
-	v := &Invocation{Invocation: runtimeapi.NewInvocation(), Request: request}
+	v := &Invocation{Invocation: runtimeapi.NewInvocation(), Request: request, taken: make(chan *runtimeapi.Failure, 1)}
 	if withLog {
 		v.tail = &tail{}
 	}
 	return v
+}
+
+// Taken yields nil once an environment has begun with the invocation, or why the one
+// that it was given to could not be restored.
+func (v *Invocation) Taken() <-chan *runtimeapi.Failure { return v.taken }
+
+// refuse gives the invocation back. It is called instead of handle.
+func (v *Invocation) refuse(f *runtimeapi.Failure) {
+	v.taken <- f
+	v.GiveUp()
 }
 
 // Log waits for the end of the invocation, whose last line it has, and returns the

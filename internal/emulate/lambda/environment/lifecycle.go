@@ -15,12 +15,8 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 func (e *Environment) coldStart() {
 	e.setState(timeline.Init, "")
-	limit := e.cfg.Limits.Init
-	if e.provisioned && limit == DefaultInit {
-		limit = max(provisionedInit, e.cfg.Function.Timeout)
-	}
 	begin := time.Now()
-	f := e.start("", begin.Add(limit))
+	f := e.start("", begin.Add(e.initLimit()))
 	took := time.Since(begin)
 	if f == nil {
 		e.initTime = took
@@ -29,6 +25,14 @@ func (e *Environment) coldStart() {
 	e.log(initReport(took, "init", f))
 	e.hit("init failed after %s (%s); it is repeated within the invocation", took.Round(time.Millisecond), f.Kind)
 	e.endSession(shutdownReason(f))
+}
+
+func (e *Environment) initLimit() time.Duration {
+	limit := e.cfg.Limits.Init
+	if (e.provisioned || e.cfg.SnapStart != nil) && limit == DefaultInit {
+		limit = max(longInit, e.cfg.Function.Timeout)
+	}
+	return limit
 }
 
 // start runs the extensions and the runtime up to their first call of next. The
@@ -92,7 +96,7 @@ func (e *Environment) wait(s *session, registered <-chan string, idle <-chan str
 			return runtimeapi.Fail(runtimeapi.ExtensionCrash, request, "extension %s ended: %s", name, s.externals[name].Exit())
 		case <-limit:
 			if request == "" {
-				return runtimeapi.Fail(runtimeapi.Timeout, "", "the init phase took longer than %s, in which nothing asked for an invocation; a web server with no bootstrap never does", e.cfg.Limits.Init)
+				return runtimeapi.Fail(runtimeapi.Timeout, "", "the init phase took longer than %s, in which nothing asked for an invocation; a web server with no bootstrap never does", e.initLimit())
 			}
 			return e.timedOut(request)
 		case <-memory.C:

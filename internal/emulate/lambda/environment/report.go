@@ -11,14 +11,16 @@ import (
 
 // measured is what an invocation took.
 type measured struct {
-	took, init time.Duration // init is zero unless an init phase is billed with it
+	took       time.Duration
+	init       time.Duration // zero unless an init phase is billed with it
+	restored   time.Duration // zero unless a restore is
 	size, used int64         // MB of memory
 }
 
 // measure is called once for each invocation.
 func (e *Environment) measure(took time.Duration) measured {
-	m := measured{took: min(took, e.cfg.Function.Timeout), init: e.initTime, size: int64(e.cfg.Function.MemorySize)}
-	e.initTime = 0
+	m := measured{took: min(took, e.cfg.Function.Timeout), init: e.initTime, restored: e.restored, size: int64(e.cfg.Function.MemorySize)}
+	e.initTime, e.restored = 0, 0
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	m.used = (e.maxMemory + mb - 1) / mb
@@ -37,6 +39,9 @@ func (m measured) line(v *Invocation, f *runtimeapi.Failure) string {
 		v.ID, ms(m.took), m.billed(), m.size, m.used)
 	if m.init > 0 {
 		fmt.Fprintf(&b, "Init Duration: %.2f ms\t", ms(m.init))
+	}
+	if m.restored > 0 { // what of it Lambda itself takes and does not bill is not known here
+		fmt.Fprintf(&b, "Restore Duration: %.2f ms\tBilled Restore Duration: %d ms\t", ms(m.restored), int(math.Ceil(ms(m.restored))))
 	}
 	b.WriteString(status(f))
 	return b.String()

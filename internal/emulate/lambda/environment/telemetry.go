@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"math"
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
@@ -84,6 +85,9 @@ func (e *Environment) tellReport(v *Invocation, m measured, f *runtimeapi.Failur
 	metrics := record{"durationMs": ms(m.took), "billedDurationMs": m.billed(), "memorySizeMB": m.size, "maxMemoryUsedMB": m.used}
 	if m.init > 0 {
 		metrics["initDurationMs"] = ms(m.init)
+	}
+	if m.restored > 0 {
+		metrics["restoreDurationMs"], metrics["billedRestoreDurationMs"] = ms(m.restored), int(math.Ceil(ms(m.restored)))
 	}
 	e.session.Tell("platform.report", outcome(record{"requestId": v.ID, "tracing": trace(v), "metrics": metrics}, f))
 }

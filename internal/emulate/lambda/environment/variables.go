@@ -78,8 +78,10 @@ func (e *Environment) variables() []string {
 		"LAMBDA_RUNTIME_DIR":              "/var/runtime",
 		"_HANDLER":                        e.cfg.Process.Handler,
 	})
-	for name, value := range e.cfg.Credentials.variables() {
-		vars[name] = value
+	if e.cfg.SnapStart != nil {
+		e.forSnapshot(vars)
+	} else {
+		maps.Copy(vars, e.cfg.Credentials.variables())
 	}
 	out := make([]string, 0, len(vars))
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
@@ -89,7 +91,10 @@ func (e *Environment) variables() []string {
 }
 
 func (e *Environment) initializationType() string {
-	if e.provisioned {
+	switch {
+	case e.cfg.SnapStart != nil:
+		return "snap-start"
+	case e.provisioned:
 		return "provisioned-concurrency"
 	}
 	return "on-demand"
@@ -99,10 +104,15 @@ func (e *Environment) initializationType() string {
 // function. The zero value is a set of made-up ones that no AWS service takes.
 type Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 
-func (c Credentials) variables() map[string]string {
+func (c Credentials) orMadeUp() Credentials {
 	if c.AccessKeyID == "" {
-		c = Credentials{"ASIAREHEARSALREHEARS", "rehearsal+secret+access+key+no+AWS+takes", "rehearsal-session-token"}
+		return Credentials{"ASIAREHEARSALREHEARS", "rehearsal+secret+access+key+no+AWS+takes", "rehearsal-session-token"}
 	}
+	return c
+}
+
+func (c Credentials) variables() map[string]string {
+	c = c.orMadeUp()
 	return map[string]string{
 		"AWS_ACCESS_KEY_ID":     c.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY": c.SecretAccessKey,

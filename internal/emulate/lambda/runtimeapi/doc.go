@@ -17,11 +17,14 @@
 // It models the Telemetry API 2022-07-01 as well: subscriptions by HTTP, in batches, to
 // events of the platform and lines of the logs. (telemetry-api.html)
 //
-// It refuses restore/next, restore/error and the credentials API, which SnapStart alone
-// has (404), and telemetry by TCP; the Logs API answers that it is not supported (202).
+// With SnapStart it has restore/next, restore/error and the credentials API 2021-04-23,
+// which answer 404 without it. (snapstart-runtime-hooks-custom.html; the credentials are
+// in no page, but in rapid)
+//
+// It refuses telemetry by TCP; the Logs API answers that it is not supported (202).
 //
 // It cannot know which status next gives to a process that outlived its environment
-// (here 410).
+// (here 410), and how long the credentials of a restored environment hold (here an hour).
 //
 // It leaves processes, deadlines and phases to package environment, which waits on
 // the channels of a [Session]. Pages are below

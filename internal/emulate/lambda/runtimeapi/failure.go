@@ -14,7 +14,8 @@ const (
 	ResponseTooLarge  = "Function.ResponseSizeTooLarge"
 	Timeout           = "Sandbox.Timedout"
 	ExtensionCrash    = "Extension.Crash"
-	TwoRuntimes       = "Sluice.TwoRuntimes" // which Lambda does not notice
+	NoRestoreHook     = "Sluice.NoRestoreNext" // by which name Lambda fails a publish is in no page
+	TwoRuntimes       = "Sluice.TwoRuntimes"   // which Lambda does not notice
 )
 
 // Failure is an invocation or an init phase that did not succeed: the error type,

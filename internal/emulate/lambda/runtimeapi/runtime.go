@@ -33,7 +33,7 @@ func (a runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	switch s.phase {
-	case phaseStarted, phaseReady, phaseSent:
+	case phaseStarted, phaseReady, phaseSent, phaseRestoring:
 		s.phase, s.waiting = phaseReady, true
 		s.settle()
 	case phaseRunning:

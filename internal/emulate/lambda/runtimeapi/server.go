@@ -25,8 +25,16 @@ type Config struct {
 	// invocations; another that does ends the session, and Stranger hears of it.
 	Client   string
 	Stranger func(userAgent string)
+	// SnapStart, if not nil, adds what a runtime has with it.
+	SnapStart *SnapStart
 	// Limit is called when the invocation at hand runs into a limit.
 	Limit func(note string)
+}
+
+// SnapStart is what restored runtimes and their snapshots have in common.
+type SnapStart struct {
+	Token       string             // who sends it as Authorization gets the credentials
+	Credentials func() Credentials // those of now
 }
 
 // Limits are the quotas of a response. All are required.
@@ -65,14 +73,16 @@ func Listen(cfg Config) (*Server, error) {
 	return a, nil
 }
 
+type route struct {
+	method, path string
+	serve        http.HandlerFunc
+}
+
 // routes answers a wrong method as rapid does: HEAD is not GET, and takes no event.
 func (a *Server) routes() http.Handler {
 	runtime, extensions := runtimeAPI{a}, extensionsAPI{a}
 	mux := http.NewServeMux()
-	for _, route := range []struct {
-		method, path string
-		serve        http.HandlerFunc
-	}{
+	routes := []route{
 		{"GET", "/2018-06-01/ping", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "pong") }},
 		{"GET", "/2018-06-01/runtime/invocation/next", runtime.next},
 		{"POST", "/2018-06-01/runtime/invocation/{id}/response", runtime.response},
@@ -84,7 +94,11 @@ func (a *Server) routes() http.Handler {
 		{"POST", "/2020-01-01/extension/exit/error", extensions.exitError},
 		{"PUT", "/2020-08-15/logs", logsNotSupported},
 		{"PUT", "/2022-07-01/telemetry", extensions.subscribe},
-	} {
+	}
+	if a.cfg.SnapStart != nil {
+		routes = append(routes, runtime.snapStart()...)
+	}
+	for _, route := range routes {
 		mux.HandleFunc(route.path, func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != route.method {
 				w.Header().Set("Allow", route.method)

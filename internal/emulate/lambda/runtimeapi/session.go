@@ -13,6 +13,10 @@ const (
 	phaseRunning   = "Running"
 	phaseResponse  = "InvocationResponse"
 	phaseSent      = "RuntimeResponseSentState"
+
+	phaseRestoreReady = "RestoreReady"
+	phaseRestoring    = "Restoring"
+	phaseRestoreError = "RuntimeRestoreErrorState"
 )
 
 // Session is what the APIs know of one runtime process with its extensions, from
@@ -22,6 +26,7 @@ type Session struct {
 	work       chan *Invocation // taken by the handler of next
 	ended      chan struct{}    // closed when the environment is through with it
 	failedInit chan struct{}    // closed when initError is set
+	restored   chan struct{}    // closed by Restore
 	registered chan string      // names of external extensions, as they register
 
 	telemetry *telemetry
@@ -32,7 +37,7 @@ type Session struct {
 	waiting    bool // the runtime is asking for an invocation
 	extensions map[string]*extension
 	closed     bool     // no more registrations
-	initError  *Failure // what the runtime or an extension reported
+	initError  *Failure // what the runtime or an extension reported, while it started or was restored
 	idle       chan struct{}
 	idleClosed bool
 }
@@ -40,7 +45,7 @@ type Session struct {
 // NewSession is the state of a runtime that is about to start.
 func NewSession() *Session {
 	return &Session{
-		work: make(chan *Invocation), ended: make(chan struct{}), failedInit: make(chan struct{}),
+		work: make(chan *Invocation), ended: make(chan struct{}), failedInit: make(chan struct{}), restored: make(chan struct{}),
 		registered: make(chan string, MaxExtensions),
 		telemetry:  newTelemetry(),
 		phase:      phaseStarted, extensions: map[string]*extension{}, idle: make(chan struct{}),
@@ -52,6 +57,26 @@ func NewSession() *Session {
 func (s *Session) Idle() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.idle
+}
+
+// AtRestore reports whether the runtime waits at restore/next.
+func (s *Session) AtRestore() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase == phaseRestoreReady
+}
+
+// Restore lets a runtime that waits at restore/next go on. idle is closed when it asks
+// for an invocation; at once where it waits for one already.
+func (s *Session) Restore() (idle <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == phaseRestoreReady {
+		s.idle, s.idleClosed = make(chan struct{}), false
+		s.phase, s.waiting = phaseRestoring, false
+		close(s.restored)
+	}
 	return s.idle
 }
 

@@ -21,6 +21,11 @@ func SocketAt(local netip.AddrPort) (Socket, error) {
 	return Socket{inode}, err
 }
 
+// CutConnections makes every TCP connection of the group's processes dead, without a word
+// to the peer, except those among themselves and those to the address kept; it returns how
+// many. Processes see a reset. It is errors.ErrUnsupported on other systems than Linux.
+func (g *Group) CutConnections(kept string) (int, error) { return g.cutConnections(kept) }
+
 // Holds reports whether a process of the group holds the socket. The answer stays
 // true as long as the connection lives, as far as no process hands it to another
 // group's.

@@ -31,7 +31,7 @@ export function colours() {
   return out;
 }
 
-const NAMES = ["page", "panel", "raised", "line", "grid", "text", "muted", "accent", "init", "busy", "draining", "frozen",
+const NAMES = ["page", "panel", "raised", "line", "grid", "text", "muted", "accent", "init", "restore", "busy", "draining", "frozen",
   "shutdown", "killed", "cloudfront", "apigateway", "lambda", "s3", "chunk", "mark", "ok", "hover", "selected"];
 
 // prepare sizes a canvas for the screen's pixels, clears it and returns its context.

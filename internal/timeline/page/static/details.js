@@ -171,7 +171,7 @@ function drawHop(ctx, r, hop, y, x, now, c) {
 export function environmentDetails(env, { now, close, select, act, can }) {
   const spent = {};
   for (const span of env.spans) spent[span.state] = (spent[span.state] || 0) + (span.to ?? now) - span.from;
-  const states = ["init", "busy", "draining", "frozen", "shutdown"].filter((s) => spent[s] > 0);
+  const states = ["init", "restore", "busy", "draining", "frozen", "shutdown"].filter((s) => spent[s] > 0);
   const ended = ["killed", "shutdown"].includes(state(env));
   const last = env.spans.at(-1);
   return {

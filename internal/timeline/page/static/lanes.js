@@ -95,7 +95,7 @@ function drawSpan(ctx, span, y, lane, x, width, now, c) {
     default:
       bar(ctx, x0, x1, y + pad, h, c[span.state] ?? c.muted, span.state === "busy" ? 0.88 : 1);
   }
-  if (span.state === "init") label(ctx, "init " + duration((span.to ?? now) - span.from), x0, x1, middle, lane, c);
+  if (span.state === "init" || span.state === "restore") label(ctx, span.state + " " + duration((span.to ?? now) - span.from), x0, x1, middle, lane, c);
 }
 
 function cross(ctx, x, y, r, colour) {

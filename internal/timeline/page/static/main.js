@@ -133,7 +133,7 @@ function empty(ctx, text, p, height) {
 
 function summarize() {
   const s = model.summary(now());
-  const names = ["init", "busy", "draining", "frozen"].filter((name) => s.states[name]);
+  const names = ["init", "restore", "busy", "draining", "frozen"].filter((name) => s.states[name]);
   text("#alive", s.alive);
   text("#states", names.map((name) => `${s.states[name]} ${name}`).join(", ") || (s.peak ? `peak ${s.peak}` : "none yet"));
   text("#cold", s.coldStarts);

@@ -2,7 +2,7 @@
 // their hops. It knows no page and no clock, so that a test can run it alone.
 
 export const HOPS = ["cloudfront", "s3", "apigateway", "lambda"];
-export const BILLED = new Set(["init", "busy", "draining"]);
+export const BILLED = new Set(["init", "restore", "busy", "draining"]);
 const KEPT_REQUESTS = 4000;
 const KEPT_LOGS = 200;
 const KEPT_UPLOADS = 500;
@@ -91,7 +91,7 @@ export class Model {
 
   // summary counts what the page's head shows, at a time.
   summary(now) {
-    const states = { init: 0, busy: 0, draining: 0, frozen: 0, shutdown: 0, killed: 0 };
+    const states = { init: 0, restore: 0, busy: 0, draining: 0, frozen: 0, shutdown: 0, killed: 0 };
     let billed = this.buried;
     for (const env of this.environments.values()) {
       states[state(env)]++;
@@ -99,7 +99,7 @@ export class Model {
       const last = env.spans.at(-1);
       if (last && BILLED.has(last.state)) billed += Math.max(0, now - last.from);
     }
-    const alive = states.init + states.busy + states.draining + states.frozen;
+    const alive = states.init + states.restore + states.busy + states.draining + states.frozen;
     let inFlight = 0;
     for (const r of this.requests.values()) if (r.end === null) inFlight++;
     return { states, alive, peak: this.peak, billed, inFlight, total: this.total, failed: this.failed,
