@@ -15,6 +15,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/stack"
+	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -217,21 +218,8 @@ func TestRestoreCuts(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("connections are cut on Linux alone")
 	}
-	store, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	go func() {
-		for {
-			conn, err := store.Accept()
-			if err != nil {
-				return
-			}
-			defer conn.Close()
-		}
-	}()
-	w := held(t, func(cfg *lambda.Config) { setenv(cfg, "TEST_CONNECT="+store.Addr().String()) })
+	store := testkit.Accept(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+	w := held(t, func(cfg *lambda.Config) { setenv(cfg, "TEST_CONNECT="+store.String()) })
 	if got, _ := w.invoke(event{Do: "early"}); !strings.Contains(got, "reset") && !strings.Contains(got, "not connected") {
 		t.Errorf("the connection after the restore: %s", got)
 	}
