@@ -211,6 +211,7 @@ func (w *World) startLambda(ctx context.Context) error {
 		Concurrency: w.cfg.Concurrency,
 		Queue:       app.Port != 0,
 		NoFreeze:    w.cfg.NoFreeze,
+		SnapStart:   w.snapStart(),
 		Limits:      lambda.Limits{Init: w.faster(initLimit)},
 		Dir:         environments,
 		Record:      withSteps(w.Recorder.Record),

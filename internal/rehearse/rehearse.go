@@ -74,6 +74,12 @@ type Config struct {
 	// less time; 0 is 1.
 	Speed float64
 
+	// Start is how environments start: StartOnDemand, StartSnapStart, or as the stack says
+	// if empty. SnapStart takes the place of provisioned concurrency.
+	Start string
+	// Progress, if set, hears what the start waits for.
+	Progress func(what string)
+
 	// TransferMode is the response transfer mode of the API's integrations, instead of the stack's.
 	TransferMode string
 	// FunctionAdvice is for who starts a Lambda function as if it were a web server.
@@ -102,6 +108,10 @@ type App struct {
 	// Function, if set, says that Command asks for invocations itself, as on AWS without
 	// a bootstrap: none of its settings, and nothing of readiness, applies.
 	Function *Function
+
+	// SnapStartLabel is true of an image that says by a label that it may be cloned
+	// without a call of restore/next.
+	SnapStartLabel bool
 
 	// Port is where the app listens whatever it is told; 0 picks a free one for each
 	// environment. Environments share this machine's ports, so that with one of its
@@ -142,6 +152,8 @@ type World struct {
 	Recorder    *timeline.Recorder
 	Lambda      *lambda.Emulator
 	Stack       *stack.Stack // as it is run
+	// Snapshot is what environments come from; nil without SnapStart.
+	Snapshot *lambda.Snapshot
 
 	cfg          Config
 	role         sigv4.Key // the function's, without Stores
@@ -215,6 +227,9 @@ func (w *World) start(ctx context.Context) (err error) {
 	}
 	if w.cfg.Stores != nil {
 		w.cfg.Stores.Follow(w.Lambda, w.Recorder.Record)
+	}
+	if err := w.publish(ctx); err != nil {
+		return err
 	}
 	if w.cfg.App.Observe != nil {
 		distribution = w.cfg.App.Observe(distribution)

@@ -32,6 +32,15 @@ func (c Config) stack() (*stack.Stack, error) {
 	if c.Timeout != 0 {
 		s.Function.Timeout = c.Timeout
 	}
+	switch c.Start {
+	case StartOnDemand:
+		s.Function.SnapStart = ""
+	case StartSnapStart:
+		s.Function.SnapStart = stack.SnapStartVersions
+	}
+	if s.Function.SnapStart == stack.SnapStartVersions {
+		s.Function.ProvisionedConcurrency = 0
+	}
 	s.Function.Environment = maps.Clone(s.Function.Environment)
 	agreeOnSecrets(&s)
 	if c.TransferMode != "" {

@@ -49,6 +49,9 @@ const (
 	RoleOther = "other"
 )
 
+// SnapStartVersions is what a function with SnapStart says: snapshots of published versions.
+const SnapStartVersions = "PublishedVersions"
+
 // Function is an aws_lambda_function of package type Image.
 type Function struct {
 	Address      string
@@ -68,7 +71,7 @@ type Function struct {
 	ReservedConcurrency int
 	// ProvisionedConcurrency counts environments of the alias kept initialised; 0 is none.
 	ProvisionedConcurrency int
-	// SnapStart is "PublishedVersions" or "None".
+	// SnapStart is SnapStartVersions or "None".
 	SnapStart string
 	// VpcSubnets counts the private subnets the function is attached to.
 	VpcSubnets int

@@ -23,6 +23,11 @@ import (
 	"github.com/aproorg/sluice/internal/tempdir"
 )
 
+// snapStartLabel says "Allow" of an image whose environments may be clones of each other
+// though nothing in it calls restore/next.
+// https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-custom.html
+const snapStartLabel = "com.amazonaws.lambda.feature.snapstart"
+
 // imageSource are the flags of up that name an image, and its rehearsal.
 type imageSource struct {
 	command.AWS
@@ -61,6 +66,7 @@ func (o *imageSource) Check(ctx context.Context, request apps.Request) error {
 		Name: o.ref, Command: append(config.Entrypoint, config.Cmd...), Dir: config.WorkingDir,
 		Env: request.Env, ImageEnv: config.Env, Port: request.Port, ReadyPath: request.Ready.Path, ReadyStatus: request.Ready.Status,
 	}
+	o.app.SnapStartLabel = config.Labels[snapStartLabel] == "Allow"
 	if len(o.app.Command) == 0 {
 		return fmt.Errorf("image %s has no entry point and no command: Lambda cannot start it", o.ref)
 	}

@@ -45,6 +45,7 @@ type options struct {
 	listen   string
 	timeline string
 
+	start       string
 	concurrency int
 	memory      int
 	timeout     time.Duration
@@ -67,6 +68,7 @@ front of the app. Everything streams, and a timeline page shows it live.`,
 		Example: command.AppExamples("up", directoryPreset()) + `
   sluice up --image oci:out
   sluice up --function ./dist --command "node node_modules/aws-lambda-ric/index.mjs app.handler"
+  sluice up --start snapstart
   sluice up --concurrency 40 --memory 1024 --env-file .env --json`,
 		Args:        cobra.NoArgs,
 		Annotations: command.ExitCodes("0  ended by Ctrl-C or SIGTERM, nothing is left running", "1  it could not start; standard error says why"),
@@ -82,6 +84,7 @@ front of the app. Everything streams, and a timeline page shows it live.`,
 	f.StringVar(&o.listen, "listen", rehearse.DefaultListen, "`HOST:PORT` of the site; port 0 takes a free one")
 	f.StringVar(&o.timeline, "timeline", "", "`HOST:PORT` of the timeline page (default: the next free port)")
 	o.stack.AddFlags(cmd, f)
+	f.StringVar(&o.start, "start", "", "how environments start, `MODE`: on-demand, or snapstart, from a snapshot of a published version (default: the stack's)")
 	f.IntVar(&o.concurrency, "concurrency", rehearse.DefaultConcurrency, "most environments at a time; a request beyond gets 429 from Lambda")
 	f.IntVar(&o.memory, "memory", 0, "`MB` of memory per environment (default: the stack's)")
 	f.DurationVar(&o.timeout, "timeout", 0, "timeout of the function, at most 15m (default: the stack's)")
@@ -106,6 +109,8 @@ func (o *options) check() error {
 		return command.Usagef("--memory %d: Lambda allows 128 to 10240 MB", o.memory)
 	case o.timeout != 0 && (o.timeout < time.Second || o.timeout > 900*time.Second || o.timeout%time.Second != 0):
 		return command.Usagef("--timeout %s: Lambda allows 1s to 15m, in whole seconds", o.timeout)
+	case o.start != "" && o.start != rehearse.StartOnDemand && o.start != rehearse.StartSnapStart:
+		return command.Usagef("--start %q: want on-demand or snapstart", o.start)
 	case o.transfer != "" && transferModes[o.transfer] == "":
 		return command.Usagef("--transfer-mode %q: want stream or buffered", o.transfer)
 	case o.function.dir != "" && o.image.ref != "":
@@ -185,6 +190,7 @@ func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.Flag
 	if config.App.Uploads == nil && config.App.Function == nil {
 		shown.TooLarge = "--uploads PATH has larger bodies come by way of S3 (docs/uploads.md)"
 	}
+	config.Progress = shown.Waiting
 	config.Addresses, config.Recorder, config.Log = addresses, recorder, slog.New(shown.Log())
 	world, err := rehearse.Start(ctx, config)
 	if err != nil {
@@ -267,7 +273,7 @@ func (o *options) config(p apps.Prepared, topology *stack.Stack) rehearse.Config
 	c := rehearse.Config{
 		Stack: topology, App: p.App, Stores: p.Stores, Site: p.Site, Include: o.include, Routes: p.Routes,
 		TransferMode: transferModes[o.transfer], FunctionAdvice: "--function DIR instead of --app DIR rehearses it as one",
-		Concurrency: o.concurrency, MemorySize: o.memory, Timeout: o.timeout, NoFreeze: o.noFreeze, Speed: o.speed,
+		Start: o.start, Concurrency: o.concurrency, MemorySize: o.memory, Timeout: o.timeout, NoFreeze: o.noFreeze, Speed: o.speed,
 	}
 	if o.stack.Embedded() && p.App.Function != nil {
 		topology.Function.Environment, topology.Function.ImageEnvironment = nil, nil

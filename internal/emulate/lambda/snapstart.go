@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -30,7 +31,10 @@ type publishing struct {
 
 // Snapshot tells of a version that was published.
 type Snapshot struct {
-	Took time.Duration
+	Took  time.Duration
+	Bytes int64 // of the snapshot, where there are clones
+	// Cut is true where connections from before a restore are dead after it, as on AWS.
+	Cut bool
 	// Clones is false where this machine takes no snapshots: environments are started
 	// ahead and held instead. Why says what it lacks.
 	Clones bool
@@ -75,7 +79,7 @@ func (em *Emulator) Publish(ctx context.Context) (Snapshot, error) {
 		<-first
 		return Snapshot{}, fmt.Errorf("publish version %s: %w", em.cfg.Version, ctx.Err())
 	}
-	s := Snapshot{Took: time.Since(begin), Why: "the emulator takes none"}
+	s := Snapshot{Took: time.Since(begin), Cut: runtime.GOOS == "linux", Why: "Sluice does not take snapshots of processes"}
 	em.cfg.Record.Emit(timeline.Event{Kind: timeline.EnvironmentSnapshot, Environment: e.ID(), Took: s.Took, Note: s.Why})
 	em.mu.Lock()
 	defer em.mu.Unlock()

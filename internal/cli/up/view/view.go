@@ -77,6 +77,8 @@ type event struct {
 	Note        string  `json:"note,omitempty"`
 	Upload      *part   `json:"upload,omitempty"` // that the request is a part of
 
+	Snapshot *snapshot `json:"snapshot,omitempty"` // with SnapStart
+
 	Finding *finding `json:"finding,omitempty"`
 }
 
@@ -96,6 +98,13 @@ func (v *View) Starting(name string) {
 	}
 }
 
+// Waiting says what the start waits for.
+func (v *View) Waiting(what string) {
+	if v.json == nil {
+		v.terminal.Status(ui.Clean(what) + " …")
+	}
+}
+
 // Stop ends the view of a start that failed; the command reports the error itself.
 func (v *View) Stop() { v.terminal.Status("") }
 
@@ -103,7 +112,7 @@ func (v *View) Stop() { v.terminal.Status("") }
 func (v *View) Ready(w *rehearse.World, took time.Duration) {
 	v.terminal.Status("")
 	if v.json != nil {
-		v.emit(event{Event: "ready", Viewer: w.ViewerURL, Timeline: w.TimelineURL, Missing: w.Lambda.Missing(), Total: milliseconds(took)})
+		v.emit(event{Event: "ready", Viewer: w.ViewerURL, Timeline: w.TimelineURL, Missing: w.Lambda.Missing(), Total: milliseconds(took), Snapshot: newSnapshot(w.Snapshot)})
 		return
 	}
 	t := v.terminal
@@ -111,7 +120,13 @@ func (v *View) Ready(w *rehearse.World, took time.Duration) {
 	t.Line("  " + t.Paint(ui.Bold, "app       ") + t.Paint(ui.Blue, w.ViewerURL))
 	t.Line("  " + t.Paint(ui.Bold, "timeline  ") + t.Paint(ui.Blue, w.TimelineURL))
 	t.Line("")
-	t.Line(t.Paint(ui.Dim, "  ready in "+ui.Duration(took)+"; environments start with the first requests; Ctrl-C ends it"))
+	if w.Snapshot != nil {
+		t.Line("  " + t.Paint(ui.Bold, "snapshot  ") + snapshotLine(*w.Snapshot))
+		t.Line("")
+		t.Line(t.Paint(ui.Dim, "  ready in "+ui.Duration(took)+"; environments are restored with the first requests; Ctrl-C ends it"))
+	} else {
+		t.Line(t.Paint(ui.Dim, "  ready in "+ui.Duration(took)+"; environments start with the first requests; Ctrl-C ends it"))
+	}
 	t.Line("")
 }
 

@@ -1,0 +1,59 @@
+package rehearse_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// TestStartSnapStart: a version is published before the first request, and environments
+// are restored for requests, in the timeline too.
+func TestStartSnapStart(t *testing.T) {
+	cfg := clockConfig(t)
+	cfg.Start = rehearse.StartSnapStart
+	var waits []string
+	cfg.Progress = func(what string) { waits = append(waits, what) }
+	w := start(t, cfg)
+	if w.Snapshot == nil || w.Snapshot.Took == 0 || len(waits) != 1 {
+		t.Fatalf("snapshot %+v, progress %q", w.Snapshot, waits)
+	}
+	if res, _ := get(t, visitor(t), w.ViewerURL+"/api/thaw"); res.StatusCode != http.StatusOK {
+		t.Fatal(res.Status)
+	}
+	events, _ := w.Recorder.Since(0)
+	var tally timeline.Tally
+	var states []timeline.State
+	restored := false
+	for _, e := range events {
+		if e.Kind == timeline.EnvironmentState && e.Environment == "env-1" {
+			states = append(states, e.State)
+		}
+		request, ended := tally.Add(e)
+		restored = restored || ended && request.Restored > 0 && request.Cold == 0
+	}
+	if !restored || tally.Restores != 1 || tally.ColdStarts != 0 {
+		t.Errorf("%d restores, %d cold starts; the request was restored for: %v", tally.Restores, tally.ColdStarts, restored)
+	}
+	if want := []timeline.State{timeline.Init, timeline.Frozen, timeline.Restore, timeline.Busy}; len(states) < 4 || !slices.Equal(states[:4], want) {
+		t.Errorf("states %v", states)
+	}
+}
+
+// TestStartSnapStartFails: an app that does not start is no rehearsal.
+func TestStartSnapStartFails(t *testing.T) {
+	cfg := clockConfig(t)
+	cfg.Start, cfg.App.Command = rehearse.StartSnapStart, []string{"false"}
+	w, err := rehearse.Start(context.Background(), cfg)
+	if err == nil {
+		_ = w.Close(context.Background())
+		t.Fatal("published")
+	}
+	if !strings.Contains(err.Error(), "publish version 1") {
+		t.Error(err)
+	}
+}
