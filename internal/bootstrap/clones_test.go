@@ -222,3 +222,25 @@ func TestClonesAreTold(t *testing.T) {
 		t.Errorf("environments %q", environments)
 	}
 }
+
+// TestClonesOfLibreChatsModules: the ids that the libraries of real releases make differ too. MongoDB's take the write of a session whose number
+// they have seen for a repetition, and an MCP server the clients of one session for one client.
+func TestClonesOfLibreChatsModules(t *testing.T) {
+	releases := filepath.SplitList(os.Getenv("SLUICE_LIBRECHAT_DIR"))
+	if len(releases) == 0 {
+		t.Skip("no release of LibreChat; run SLUICE_LIBRECHAT_DIR=DIR go test ./internal/bootstrap -run ClonesOfLibreChats, with a directory in which one is built")
+	}
+	for _, release := range releases {
+		t.Run(filepath.Base(release), func(t *testing.T) {
+			drawn := dumpEnvironment(t, []string{testdeps.Node(t), idsApp}, "MODULES="+release).ids("/ids")
+			for _, kind := range []string{"objectId", "mongoSession", "nanoid", "uuid", "mcpSession"} {
+				if id := drawn[0][kind]; id == "" || drawn[1][kind] == id {
+					t.Errorf("%s: both have %q", kind, id)
+				}
+			}
+			if first, second := drawn[0]["objectId"], drawn[1]["objectId"]; first[:10] == second[:10] {
+				t.Errorf("two environments have one part of their own in %s and %s", first, second)
+			}
+		})
+	}
+}

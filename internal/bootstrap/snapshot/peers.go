@@ -139,7 +139,7 @@ func (p *Processes) put(ctx context.Context, c *peer, waits chan answer, line []
 			}
 			return a, nil
 		case <-deaf.C:
-			if p.isWorker(c) {
+			if p.mayBeDeaf(c) {
 				p.log.Warn(p.name(c) + " does not answer; it hears of the snapshot when it runs again")
 				return answer{}, nil
 			}
@@ -152,14 +152,15 @@ func (p *Processes) put(ctx context.Context, c *peer, waits chan answer, line []
 func (p *Processes) name(c *peer) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.worker {
+	if c.worker || c.pid == 0 {
 		return fmt.Sprintf("a worker thread of the app's process %d", c.pid)
 	}
 	return fmt.Sprintf("process %d of the app", c.pid)
 }
 
-func (p *Processes) isWorker(c *peer) bool {
+// mayBeDeaf is true of worker threads, and of who has not said what it is: a thread that was blocked at once.
+func (p *Processes) mayBeDeaf(c *peer) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return c.worker
+	return c.worker || c.pid == 0
 }

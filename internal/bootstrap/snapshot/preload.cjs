@@ -45,7 +45,7 @@ function attend(socketPath) {
       useUpCaches();
       reseedMath();
       pools.refill();
-      renewMongo();
+      renewLibraries();
       const age = Math.max(restored.snapshotAge * 1000, Date.now() - snapshotTime);
       const missed = snapshotAt ? age - (monotonic() - snapshotAt) : 0;
       if (missed > 500) { // the monotonic clock stood still
@@ -178,12 +178,17 @@ function attend(socketPath) {
     };
   }
 
-  // renewMongo gives the copies of MongoDB's driver that are loaded ids and sessions of their own: an ObjectId holds five random bytes of its
-  // process and a counter, and a server takes the write of a session that has its number already for a repetition, and does not make it.
-  function renewMongo() {
+  // renewLibraries mends those that hold what two clients must not have in common, in every copy that is loaded.
+  //
+  // MongoDB's driver: an ObjectId holds five random bytes of its process and a counter; and a server takes the write of a session that has its
+  // number already for a repetition, and does not make it. MCP's: a server takes the clients of one session for one, whose requests have the
+  // same numbers.
+  function renewLibraries() {
     for (const [file, { exports }] of Object.entries(require('module')._cache)) {
-      if (/[\\/]bson[\\/](lib|dist)[\\/][^\\/]+\.c?js$/.test(file)) renewIds(exports && exports.ObjectId);
-      if (/[\\/]mongodb[\\/]lib[\\/](core[\\/])?sessions\.js$/.test(file)) renewSessions(exports && exports.ServerSessionPool);
+      if (!exports) continue;
+      if (/[\\/]bson[\\/](lib|dist)[\\/][^\\/]+\.c?js$/.test(file)) renewIds(exports.ObjectId);
+      if (/[\\/]mongodb[\\/]lib[\\/](core[\\/])?sessions\.js$/.test(file)) renewSessions(exports.ServerSessionPool);
+      if (/[\\/]sdk[\\/]dist[\\/]cjs[\\/]client[\\/]streamableHttp\.js$/.test(file)) renewTransports(exports.StreamableHTTPClientTransport);
     }
   }
 
@@ -214,6 +219,22 @@ function attend(socketPath) {
         else while (this.sessions.length > 0) this.sessions.shift();
       }
       return acquire.call(this);
+    };
+  }
+
+  // renewTransports closes a client's connection of before when it is used next, so that its owner makes another, with another session.
+  function renewTransports(Transport) {
+    if (!Transport || typeof Transport.prototype.send !== 'function') return;
+    const { start, send } = Transport.prototype;
+    const fresh = new WeakSet();
+    Transport.prototype.start = function (...args) {
+      fresh.add(this);
+      return start.apply(this, args);
+    };
+    Transport.prototype.send = async function (...args) {
+      if (fresh.has(this) || !this.sessionId) return send.apply(this, args);
+      await this.close();
+      throw new Error('the session was made before a snapshot, and other environments have it too');
     };
   }
 

@@ -24,6 +24,40 @@ function hello() { // the random bytes of a client's first message
 
 const publicOf = (pair) => pair.publicKey.export({ type: 'spki', format: 'der' }).toString('hex');
 
+// libraries are ids of those that a directory of modules has: MODULES.
+async function libraries() {
+  const { createRequire } = require('module');
+  const load = createRequire(`${process.env.MODULES}/`);
+  const { ObjectId } = load('mongodb');
+  const { ServerSessionPool } = load('mongodb/lib/sessions.js');
+  mongo.pool = mongo.pool || new ServerSessionPool({ topology: { logicalSessionTimeoutMinutes: 30 } });
+  const session = mongo.pool.acquire();
+  mongo.pool.release(session);
+  return {
+    objectId: new ObjectId().toHexString().slice(8),
+    mongoSession: session.id.id.toString('hex'),
+    nanoid: load('nanoid').nanoid(),
+    uuid: load('uuid').v4(),
+    mcpSession: await mcp(load),
+  };
+}
+const mongo = {};
+
+// mcp is the session with which the client of one connection asks, made at the start, or that of another where that one has to be given up.
+async function mcp(load) {
+  const { StreamableHTTPClientTransport } = load('@modelcontextprotocol/sdk/client/streamableHttp.js');
+  const connect = async () => {
+    mongo.transport = new StreamableHTTPClientTransport(new URL('http://127.0.0.1:1/'), { sessionId: crypto.randomUUID() });
+    await mongo.transport.start();
+  };
+  if (!mongo.transport) await connect();
+  let closed = false;
+  mongo.transport.onclose = () => { closed = true; };
+  await mongo.transport.send({ jsonrpc: '2.0', method: 'ping' }).catch(() => {}); // nobody is there
+  if (closed) await connect();
+  return mongo.transport.sessionId;
+}
+
 async function ids() {
   const subtle = await crypto.webcrypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, true, ['encrypt']);
   const ed = await promisify(crypto.generateKeyPair)('ed25519', {});
@@ -41,6 +75,7 @@ async function ids() {
     subtleGenerateKey: Buffer.from(await crypto.webcrypto.subtle.exportKey('raw', subtle)).toString('hex'),
     diffieHellman: crypto.createECDH('prime256v1').generateKeys('hex'),
     tlsClient: await hello(),
+    ...(process.env.MODULES ? await libraries() : {}),
   };
 }
 
