@@ -165,6 +165,28 @@ func TestBothViewsSeeTheSameObjects(t *testing.T) {
 	}
 }
 
+// TestPathKeys: the path of an object's URL is its key, too, where a store is told so.
+func TestPathKeys(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		s, err := New(Config{Dir: t.TempDir(), PathKeys: told})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		s.Bucket("files")
+		if err := s.Put("files", "uploads/a", strings.NewReader("x"), nil); err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(s.API())
+		t.Cleanup(server.Close)
+		for path, want := range map[string]int{"/files/uploads/a": 200, "/files/files/uploads/a": map[bool]int{true: 200, false: 404}[told], "/files/other/uploads/a": 404} {
+			if got, _ := get(t, http.MethodGet, server.URL+path); got.StatusCode != want {
+				t.Errorf("PathKeys %t: %s is %s, want %d", told, path, got.Status, want)
+			}
+		}
+	}
+}
+
 func TestLargeObjectsLieOnDisk(t *testing.T) {
 	s := newStore(t)
 	s.Bucket("files")
