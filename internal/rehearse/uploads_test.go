@@ -494,6 +494,10 @@ func TestLargeRequestsOfAPage(t *testing.T) {
 		}
 	}
 
+	if got := do(`const asked = () => performance.getEntriesByName(location.origin + '/_sluice/uploads').length, before = asked();
+		const got = await xhr(random(5e6), {url: location.origin.replace('127.0.0.1', 'localhost') + '/api/files'}); return {...got, text: String(asked() - before)}`); got.Status != 0 || got.Text != "0" {
+		t.Errorf("to another origin: %+v", got)
+	}
 	if got := do(`return await xhr(random(5e6), {headers: {Authorization: ''}})`); got.Status != 401 || !strings.Contains(got.Text, "Sign in") {
 		t.Errorf("signed out: %+v", got)
 	}
