@@ -64,9 +64,9 @@ func large(t *testing.T, name string, size int) string {
 	case ".pdf":
 		content.WriteString("%PDF-1.7\n")
 		_, _ = io.CopyN(&content, rand.NewChaCha8([32]byte{8}), int64(size))
-	case ".json": // as LibreChat exports a conversation
+	case ".json": // as LibreChat exports a conversation; of many messages the embedded database reads all for each that is saved
 		fmt.Fprintf(&content, `{"conversationId":"x","endpoint":"Rehearsal","title":%q,"exportAt":"12:00:00","branches":false,"recursive":false,"options":{"endpoint":"Rehearsal","model":"rehearsal"},"messages":[`, name)
-		text, parent := strings.Repeat("A long conversation. ", 1<<20/21), "00000000-0000-0000-0000-000000000000"
+		text, parent := strings.Repeat("A long conversation. ", 8<<20/21), "00000000-0000-0000-0000-000000000000"
 		for n := 0; content.Len() < size; n++ {
 			fmt.Fprintf(&content, `{"messageId":"m%d","conversationId":"x","parentMessageId":%q,"sender":"User","text":%q,"isCreatedByUser":true},`, n, parent, text)
 			parent = fmt.Sprintf("m%d", n)
