@@ -54,7 +54,7 @@ type Release struct {
 }
 
 // HealthPath answers 200 once the server listens. LibreChat has no /api/health:
-// its catch-all answers that with index.html.
+// from v0.8.6 on it answers 404 there, and before that its catch-all has index.html.
 const HealthPath = "/health"
 
 const readyzPath = "/readyz"
