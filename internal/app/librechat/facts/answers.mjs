@@ -35,6 +35,10 @@ function catchUp(jobs) {
     }
     const live = held(onChunk, onDone, onError);
     const subscription = await subscribe.call(this, id, ...live.handlers, ...rest);
+    if (!subscription) { // the answer has ended, or another one has taken its place
+      live.release(live.waiting);
+      return subscription;
+    }
     const [job, chunks] = await Promise.all([store.getJob(id), store.getChunks(id, options?.expectedCreatedAt)]);
     const created = live.waiting.find(isCreated)?.[1] ?? (job?.userMessage && { created: true, message: { ...job.userMessage, isCreatedByUser: true, sender: 'User' }, streamId: id });
     const waiting = after(chunks, live.waiting);
@@ -166,6 +170,7 @@ function tellOfLife(redis, id, signal) {
 
 // watch looks after the job of a response. Where the job has ended and the response has
 // not, the reader has missed it: it comes again when the response breaks off, and is told.
+// From v0.8.8 a job ends before its answer is saved, and its readers are told after that.
 function watch(jobs, id, request, res) {
   let life;
   let heard = Date.now();
@@ -174,7 +179,7 @@ function watch(jobs, id, request, res) {
     const store = jobs.getJobStore();
     const [job, now] = await Promise.all([store.getJob(id), store.redis.get(key(id, 'life'))]);
     if (res.writableEnded || res.destroyed) return;
-    if (job && ended(job)) return ++missed > 1 && res.destroy();
+    if (job && ended(job)) return !job.terminalPersistencePending && ++missed > 1 && res.destroy();
     if (now !== life || now === null) heard = Date.now();
     life = now;
     if (job?.status !== 'running' || Date.now() - heard < silence) return;

@@ -52,6 +52,8 @@ func hooked(t *testing.T, r Release) {
 		Late, Own           []map[string]any
 		Resumed             [][]map[string]any
 		Dead, Alive, Missed string
+		Saving              string
+		Replaced            []map[string]any
 		Stops, Deadline     []aStop
 		Life                struct {
 			First, GoesOn bool
@@ -105,6 +107,12 @@ func hooked(t *testing.T, r Release) {
 	}
 	if got.Missed != "broke off" {
 		t.Errorf("the reader of a job that has ended: %s", got.Missed)
+	}
+	if got.Saving != "open" {
+		t.Errorf("the reader of an answer that is being saved: %s", got.Saving)
+	}
+	if len(got.Replaced) > 0 {
+		t.Errorf("the reader of an answer that was replaced got %v", got.Replaced)
 	}
 	if s := got.Deadline; len(s) != 1 || s[0].ID != "long" || s[0].User != "user-1" || !s[0].Right || s[0].At > 60000 || s[0].At < 50000 {
 		t.Errorf("at the deadline came %+v", s)

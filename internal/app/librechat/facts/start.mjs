@@ -20,11 +20,13 @@ Module._load = function (request, ...rest) {
 function hasten(mcp) {
   if (!mcp.prototype?.initialize) return;
   const { initialize } = mcp.prototype;
-  const waits = (ms) => ms === 3000 || (ms < 2000 && !Number.isInteger(ms)); // Math.random() * 2000
+  // What is called at its end is a promise's own: a limit of an MCP server's, which may be of 3 s too, has code to call.
+  const pause = (act) => Function.prototype.toString.call(act).includes('[native code]');
+  const waits = (act, ms) => pause(act) && (ms === 3000 || (ms < 2000 && !Number.isInteger(ms))); // Math.random() * 2000
   const starting = new AsyncLocalStorage();
   mcp.prototype.initialize = function (...config) {
     const { setTimeout } = globalThis;
-    const quick = (act, ms, ...rest) => setTimeout(act, starting.getStore() && waits(ms) ? ms / 30 : ms, ...rest);
+    const quick = (act, ms, ...rest) => setTimeout(act, starting.getStore() && waits(act, ms) ? ms / 30 : ms, ...rest);
     Object.defineProperties(quick, Object.getOwnPropertyDescriptors(setTimeout)); // promisify's too
     globalThis.setTimeout = quick;
     return starting.run(true, () => initialize.apply(this, config)).finally(() => (globalThis.setTimeout = setTimeout));

@@ -114,6 +114,17 @@ server.listen(0, '127.0.0.1', async () => {
   store.jobs.missed = { status: 'complete', userId: 'user-2' };
   out.missed = (await read('/api/agents/chat/stream/missed?resume=true', 60000)).how;
 
+  // a job that has ended, and whose answer is still being saved
+  store.jobs.saving = { status: 'complete', userId: 'user-2', terminalPersistencePending: true };
+  out.saving = (await read('/api/agents/chat/stream/saving', 25000)).how;
+
+  // a job that another one has replaced before its reader came
+  store.jobs.replaced = { status: 'running', userId: 'user-1', userMessage: { text: 'of the next one' } };
+  store.chunks.replaced = [1, 2].map(event);
+  seen.refuses = true;
+  out.replaced = (await read('/api/agents/chat/stream/replaced', 10000)).lines;
+  seen.refuses = false;
+
   // a generation that takes longer than its environment may live, in a Redis that forgets
   store.jobs.long = { status: 'running', userId: 'user-1' };
   redis.hashes['stream:{long}:job'] = { status: 'running', userId: 'user-1' };

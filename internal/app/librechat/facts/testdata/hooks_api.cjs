@@ -44,6 +44,7 @@ class Manager {
   completeJob(...args) { seen.complete = args; return 'done'; }
   async subscribe(...args) {
     seen.subscribe = args;
+    if (seen.refuses) return null;
     for (const event of seen.live) args[1](event);
     return { unsubscribe() {} };
   }
