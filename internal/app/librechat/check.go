@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -66,6 +67,9 @@ func (c *check) Describe(ctx context.Context, q app.Question) (description.Descr
 	}
 	if errors.Is(err, facts.ErrLogin) && rehearsed {
 		return description.Description{}, hint.With(err, "the user of a rehearsal is made in its first seconds; for another give --var email=… --var password=…")
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = hint.With(fmt.Errorf("LibreChat took longer than %v to tell how it streams: %w", askLimit, err), "its environments start slowly; try again while they are warm")
 	}
 	if err != nil {
 		return description.Description{}, err

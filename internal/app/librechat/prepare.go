@@ -57,7 +57,7 @@ func (p *prepare) Check(_ context.Context, request app.Request) error {
 	if err := p.checkFlags(); err != nil {
 		return &app.UsageError{Err: err}
 	}
-	if err := request.Refuse("of LibreChat they are known"); err != nil {
+	if err := request.Refuse("LibreChat's are known"); err != nil {
 		return err
 	}
 	if p.dir == "" {

@@ -1,7 +1,9 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/freeport"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/rehearse/stores"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -103,7 +106,8 @@ func (l *LibreChat) firstBoot(ctx context.Context) (*boot, error) {
 		}()
 		defer cancel()
 		if err := l.awaitIndexes(ctx, base); err != nil {
-			l.notice("the first boot, which makes the indexes and the user %s, has failed: %v; LibreChat's last words: %s", facts.UserEmail, err, lines.tail())
+			words := cmp.Or(strings.TrimSpace(string(lines.tail())), "none")
+			l.notice("the first boot, which makes the indexes and the user %s, has failed: %s; LibreChat's last words: %s", facts.UserEmail, hint.Text(err), words)
 		}
 	})
 	return b, nil
@@ -113,8 +117,11 @@ func (l *LibreChat) firstBoot(ctx context.Context) (*boot, error) {
 func (l *LibreChat) awaitIndexes(ctx context.Context, base string) error {
 	awaitHealth(ctx, base+l.cfg.Release.ReadyPath(), 200*time.Millisecond)
 	l.awaitQuiet(ctx)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return hint.With(fmt.Errorf("it took longer than %v", bootLimit), "if this machine is busy, run less beside it, and start the rehearsal again")
+	case ctx.Err() != nil:
+		return errors.New("LibreChat has ended")
 	}
 	return register(ctx, base)
 }
