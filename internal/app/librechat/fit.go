@@ -114,7 +114,7 @@ func answers(address string) error {
 func (p *prepare) fitSite(siteURL string) {
 	for _, name := range []string{"DOMAIN_CLIENT", "DOMAIN_SERVER"} {
 		value := strings.TrimSuffix(p.request.Env[name], "/")
-		if value != "" && value != siteURL {
+		if value != "" && !sameSite(value, siteURL) {
 			u, err := url.Parse(value)
 			advice := "--listen HOST:PORT moves it"
 			if err == nil && u.Port() != "" && loopback(value) {
@@ -124,4 +124,11 @@ func (p *prepare) fitSite(siteURL string) {
 		}
 		delete(p.request.Env, name)
 	}
+}
+
+// sameSite tells whether two addresses are of one site; this machine has several names.
+func sameSite(a, b string) bool {
+	u, err := url.Parse(a)
+	v, failed := url.Parse(b)
+	return a == b || err == nil && failed == nil && u.Scheme == v.Scheme && u.Port() == v.Port() && loopback(a) && loopback(b)
 }

@@ -140,3 +140,17 @@ func TestSearchStaysOn(t *testing.T) {
 		t.Errorf("%q", env)
 	}
 }
+
+// TestSiteByAnotherName: nothing is said of an address that names the rehearsal's site.
+func TestSiteByAnotherName(t *testing.T) {
+	for value, want := range map[string]int{
+		"http://127.0.0.1:3080": 0, "http://localhost:3080/": 0, "http://localhost:8080": 1, "https://localhost:3080": 1, "http://chat.example.com:3080": 1, "": 0,
+	} {
+		said := 0
+		p := &prepare{request: app.Request{Env: map[string]string{"DOMAIN_CLIENT": value}, Warn: func(error) { said++ }}}
+		p.fitSite("http://127.0.0.1:3080")
+		if _, left := p.request.Env["DOMAIN_CLIENT"]; said != want || left {
+			t.Errorf("%q: %d warnings, want %d", value, said, want)
+		}
+	}
+}

@@ -66,7 +66,7 @@ func cjs(version string) map[string]string {
 	return files
 }
 
-// What a release can do is seen from its files.
+// What a release can do is seen from its files, in an image as in a directory.
 func TestDetectWhatReleasesCanDo(t *testing.T) {
 	with := func(files map[string]string, more map[string]string) map[string]string {
 		maps.Copy(files, more)
@@ -103,6 +103,7 @@ func TestDetectWhatReleasesCanDo(t *testing.T) {
 			if !strings.Contains(r.Hooks(), test.hooks) || !strings.Contains(r.Hooks(), name) {
 				t.Errorf("says %q, want %q", r.Hooks(), test.hooks)
 			}
+			sayTheSame(t, r, map[facts.Design]map[string]string{})
 		})
 	}
 }
@@ -158,6 +159,7 @@ func TestUnknownVersionIsNamedAndReturned(t *testing.T) {
 		if !strings.Contains(r.Hooks(), "runs plain, without hooks") || r.Env(facts.Stores{})["NODE_OPTIONS"] != "" {
 			t.Errorf("%q: %s", v, r.Hooks())
 		}
+		sayTheSame(t, r, map[facts.Design]map[string]string{})
 	}
 }
 
