@@ -404,6 +404,24 @@ func TestUploadWhereS3Fails(t *testing.T) {
 			t.Errorf("%d %s", got.status, got.body)
 		}
 	})
+	t.Run("the answer to the claim is lost", func(t *testing.T) {
+		o := fresh("/api/files")
+		o.put(t, body)
+		var lost atomic.Int32
+		u.breaks = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, ".claim") || r.Method != http.MethodPut || lost.Add(1) > 1 {
+				return false
+			}
+			u.API().ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+		if got := u.send("/api/files", o.Ticket); got.status != 200 || lost.Load() != 2 {
+			t.Errorf("%d %s, after %d claims", got.status, got.body, lost.Load())
+		}
+		if again := u.send("/api/files", o.Ticket); again.status != http.StatusConflict {
+			t.Errorf("used twice: %d %s", again.status, again.body)
+		}
+	})
 	t.Run("the answer to the end of its parts is lost", func(t *testing.T) {
 		large := randomBytes(101 << 20)
 		_, o := u.ask(t, "/api/files", "text/plain", int64(len(large)))

@@ -2,6 +2,7 @@ package uploads
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -80,12 +81,26 @@ var (
 
 // claim succeeds for one caller. The claim outlives the body, so that neither can come back.
 func (s Store) claim(ctx context.Context, key string) error {
-	_, err := s.Client.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(key + ".claim"), Body: strings.NewReader(""), IfNoneMatch: aws.String("*")})
+	key += ".claim"
+	mine := rand.Text()
+	_, err := s.Client.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.Bucket, Key: &key, Body: strings.NewReader(mine), IfNoneMatch: aws.String("*")})
 	switch code(err) {
-	case "PreconditionFailed", "ConditionalRequestConflict":
-		return errClaimed
+	case "PreconditionFailed", "ConditionalRequestConflict": // or by this very request, sent again where its answer was lost
+		return s.claimed(ctx, key, mine)
 	}
 	return err
+}
+
+func (s Store) claimed(ctx context.Context, key, mine string) error {
+	out, err := s.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Bucket, Key: &key})
+	if err != nil {
+		return errClaimed
+	}
+	defer out.Body.Close()
+	if found, err := io.ReadAll(io.LimitReader(out.Body, int64(len(mine))+1)); err != nil || string(found) != mine {
+		return errClaimed
+	}
+	return nil
 }
 
 func code(err error) string {
