@@ -65,7 +65,7 @@ func (a *account) changes(t *testing.T) []change {
 		}},
 		{name: "release of a version", set: func(vars map[string]any) { vars["release"] = "1" }, served: 2},
 		{name: "the newest again", set: func(vars map[string]any) { delete(vars, "release") }, served: 2},
-		{name: "provisioned", set: function(map[string]any{"memory_size": 3008, "start": "provisioned", "provisioned_concurrency": 2}), served: 1},
+		{name: "provisioned", set: function(map[string]any{"memory_size": 3008, "start": "provisioned", "provisioned_concurrency": 2}), served: 1, ci: true},
 		{name: "on demand, without alias", set: function(map[string]any{"memory_size": 3008}), served: 1, ci: true},
 		{name: "domain", calls: []string{"https://other.sandbox.data.apro.is/api/x"}, served: 2,
 			fails: map[string]string{"lambda-test.sandbox.data.apro.is": "no distribution has the name", "other.sandbox.data.apro.is/api/x": "no distribution has the name"},

@@ -208,7 +208,7 @@ func (g *gaps) distribution(w http.ResponseWriter, r *http.Request, id string) {
 	case r.Method == http.MethodGet && id == "":
 		fmt.Fprint(w, `<DistributionList><Marker/><Items>`)
 		for id, config := range g.sites {
-			fmt.Fprintf(w, `<DistributionSummary><Id>%s</Id>%s</DistributionSummary>`, id, config)
+			w.Write(summarized(id, config))
 		}
 		fmt.Fprintf(w, `</Items><MaxItems>100</MaxItems><IsTruncated>false</IsTruncated><Quantity>%d</Quantity></DistributionList>`, len(g.sites))
 		return
@@ -252,6 +252,16 @@ func (g *gaps) distribution(w http.ResponseWriter, r *http.Request, id string) {
 	fmt.Fprintf(w, `<Distribution><Id>%[1]s</Id><ARN>arn:aws:cloudfront::123456789012:distribution/%[1]s</ARN><Status>Deployed</Status><LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime>`+
 		`<InProgressInvalidationBatches>0</InProgressInvalidationBatches><ActiveTrustedSigners><Enabled>false</Enabled><Quantity>0</Quantity></ActiveTrustedSigners>`+
 		`<ActiveTrustedKeyGroups><Enabled>false</Enabled><Quantity>0</Quantity></ActiveTrustedKeyGroups><DomainName>d111111abcdef8.cloudfront.net</DomainName><DistributionConfig>%[2]s</DistributionConfig></Distribution>`, id, config)
+}
+
+// unlisted are the parts of a distribution that a list of them leaves out.
+var unlisted = regexp.MustCompile(`<(?:CallerReference|DefaultRootObject|Logging|ContinuousDeploymentPolicyId)/>|` +
+	`<CallerReference>.*?</CallerReference>|<DefaultRootObject>.*?</DefaultRootObject>|<Logging>.*?</Logging>|<ContinuousDeploymentPolicyId>.*?</ContinuousDeploymentPolicyId>`)
+
+// summarized is a distribution in a list.
+func summarized(id string, config []byte) []byte {
+	return fmt.Appendf(nil, `<DistributionSummary><Id>%[1]s</Id><ARN>arn:aws:cloudfront::123456789012:distribution/%[1]s</ARN><Status>Deployed</Status>`+
+		`<LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime><DomainName>d111111abcdef8.cloudfront.net</DomainName>%[2]s</DistributionSummary>`, id, unlisted.ReplaceAll(config, nil))
 }
 
 // sameDistribution is the code by which CloudFront refuses a second distribution, or "".

@@ -142,6 +142,11 @@ func (a *account) judged(t *testing.T) {
 		defer a.calls.mu.Unlock()
 		j.calls(a.calls.kept).report(t)
 	})
+	t.Run("IAM acts on every policy", func(t *testing.T) {
+		a.calls.mu.Lock()
+		defer a.calls.mu.Unlock()
+		lawful(t, policies(a.calls.kept))
+	})
 }
 
 // TestRecordedCalls judges the calls that an earlier test wrote to the file SLUICE_CALLS.
@@ -165,6 +170,7 @@ func TestRecordedCalls(t *testing.T) {
 		calls = append(calls, c)
 	}
 	newJudge(t).calls(calls).report(t)
+	lawful(t, policies(calls))
 }
 
 func (v verdict) report(t *testing.T) {

@@ -22,12 +22,11 @@ var beside = map[string]string{
 // taintedPlan plans with every managed resource of dev's state tainted, as an
 // interrupted create leaves it, and holds each change to the order that can work.
 // Terraform's create_before_destroy spreads to all that a resource depends on, so the
-// order of one is a matter of the whole configuration. moto cannot apply what is
-// optional: the state of it is what a plan makes of it.
+// order of one is a matter of the whole configuration. Provisioned
+// concurrency is not applied yet: the state of it is what a plan makes of it.
 func (a *account) taintedPlan(t *testing.T, dev string) {
 	a.variables(t, dev, func(vars map[string]any) {
 		a.asApplied(vars)
-		vars["throttling"] = map[string]any{"rate_limit": 50, "burst_limit": 100}
 		vars["function"] = map[string]any{"start": "provisioned", "provisioned_concurrency": 2}
 	})
 	defer a.variables(t, dev, a.asApplied)
@@ -36,7 +35,7 @@ func (a *account) taintedPlan(t *testing.T, dev string) {
 	a.assume(t, dev, whole)
 	n := taint(t, whole, filepath.Join(dev, "tainted.tfstate"))
 	if n < applied+1 {
-		t.Errorf("%d optional resources: throttling and provisioned concurrency have some", n-applied)
+		t.Errorf("%d optional resources: provisioned concurrency has one", n-applied)
 	}
 	a.replaces(t, dev, n)
 }

@@ -108,10 +108,11 @@ func (a *account) sharedCertificate(vars map[string]any) {
 	domain["certificate_arn"] = a.options["shared_certificate"]
 }
 
-// asApplied has a shared certificate, and the alarms.
+// asApplied has a shared certificate, and what is optional: the alarms, and limits of requests.
 func (a *account) asApplied(vars map[string]any) {
 	a.sharedCertificate(vars)
 	vars["monitoring"] = map[string]any{"alarm_actions": []string{"arn:aws:sns:eu-west-1:123456789012:alarms"}}
+	vars["throttling"] = map[string]any{"rate_limit": 50, "burst_limit": 100}
 }
 
 // complaint is what tofu printed from its first error on.

