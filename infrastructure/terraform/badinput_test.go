@@ -83,9 +83,9 @@ func TestBadInput(t *testing.T) {
 		}},
 		{"project with a capital, domain without a zone", func(v map[string]any) {
 			v["project"] = "LibreChat"
-			v["function"] = map[string]any{"start": "snapstart"}
+			v["function"] = map[string]any{"start": "snapstart", "ephemeral_storage": 1024}
 			delete(in(v, "domain"), "zone_id")
-		}, []string{"snapstart is not ready", "3 to 28 lower-case letters", "domain.name needs domain.zone_id"}},
+		}, []string{"must be 512 where function.start is snapstart", "3 to 28 lower-case letters", "domain.name needs domain.zone_id"}},
 		{"names that Lambda and EC2 do not take", func(v map[string]any) {
 			in(v, "environment")["MY-FLAG"] = "1"
 			in(v, "services")["ports"] = []any{8000, 8000}

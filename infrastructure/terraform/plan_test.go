@@ -101,6 +101,35 @@ func TestPlanOptions(t *testing.T) {
 	}
 }
 
+// TestPlanSnapStart plans environments/dev with SnapStart: each published version has a snapshot, the API calls the alias, and nothing is kept
+// ready. The plan is one that a rehearsal reads.
+func TestPlanSnapStart(t *testing.T) {
+	a := emulated(t)
+	plan, raw := a.planned(t, a.environment(t, func(vars map[string]any) {
+		vars["function"] = map[string]any{"start": "snapstart"}
+	}))
+	resources := flatten(plan.PlannedValues.RootModule)
+	function := only(t, resources, "aws_lambda_function")
+	if got := blocksOf(function, "snap_start"); len(got) != 1 || got[0]["apply_on"] != stack.SnapStartVersions || function["publish"] != true {
+		t.Errorf("the function has snap_start %v and publish %v", got, function["publish"])
+	}
+	for _, r := range ofType(resources, "aws_api_gateway_integration") {
+		if uri, _ := r.AttributeValues["uri"].(string); r.AttributeValues["type"] == "AWS_PROXY" && !strings.Contains(uri, ":function:librechat-dev:live/") {
+			t.Errorf("%s calls %s, not the alias", r.Address, uri)
+		}
+	}
+	if kept := ofType(resources, "aws_lambda_provisioned_concurrency_config"); len(kept) > 0 {
+		t.Errorf("it plans %v", kept)
+	}
+	s, err := stack.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Function.SnapStart != stack.SnapStartVersions || s.Function.EphemeralStorage != 512 {
+		t.Errorf("the plan reads as one of %+v", s.Function)
+	}
+}
+
 const webACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/11111111-2222-3333-4444-555555555555"
 
 // ownKey holds that a customer's key encrypts what the environment makes, and that the

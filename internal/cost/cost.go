@@ -28,6 +28,7 @@ type Estimate struct {
 	AtRest    []Line   `json:"at_rest"`
 	Total     float64  `json:"at_rest_usd_per_month"`
 	PerAnswer float64  `json:"usd_per_answer"`      // one streamed answer of AnswerSeconds
+	Starts    []Start  `json:"starts,omitempty"`    // the ways in which the function can start
 	Elsewhere []Line   `json:"elsewhere,omitempty"` // what the app needs and the stack does not own
 	Unknown   []string `json:"unknown,omitempty"`   // parts whose price is not in the table
 }
@@ -40,6 +41,8 @@ const (
 	durationX86, durationArm       = 0.0000166667, 0.0000133334
 	provisionedX86, provisionedArm = 0.0000041667, 0.0000033334
 	request                        = 0.20 / 1e6
+	// SnapStart outside of Java: per GB-second while a version exists, and per GB of each restore.
+	snapshot, restore = 0.0000015046, 0.0001397998
 	// https://aws.amazon.com/ecr/pricing/ per GB-month.
 	registry = 0.10
 	// AnswerSeconds is how long one streamed answer keeps its environment.
@@ -64,6 +67,8 @@ func Of(s *stack.Stack, app App) Estimate {
 	e := Estimate{Region: Region}
 	e.cache(s.Cache)
 	e.provisioned(s.Function)
+	e.snapshots(s.Function)
+	e.starts(s.Function)
 	if app.ImageGB > 0 {
 		e.add("ECR", fmt.Sprintf("one image of about %.1f GB", app.ImageGB), app.ImageGB*registry)
 	}
@@ -103,6 +108,13 @@ func (e *Estimate) provisioned(f stack.Function) {
 		float64(f.ProvisionedConcurrency)*gigabytes(f)*month*rate)
 }
 
+// snapshots prices one version; each that is kept beside it costs the same.
+func (e *Estimate) snapshots(f stack.Function) {
+	if f.SnapStart == stack.SnapStartVersions {
+		e.add("Lambda", "a snapshot of one version; each that is kept costs as much", gigabytes(f)*month*snapshot)
+	}
+}
+
 func gigabytes(f stack.Function) float64 { return float64(f.MemorySize) / 1024 }
 
 func duration(f stack.Function) float64 {
@@ -120,6 +132,9 @@ func (e Estimate) String() string {
 	}
 	fmt.Fprintf(&b, "  %-12s %7.2f USD a month at rest (%s list prices), about %.4f USD per answer of %.0f s",
 		"total", e.Total, e.Region, e.PerAnswer, AnswerSeconds)
+	for _, s := range e.Starts {
+		b.WriteString("\n  " + s.String())
+	}
 	for _, l := range e.Elsewhere {
 		fmt.Fprintf(&b, "\n  not in it, for it exists already: %s, %s, about %.0f USD a month", l.Item, l.Why, l.USD)
 	}

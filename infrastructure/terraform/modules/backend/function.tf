@@ -19,6 +19,9 @@ locals {
     SLUICE_CONFIG_S3      = "s3://${var.config.bucket}/${var.config.key}"
     SLUICE_CONFIG_REPLACE = join(",", [for from, to in merge({ "__SITE_URL__" = var.url }, var.config.replace) : "${from}=${to}"])
   }, var.environment)
+  # Whether AWS streams from a version is not proven, as it is for the function itself: the API calls one only where it has to.
+  published = var.function.alias || var.function.start != "on-demand"
+  image_uri = can(regex("sha256:", var.release)) ? "${local.repository}@${regex("sha256:[0-9a-f]{64}$", var.release)}" : var.image_uri
 }
 
 module "files" {
@@ -26,12 +29,6 @@ module "files" {
   bucket      = local.files
   url         = var.url
   expire_days = var.files_expire_days
-}
-
-locals {
-  # Whether AWS streams from a version is not proven, as it is for the function itself: the API calls one only where it has to.
-  published = var.function.alias || var.function.start != "on-demand"
-  image_uri = can(regex("sha256:", var.release)) ? "${local.repository}@${regex("sha256:[0-9a-f]{64}$", var.release)}" : var.image_uri
 }
 
 resource "aws_lambda_function" "this" {
@@ -55,11 +52,16 @@ resource "aws_lambda_function" "this" {
   }
   environment { variables = local.environment }
   ephemeral_storage { size = var.function.ephemeral_storage }
+  # Each version has a snapshot, which is paid for until module.live removes the version.
+  dynamic "snap_start" {
+    for_each = var.function.start == "snapstart" ? ["PublishedVersions"] : []
+    content { apply_on = snap_start.value }
+  }
   # A function that starts before its role is whole fails its first calls; var.network waits for its rules by itself.
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this]
 }
 
-# Provisioned concurrency works on published versions: the API then calls this alias. It is there in any case.
+# Provisioned concurrency and SnapStart work on published versions: the API then calls this alias. It is there in any case.
 module "live" {
   source                  = "../alias"
   function                = { name = var.name, version = aws_lambda_function.this.version, published = local.published }

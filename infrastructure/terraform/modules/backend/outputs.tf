@@ -10,9 +10,7 @@ output "function" {
 }
 
 # Where the image is pushed, without a tag. It is known at plan; the repository's own attribute is not.
-output "repository_url" {
-  value = "${dirname(local.repository)}/${aws_ecr_repository.this.name}"
-}
+output "repository_url" { value = "${dirname(local.repository)}/${aws_ecr_repository.this.name}" }
 
 # The function's role, and the ARN of the function that has it (module network's input role).
 output "role" { value = { name = aws_iam_role.this.name, function_arn = local.function } }

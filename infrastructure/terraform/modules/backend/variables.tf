@@ -165,9 +165,11 @@ variable "environment" {
 
 variable "function" {
   description = <<-EOT
-    Size of the function in MB and seconds, and how it starts: on-demand, or provisioned (Lambda keeps provisioned_concurrency
-    environments ready). reserved_concurrency -1 takes from the account's pool. With alias, the API calls the alias of a
-    published version in place of the function itself, so that all of a change is live at once; provisioned does in any case.
+    Size of the function in MB and seconds, and how it starts: on-demand, provisioned (Lambda keeps provisioned_concurrency
+    environments ready), or snapstart (Lambda restores environments from a snapshot of each published version; ephemeral_storage
+    is 512 then). reserved_concurrency -1 takes from the account's pool. With alias, the API calls the alias of a published
+    version in place of the function itself, so that all of a change is live at once; provisioned and snapstart do in any case.
+    Whether AWS streams through an alias is not proven: try it before users depend on it.
   EOT
   type = object({
     architecture            = optional(string, "x86_64")
@@ -199,11 +201,12 @@ variable "function" {
     error_message = "function.ephemeral_storage must be 512 to 10240 MB of /tmp."
   }
   validation {
-    condition     = contains(["on-demand", "provisioned"], var.function.start)
-    error_message = <<-EOT
-      function.start must be on-demand or provisioned. snapstart is not ready: Lambda publishes a version of an image only if that
-      says how it takes a snapshot (restore/next, or the label com.amazonaws.lambda.feature.snapstart), which Sluice's does not yet.
-    EOT
+    condition     = contains(["on-demand", "provisioned", "snapstart"], var.function.start)
+    error_message = "function.start must be on-demand, provisioned or snapstart."
+  }
+  validation {
+    condition     = var.function.start != "snapstart" || var.function.ephemeral_storage == 512
+    error_message = "function.ephemeral_storage must be 512 where function.start is snapstart: Lambda takes no snapshot of more /tmp."
   }
   validation {
     condition = var.function.start != "provisioned" || var.function.provisioned_concurrency >= 1 && (
