@@ -158,6 +158,8 @@ func (p *tab) asked(question string) llm.Request {
 	defer func() {
 		if p.t.Failed() {
 			chromiumtest.Picture(p.t, p.ctx, strings.ReplaceAll(p.t.Name(), "/", "_"))
+			page := p.text("document.body")
+			p.t.Logf("the end of the page: %s\nrefused: %s", page[max(0, len(page)-1500):], p.w.refused())
 		}
 	}()
 	return p.w.asked(p.t, question)

@@ -178,8 +178,9 @@ func deepRoute(p *tab) {
 
 func logOut(p *tab) {
 	p.do(chromedp.Click(chromedp.CSS(`[data-testid="nav-user"]`)))
-	p.within(soon, "the menu", `[...document.querySelectorAll('[role="option"]')].some((i) => /log out/i.test(i.innerText))`)
-	p.do(chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll('[role="option"]')].find((i) => /log out/i.test(i.innerText)).click()`))
+	const item = `[...document.querySelectorAll('[role="option"], [role="menuitem"]')].find((i) => /log out/i.test(i.innerText))`
+	p.within(soon, "the menu", item)
+	p.do(chromedp.Evaluate[chromedp.Void](item + `.click()`))
 	p.within(opening, "the login form", `document.querySelector('input[name="email"]')`)
 	p.do(chromedp.Navigate(p.w.ViewerURL + "/c/new"))
 	p.within(opening, "the login form again", `document.querySelector('input[name="email"]')`)
