@@ -44,9 +44,9 @@ func TestBuiltMadeAndOpened(t *testing.T) {
 		p := browse(t, w, 15*time.Minute)
 		p.login()
 		for _, d := range []day{
-			{"agent", func(p *tab) { p.chatsWithAgent(kept["agent"]) }},
-			{"agent's form", (*tab).makesAgent},
+			{"agent's form", (*tab).makesAgent}, // before an agent is chosen, which the builder would show
 			{"prompt's form", (*tab).makesPrompt},
+			{"agent", func(p *tab) { p.chatsWithAgent(kept["agent"]) }},
 			{"prompt", func(p *tab) {
 				p.open("/c/new", "")
 				p.follow("/d/prompts/" + kept["group"])
@@ -144,11 +144,17 @@ func (p *tab) makesAgent() {
 // makesPrompt fills in the form of a prompt, and sees it kept.
 func (p *tab) makesPrompt() {
 	p.t.Helper()
+	const name = `document.querySelector("#prompt-name")`
 	p.open("/c/new", "")
-	p.follow("/d/prompts/new")
-	p.within(opening, "the form", `document.querySelector("#prompt-name")`)
+	for range 3 { // where the page has no answer to /api/roles yet, it goes back to the chat
+		p.follow("/d/prompts/new")
+		if testkit.Until(soon, func() bool { return js[bool](p, "!!"+name) }) {
+			break
+		}
+	}
+	p.within(soon, "the form", name)
 	p.do(chromedp.SendKeys(chromedp.CSS("#prompt-name"), "weigh"),
-		chromedp.SendKeys(chromedp.CSS(`form textarea`), "Weigh the flour twice"))
+		chromedp.SendKeys(chromedp.CSS("form:has(#prompt-name) textarea"), "Weigh the flour twice"))
 	p.press("Create Prompt")
 	p.within(opening, "the page of the prompt", `/\/prompts\/[0-9a-f]{24}$/.test(location.pathname)`)
 	p.reads("Weigh the flour twice")
