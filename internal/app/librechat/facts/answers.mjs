@@ -123,13 +123,46 @@ function lookAfter(jobs) {
   const { createJob } = jobs;
   jobs.createJob = async function (id, userId, ...rest) {
     const job = await createJob.call(this, id, userId, ...rest);
-    const { signal } = job.abortController;
-    mine.add(id);
-    signal.addEventListener('abort', () => mine.delete(id), { once: true });
-    endInTime(jobs, id, userId, signal);
-    if (this.isRedis) tellOfLife(this.getJobStore().redis, id, signal);
+    generates(this, id, userId, job.abortController.signal);
     return job;
   };
+  // From v0.8.8 on an answer can wait for its user's approval. Nobody generates it then, and
+  // the process that takes the user's decision goes on with it.
+  const approvals = jobs.approvals && Object.getPrototypeOf(jobs.approvals);
+  if (!approvals?.pause || !approvals.resolve) return;
+  const { pause, resolve } = approvals;
+  approvals.pause = async function (id, ...rest) {
+    const paused = await pause.call(this, id, ...rest);
+    if (paused) cares.get(id)?.abort();
+    if (paused && jobs.isRedis) await jobs.getJobStore().redis.del(key(id, 'life')).catch(() => {});
+    return paused;
+  };
+  approvals.resolve = async function (id, ...rest) {
+    const resumed = await resolve.call(this, id, ...rest);
+    if (resumed) await goesOn(jobs, id).catch(console.error);
+    return resumed;
+  };
+}
+
+const cares = new Map(); // what ends the care for an answer
+
+async function goesOn(jobs, id) {
+  const [job, kept] = await Promise.all([jobs.getJob(id), jobs.getJobStore().getJob(id)]);
+  if (job && kept) generates(jobs, id, kept.userId, job.abortController.signal);
+}
+
+// generates looks after an answer until it is aborted, or waits for an approval.
+function generates(jobs, id, userId, aborted) {
+  const care = new AbortController();
+  cares.get(id)?.abort();
+  cares.set(id, care);
+  mine.add(id);
+  aborted.addEventListener('abort', () => care.abort(), { once: true });
+  care.signal.addEventListener('abort', () => {
+    if (cares.get(id) === care) mine.delete(id) && cares.delete(id);
+  }, { once: true });
+  endInTime(jobs, id, userId, care.signal);
+  if (jobs.isRedis) tellOfLife(jobs.getJobStore().redis, id, care.signal);
 }
 
 let managed; // LibreChat's jobs, once they are loaded
@@ -198,13 +231,18 @@ async function stop(jobs, id, userId, { headers, host, port }) {
   const claims = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ id: userId, exp: Math.floor(Date.now() / 1000) + 60 })}`;
   const signature = createHmac('sha256', process.env.JWT_SECRET).update(claims).digest('base64url');
   const body = JSON.stringify({ streamId: id });
-  const status = await new Promise((resolve) => {
+  const ask = () => new Promise((resolve) => {
     const request = http.request({
       host, port, agent: false, method: 'POST', path: '/api/agents/chat/abort',
       headers: { authorization: `Bearer ${claims}.${signature}`, 'user-agent': headers['user-agent'], 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
     }, (response) => response.resume().on('end', () => resolve(response.statusCode)));
     request.on('error', () => resolve(0)).end(body);
   });
+  let status = await ask();
+  for (let again = 0; status === 409 && again < 3; again++) { // the answer is in a change of its state
+    await new Promise((done) => setTimeout(done, 1000));
+    status = await ask();
+  }
   if (status !== 200) console.error(`[Sluice] the answer of ${id} was stopped with ${status}; its page is told of the end`);
   if (status !== 200) await jobs.abortJob(id).catch(console.error);
 }

@@ -54,8 +54,19 @@ func hooked(t *testing.T, r Release) {
 		Dead, Alive, Missed string
 		Saving              string
 		Replaced            []map[string]any
-		Stops, Deadline     []aStop
-		Life                struct {
+		Asks                struct {
+			Paused, Resumed, Gone, Lives bool
+			Handed                       []string
+			Waits, GoesOn                string
+			Stops                        int
+		}
+		Changing struct {
+			How     string
+			Stops   int
+			Aborted bool
+		}
+		Stops, Deadline []aStop
+		Life            struct {
 			First, GoesOn bool
 			Written       map[string]string
 		}
@@ -113,6 +124,15 @@ func hooked(t *testing.T, r Release) {
 	}
 	if len(got.Replaced) > 0 {
 		t.Errorf("the reader of an answer that was replaced got %v", got.Replaced)
+	}
+	if a := got.Asks; !a.Paused || !a.Resumed || !a.Gone || !a.Lives || a.Waits != "open" || a.GoesOn != "open" || a.Stops != 0 {
+		t.Errorf("an answer that waited for an approval: %+v", a)
+	}
+	if diff := cmp.Diff([]string{"the action", "the decision"}, got.Asks.Handed); diff != "" {
+		t.Errorf("what the hooks hand to an approval (-want +got):\n%s", diff)
+	}
+	if c := got.Changing; c.How != "ended" || c.Stops != 3 || c.Aborted {
+		t.Errorf("an answer in a change of its state: %+v", c)
 	}
 	if s := got.Deadline; len(s) != 1 || s[0].ID != "long" || s[0].User != "user-1" || !s[0].Right || s[0].At > 60000 || s[0].At < 50000 {
 		t.Errorf("at the deadline came %+v", s)

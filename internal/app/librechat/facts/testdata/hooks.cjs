@@ -25,6 +25,7 @@ const server = http.createServer(async (req, res) => {
     const right = signature === createHmac('sha256', process.env.JWT_SECRET).update(`${head}.${claims}`).digest('base64url');
     const { id, exp } = JSON.parse(Buffer.from(claims ?? '', 'base64url'));
     seen.stops.push({ id: JSON.parse(body).streamId, user: id, right: right && exp * 1000 > now(), agent: req.headers['user-agent'], at: Date.now() - seen.asked });
+    if (seen.busy-- > 0) { res.statusCode = 409; return res.end('{}'); }
     store.jobs[JSON.parse(body).streamId].status = 'aborted';
     open.get(JSON.parse(body).streamId)?.end();
     return res.end('{}');
@@ -124,6 +125,26 @@ server.listen(0, '127.0.0.1', async () => {
   seen.refuses = true;
   out.replaced = (await read('/api/agents/chat/stream/replaced', 10000)).lines;
   seen.refuses = false;
+
+  // an answer that waits for its user's approval, and then goes on
+  store.jobs.asks = { status: 'running', userId: 'user-1' };
+  await post('asks', { 'lambda-runtime-deadline-ms': String(Date.now() + 30000) });
+  await sleep(1000);
+  const paused = await jobs.approvals.pause('asks', 'the action');
+  const gone = redis.values['stream:{asks}:life'] === undefined;
+  const waits = await read('/api/agents/chat/stream/asks?resume=true', 40000);
+  const resumed = await jobs.approvals.resolve('asks', 'the decision');
+  const reads = read('/api/agents/chat/stream/asks?resume=true', 40000);
+  await sleep(10000);
+  const again = redis.values['stream:{asks}:life'];
+  out.asks = { paused, resumed, gone, handed: [seen.paused, seen.resolved], waits: waits.how, goesOn: (await reads).how, lives: Number(again) > 0 && redis.values['stream:{asks}:life'] !== again, stops: seen.stops.splice(0).length };
+
+  // an answer that is in a change of its state when it is stopped
+  store.jobs.changing = { status: 'running', userId: 'user-2' };
+  redis.values['stream:{changing}:life'] = '7';
+  seen.busy = 2;
+  seen.abort = null;
+  out.changing = { how: (await read('/api/agents/chat/stream/changing?resume=true', 60000)).how, stops: seen.stops.splice(0).length, aborted: !!seen.abort };
 
   // a generation that takes longer than its environment may live, in a Redis that forgets
   store.jobs.long = { status: 'running', userId: 'user-1' };

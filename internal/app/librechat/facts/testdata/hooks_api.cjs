@@ -27,8 +27,15 @@ class Store {
 }
 const store = new Store();
 
+class Approvals {
+  async pause(id, action) { seen.paused = action; store.jobs[id].status = 'requires_action'; return true; }
+  async resolve(id, action) { seen.resolved = action; store.jobs[id].status = 'running'; return true; }
+}
+
 class Manager {
   isRedis = true;
+  approvals = new Approvals();
+  async getJob() { return { abortController: new AbortController() }; }
   runtimeState = new Map();
   getJobStore() { return store; }
   configure(...args) { seen.configure = args; }
