@@ -37,11 +37,11 @@ type boot struct {
 	through time.Time // valid once over is closed
 }
 
-// Bounds of the first boot: LibreChat answers /health after 3 to 10 s, and makes
-// its indexes in the seconds around that. They are made when it has asked nothing of
+// Bounds of the first boot: LibreChat answers /health after 3 to 10 s, on a machine at
+// work after minutes, and makes its indexes in the seconds around that. They are made when it has asked nothing of
 // the database for bootQuiet, or at last after bootIndexes.
 const (
-	bootLimit   = 2 * time.Minute
+	bootLimit   = 10 * time.Minute
 	bootQuiet   = 1500 * time.Millisecond
 	bootIndexes = 20 * time.Second
 )

@@ -148,11 +148,15 @@ func (p *tab) makesPrompt() {
 	p.open("/c/new", "")
 	for range 3 { // where the page has no answer to /api/roles yet, it goes back to the chat
 		p.follow("/d/prompts/new")
-		if testkit.Until(soon, func() bool { return js[bool](p, "!!"+name) }) {
+		if testkit.Until(soon/2, func() bool { return js[bool](p, "!!"+name) }) {
 			break
 		}
 	}
-	p.within(soon, "the form", name)
+	if !js[bool](p, "!!"+name) { // from v0.8.7 on it is a dialog
+		p.panel("Prompts")
+		p.press("Create Prompt")
+		p.within(soon, "the form", name)
+	}
 	p.do(chromedp.SendKeys(chromedp.CSS("#prompt-name"), "weigh"),
 		chromedp.SendKeys(chromedp.CSS("form:has(#prompt-name) textarea"), "Weigh the flour twice"))
 	p.press("Create Prompt")
@@ -160,10 +164,12 @@ func (p *tab) makesPrompt() {
 	p.reads("Weigh the flour twice")
 }
 
-// press clicks the button or the option of this name, once it can be clicked.
+// press clicks the button or the option of this text, or else of this label, once it
+// can be clicked.
 func (p *tab) press(name string) {
 	p.t.Helper()
-	button := fmt.Sprintf(`[...document.querySelectorAll("button, [role=option]")].findLast((b) => !b.disabled && b.checkVisibility() && (b.getAttribute("aria-label") === %[1]q || b.innerText.trim() === %[1]q))`, name)
+	button := fmt.Sprintf(`((all) => all.findLast((b) => b.innerText.trim() === %[1]q) ?? all.findLast((b) => b.getAttribute("aria-label") === %[1]q))(
+		[...document.querySelectorAll("button, [role=option]")].filter((b) => !b.disabled && b.checkVisibility()))`, name)
 	p.within(soon, "the button "+name, button)
 	p.do(chromedp.Evaluate[chromedp.Void](button + `.click()`))
 }
