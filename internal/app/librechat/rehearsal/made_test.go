@@ -2,6 +2,7 @@ package rehearsal_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -122,23 +123,39 @@ func (p *tab) chatsWithAgent(id string) {
 // makesAgent fills in the form of the agent builder, and has the new agent answer.
 func (p *tab) makesAgent() {
 	p.t.Helper()
-	const form = `form[aria-label="Agent configuration form"]`
 	p.open("/c/new", "")
 	p.panel("Agent Builder")
-	p.do(chromedp.SendKeys(chromedp.CSS(form+" #name"), "Miller"))
+	p.do(chromedp.SendKeys(chromedp.CSS(`form[aria-label="Agent configuration form"] #name`), "Miller"))
 	p.press("Select a model")
 	p.press("Select a provider")
 	p.press("Rehearsal")
 	p.press("Select a model")
 	p.press("rehearsal")
 	p.press("Back to builder")
+	begun := time.Now()
 	p.press("Create")
-	p.within(soon, "the id of the agent", `document.querySelector('`+form+`').innerText.includes("agent_")`)
-	id := js[string](p, `document.querySelector('`+form+`').innerText.match(/agent_[\w-]+/)[0]`)
+	id := p.agentSince(begun)
 	p.open("/c/new?agent_id="+id, "Miller")
 	p.ready()
 	p.ask("miller [llm tokens=10 rate=20]")
 	p.answered(opening, p.asked("miller"))
+}
+
+// agentSince is the id of the first agent that the page asks for from then on.
+func (p *tab) agentSince(begun time.Time) (id string) {
+	p.t.Helper()
+	path := regexp.MustCompile(`^/api/agents/(agent_[\w-]+)`)
+	testkit.Wait(p.t, soon, "the page to ask for its new agent", func() (string, bool) {
+		events, _ := p.w.Recorder.Since(0)
+		for _, e := range events {
+			if m := path.FindStringSubmatch(e.Path); m != nil && e.Time.After(begun) {
+				id = m[1]
+				break
+			}
+		}
+		return "", id != ""
+	})
+	return id
 }
 
 // makesPrompt fills in the form of a prompt, and sees it kept.
