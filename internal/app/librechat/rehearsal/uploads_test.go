@@ -214,11 +214,21 @@ func (p *tab) send(path, file string, statuses ...int) {
 	}
 }
 
+// user is the rehearsal's. An environment that is killed while it has the login takes it along.
+func (w *world) user(t *testing.T) *person {
+	t.Helper()
+	p := &person{base: w.ViewerURL, design: w.release.Design, login: map[string]string{"email": facts.UserEmail, "password": facts.UserPassword}}
+	testkit.Wait(t, opening, "a login", func() (string, bool) {
+		err := p.renew(t.Context(), "")
+		return fmt.Sprint(err), err == nil
+	})
+	return p
+}
+
 // finds downloads the user's files, and holds them against what was uploaded.
 func (w *world) finds(t *testing.T, files ...string) {
 	t.Helper()
-	p := &person{base: w.ViewerURL, design: w.release.Design}
-	p.becomeFirst(t)
+	p := w.user(t)
 	var known []struct {
 		FileID   string `json:"file_id"`
 		User     string
@@ -251,8 +261,7 @@ func (w *world) finds(t *testing.T, files ...string) {
 // hasTalks waits until the user has these conversations and no others.
 func (w *world) hasTalks(t *testing.T, titles ...string) {
 	t.Helper()
-	p := &person{base: w.ViewerURL, design: w.release.Design}
-	p.becomeFirst(t)
+	p := w.user(t)
 	testkit.Wait(t, opening, "the conversations", func() (string, bool) {
 		var talks struct{ Conversations []struct{ Title string } }
 		err := p.call(t.Context(), http.MethodGet, "/api/convos", nil, &talks)
