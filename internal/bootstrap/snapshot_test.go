@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap/runtimeapi/runtimetest"
+	"github.com/aproorg/sluice/internal/testkit"
 )
 
 const snapStart = "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"
@@ -102,6 +103,10 @@ func TestRestoreThatCutsConnections(t *testing.T) {
 	if asked := w.do(get("/asked")).body; strings.Count(asked, "/hooks/after") != 1 {
 		t.Errorf("the app was asked %q", asked)
 	}
+	testkit.Wait(t, 5*time.Second, "the extension to ask again", func() (string, bool) {
+		n := w.EventsAsked()
+		return fmt.Sprint(n), n >= 2
+	})
 	_ = w.cmd.Process.Signal(syscall.SIGTERM)
 	w.wantEnd(5 * time.Second)
 	if w.err != nil {

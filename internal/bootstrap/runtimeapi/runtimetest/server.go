@@ -32,7 +32,9 @@ type Server struct {
 	serial     int
 	initErrors []Failure
 	extensions []string
-	nexts      int
+
+	eventsAsked int
+	nexts       int
 
 	restoreAsked  chan struct{} // closed when the runtime first waits for a restore
 	restored      chan struct{} // closed by Restore
@@ -87,7 +89,7 @@ func StartAt(address string) (*Server, error) {
 	mux.HandleFunc("GET /2018-06-01/runtime/restore/next", s.nextRestore)
 	mux.HandleFunc("POST /2018-06-01/runtime/restore/error", s.failRestore)
 	mux.HandleFunc("POST /2020-01-01/extension/register", s.register)
-	mux.HandleFunc("GET /2020-01-01/extension/event/next", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("GET /2020-01-01/extension/event/next", s.nextEvent)
 	s.server = &http.Server{Handler: mux, ConnState: s.note}
 	go func() { _ = s.server.Serve(listener) }()
 	return s, nil
@@ -258,6 +260,20 @@ func (s *Server) failInit(w http.ResponseWriter, r *http.Request) {
 	s.initErrors = append(s.initErrors, f)
 	s.mu.Unlock()
 	w.WriteHeader(http.StatusAccepted)
+}
+
+// EventsAsked is how often an extension has asked for an event. None ever comes.
+func (s *Server) EventsAsked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.eventsAsked
+}
+
+func (s *Server) nextEvent(_ http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.eventsAsked++
+	s.mu.Unlock()
+	<-r.Context().Done()
 }
 
 func (s *Server) register(w http.ResponseWriter, r *http.Request) {
