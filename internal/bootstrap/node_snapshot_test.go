@@ -18,11 +18,14 @@ import (
 	"github.com/aproorg/sluice/internal/testkit"
 )
 
+// patient lets Node take its time on a machine that is busy.
+const patient = "SLUICE_READY_ATTEMPTS=1000"
+
 const idsApp = "snapshot/testdata/ids.cjs"
 
 // TestNodeHearsOfTheSnapshot: listeners of the app are called and waited for, before the snapshot and after the restore.
 func TestNodeHearsOfTheSnapshot(t *testing.T) {
-	w := start(t, []string{testdeps.Node(t), idsApp}, snapStart)
+	w := start(t, []string{testdeps.Node(t), idsApp}, snapStart, patient)
 	w.wantAskedForRestore()
 	w.Restore()
 	var events []struct {
@@ -51,7 +54,7 @@ func TestAppWithoutScript(t *testing.T) {
 func TestNodeListenersThatFail(t *testing.T) {
 	for _, event := range []string{"sluice:before-snapshot", "sluice:after-restore"} {
 		w := start(t, []string{testdeps.Node(t), "-e", `process.on("` + event + `", async () => { throw new Error("no such pool"); });
-			require("http").createServer((q, s) => s.end()).listen(process.env.PORT, "127.0.0.1", () => console.log("listening"));`}, snapStart)
+			require("http").createServer((q, s) => s.end()).listen(process.env.PORT, "127.0.0.1", () => console.log("listening"));`}, snapStart, patient)
 		kind, failures := "Runtime.BeforeSnapshotError", w.InitErrors
 		if strings.Contains(event, "after") {
 			w.wantAskedForRestore()
@@ -85,7 +88,7 @@ func TestRotatedSecret(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := value(t, store, "/app/jwt")
-			w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, "TAKES="+c.takes, "SLUICE_RESTORE_REFRESH="+c.refresh, "SLUICE_SECRETS=JWT_SECRET=/app/jwt",
+			w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, patient, "TAKES="+c.takes, "SLUICE_RESTORE_REFRESH="+c.refresh, "SLUICE_SECRETS=JWT_SECRET=/app/jwt",
 				"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=x", "AWS_SESSION_TOKEN=x", "SLUICE_ENDPOINT_URL_SSM="+parameters.URL)
 			w.wantAskedForRestore()
 			if err := store.Put("/app/jwt", c.rotated); err != nil {
@@ -147,7 +150,7 @@ func TestSocketsAreDestroyed(t *testing.T) {
 		connect();
 		require("http").createServer((q, s) => { socket.once("data", (d) => s.end(JSON.stringify(closed) + d)); socket.write("hello"); })
 			.listen(process.env.PORT, "127.0.0.1");`
-	w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, fmt.Sprintf("STORE=%d", store.Port))
+	w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, patient, fmt.Sprintf("STORE=%d", store.Port))
 	w.wantAskedForRestore()
 	if n := connections.Load(); n != 1 {
 		t.Errorf("%d connections before the snapshot", n)
