@@ -112,6 +112,10 @@ func (j *judge) calls(calls []call) verdict {
 		}
 		operation := name + ":" + asked.Operation.Name
 		v.operations[operation]++
+		for _, said := range unwritten(operation, asked.Input) {
+			said = operation + " " + said
+			v.refused[said] = append(v.refused[said], fmt.Sprintf("%s: %s %s %.600s", c.Phase, c.Method, c.URL, c.Request))
+		}
 		for _, fault := range faults {
 			said := operation + " " + fault.String()
 			v.refused[said] = append(v.refused[said], fmt.Sprintf("%s by %s: %s %s %.600s", c.Phase, c.Header.Get("User-Agent"), c.Method, c.URL, c.Request))
