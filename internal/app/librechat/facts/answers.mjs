@@ -40,6 +40,7 @@ function catchUp(jobs) {
       return subscription;
     }
     const [job, chunks] = await Promise.all([store.getJob(id), store.getChunks(id, options?.expectedCreatedAt)]);
+    await told();
     const created = live.waiting.find(isCreated)?.[1] ?? (job?.userMessage && { created: true, message: { ...job.userMessage, isCreatedByUser: true, sender: 'User' }, streamId: id });
     const waiting = after(chunks, live.waiting);
     if (created) onChunk(created);
@@ -61,6 +62,7 @@ function catchUp(jobs) {
     request.chunks = undefined;
     const resumeState = subscription && result.resumeState && (await this.getResumeState(id, rest[0]?.expectedCreatedAt));
     const { chunks = [] } = request;
+    await told();
     const release = () => live.release(after(chunks, live.waiting));
     const activate = subscription?.activate;
     if (activate) subscription.activate = function (...args) { activate.apply(this, args); release(); }; // once the snapshot is sent
@@ -68,6 +70,10 @@ function catchUp(jobs) {
     return resumeState && request.chunks ? { ...result, resumeState } : result;
   };
 }
+
+// told waits for the messages of what a snapshot has already: a chunk is kept first, and
+// then sent.
+const told = () => new Promise((done) => setTimeout(done, 100));
 
 const isCreated = ([, event]) => !!event?.created;
 

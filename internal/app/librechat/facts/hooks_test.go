@@ -49,7 +49,7 @@ func hooked(t *testing.T, r Release) {
 			Options   map[string]int
 			Complete  []any
 		}
-		Late, Own           []map[string]any
+		Late, Last, Own     []map[string]any
 		Resumed             [][]map[string]any
 		Dead, Alive, Missed string
 		Saving              string
@@ -99,6 +99,10 @@ func hooked(t *testing.T, r Release) {
 	late := []map[string]any{{"created": true, "from": "live"}, n(1), n(2), n(2), n(4), n(2), n(6), {"final": true}}
 	if diff := cmp.Diff(late, got.Late); diff != "" {
 		t.Errorf("a late reader's events (-want +got):\n%s", diff)
+	}
+
+	if diff := cmp.Diff([]map[string]any{n(1), n(2)}, got.Last); diff != "" {
+		t.Errorf("the events of a reader who heard the last one after the snapshot (-want +got):\n%s", diff)
 	}
 
 	if diff := cmp.Diff([]map[string]any{n(1), n(2), n(2), n(3)}, got.Own); diff != "" {

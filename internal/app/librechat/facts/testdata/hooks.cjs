@@ -82,6 +82,13 @@ server.listen(0, '127.0.0.1', async () => {
   seen.live = [event(2), event(4), { created: true, from: 'live' }, event(2), event(6), { final: true }];
   out.late = (await read('/api/agents/chat/stream/late?generationProtocolVersion=2', 40000)).lines;
 
+  // a reader that gets the last event in the snapshot, and then hears it
+  store.jobs.last = { status: 'running', userId: 'user-1', userMessage: { text: 'hello' } };
+  store.chunks.last = [1, 2].map(event);
+  [seen.live, seen.last] = [[], event(2)];
+  out.last = (await read('/api/agents/chat/stream/last', 20000)).lines.slice(1);
+  seen.last = null;
+
   // a reader in the process that generates, to whom LibreChat tells all
   store.jobs.own = { status: 'running', userId: 'user-1' };
   store.chunks.own = [1, 2].map(event);

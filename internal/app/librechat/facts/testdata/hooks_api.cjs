@@ -53,6 +53,7 @@ class Manager {
     seen.subscribe = args;
     if (seen.refuses) return null;
     for (const event of seen.live) args[1](event);
+    if (seen.last) setTimeout(args[1], 50, seen.last);
     return { unsubscribe() {} };
   }
   async getResumeState(id) { return { content: (await store.getChunks(id)).map((chunk) => chunk.data.n) }; }
