@@ -23,7 +23,8 @@ type Request struct {
 	Cold  time.Duration
 	Steps []Step // of that start, as far as they were told
 	// Restored is how long the restore of its environment from a snapshot took; 0 is none.
-	// A wait for the environment before that is in Cold.
+	// Where environments are clones it has all of the wait; where they are held, a wait for
+	// the start of one is in Cold.
 	Restored time.Duration
 	Note     string // of the first hop, e.g. "Hit from cloudfront"
 	Error    string
@@ -84,6 +85,7 @@ type environment struct {
 	ready   time.Time // zero while in its first init
 	used    bool
 	restore time.Time // begin of its restore from a snapshot; zero without
+	clone   bool      // it has had no init phase
 	steps   []Step
 	step    time.Time // end of the last one, or begin of the init
 }
@@ -208,6 +210,12 @@ func (t *Tally) invoke(e Event) {
 		t.Restores++
 		until = env.restore
 	}
+	if env.clone {
+		if !r.reached.IsZero() {
+			r.Restored = e.Time.Sub(r.reached)
+		}
+		return
+	}
 	if !r.reached.IsZero() && (env.ready.IsZero() || env.ready.After(r.reached)) {
 		r.Cold, r.started = until.Sub(r.reached), env
 		t.ColdStarts++
@@ -243,7 +251,7 @@ func (t *Tally) end(e Event) (Request, bool) {
 func (t *Tally) move(e Event) {
 	env := t.environments[e.Environment]
 	if env == nil {
-		env = &environment{}
+		env = &environment{clone: e.State == Restore}
 		t.environments[e.Environment] = env
 	} else if billed(env.state) {
 		t.Billed += e.Time.Sub(env.since)

@@ -174,7 +174,7 @@ func (em *Emulator) environment() environment.Config {
 		Stranger: c.Stranger, Record: c.Record, Log: c.Log,
 	}
 	if c.SnapStart != nil {
-		out.SnapStart = &environment.SnapStart{Label: c.SnapStart.Label, Token: em.token}
+		out.SnapStart = &environment.SnapStart{Label: c.SnapStart.Label, Token: em.token, Clones: em.clones, From: em.snapshot, Ports: em.ports}
 	}
 	return out
 }
@@ -214,6 +214,11 @@ func (em *Emulator) Close(ctx context.Context) error {
 		<-done
 	}
 	em.host.Close()
+	if em.snapshot != nil {
+		if err := em.snapshot.Close(); err != nil {
+			return fmt.Errorf("remove the snapshot: %w", err)
+		}
+	}
 	if em.own {
 		return os.RemoveAll(em.cfg.Dir)
 	}

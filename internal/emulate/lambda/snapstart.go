@@ -9,6 +9,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/emulate/lambda/environment"
 	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -20,6 +21,8 @@ type SnapStart struct {
 	// Ahead is how many environments are held for requests to come; 0 means 2. More are
 	// started when those are in use, and take the time of a start.
 	Ahead int
+	// Held has environments be started ahead and held although they could be clones.
+	Held bool
 }
 
 // publishing is the state of the version. Its fields are guarded by Emulator.mu.
@@ -27,6 +30,9 @@ type publishing struct {
 	published bool
 	token     string                   // by which environments get credentials
 	first     chan *runtimeapi.Failure // takes the end of the first init phase; nil once it has
+	clones    bool                     // environments can be clones
+	ports     []string                 // that clones reach
+	snapshot  *sandbox.Snapshot        // what they are clones of, once it is there
 }
 
 // Snapshot tells of a version that was published.
@@ -64,6 +70,8 @@ func (em *Emulator) Publish(ctx context.Context) (Snapshot, error) {
 		return Snapshot{}, errClosing
 	}
 	em.first = first
+	why := em.whyHeld()
+	em.clones = why == ""
 	e, err := em.prepareAnother()
 	em.mu.Unlock()
 	if err != nil {
@@ -79,13 +87,56 @@ func (em *Emulator) Publish(ctx context.Context) (Snapshot, error) {
 		<-first
 		return Snapshot{}, fmt.Errorf("publish version %s: %w", em.cfg.Version, ctx.Err())
 	}
-	s := Snapshot{Took: time.Since(begin), Cut: runtime.GOOS == "linux", Why: "Sluice does not take snapshots of processes"}
-	em.cfg.Record.Emit(timeline.Event{Kind: timeline.EnvironmentSnapshot, Environment: e.ID(), Took: s.Took, Note: s.Why})
+	s := Snapshot{Cut: runtime.GOOS == "linux", Why: why}
+	if em.clones {
+		em.takeSnapshot(e, &s)
+	}
+	s.Took = time.Since(begin)
+	em.cfg.Record.Emit(timeline.Event{Kind: timeline.EnvironmentSnapshot, Environment: e.ID(), Took: s.Took, Bytes: s.Bytes, Note: s.Why})
 	em.mu.Lock()
 	defer em.mu.Unlock()
 	em.published = true
-	em.prepareAhead()
+	if !s.Clones {
+		em.prepareAhead()
+	}
 	return s, nil
+}
+
+// whyHeld says what is missing for clones; empty is nothing.
+func (em *Emulator) whyHeld() string {
+	switch {
+	case em.cfg.SnapStart.Held:
+		return "not asked for"
+	case em.cfg.Process.Client == "":
+		return "the function is not behind Sluice's bootstrap, which calls restore/next again where a clone has lost that connection"
+	case em.cfg.Process.Root != "":
+		return "an image's files have no criu in them"
+	case len(em.cfg.Extensions) > 0:
+		return "extensions are not cloned"
+	}
+	err := em.host.Clones()
+	if err == nil {
+		em.ports, err = sandbox.OwnPorts()
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// takeSnapshot ends the environment that is held, and has all others be clones of it. Where
+// CRIU cannot dump what the app has, environments are held after all.
+func (em *Emulator) takeSnapshot(e *environment.Environment, s *Snapshot) {
+	from, err := e.Snapshot()
+	em.mu.Lock()
+	defer em.mu.Unlock()
+	if err != nil {
+		em.clones, s.Why = false, err.Error()
+		return
+	}
+	em.forget(e)
+	em.snapshot = from
+	s.Clones, s.Bytes = true, from.Bytes
 }
 
 // prepareAnother starts an environment for requests to come. Called with em.mu held.
@@ -111,9 +162,13 @@ func (em *Emulator) prepareAhead() {
 	}
 }
 
-// restore gives the invocation to the environment that has waited longest. Called with
-// em.mu held.
+// restore gives the invocation to a clone, or to the environment that has waited longest.
+// Called with em.mu held.
 func (em *Emulator) restore(v *environment.Invocation) error {
+	if em.snapshot != nil {
+		_, err := em.create(false, v)
+		return err
+	}
 	if len(em.ahead) == 0 {
 		if _, err := em.prepareAnother(); err != nil {
 			return err

@@ -31,7 +31,7 @@ func held(t *testing.T, change func(*lambda.Config)) *world {
 
 func unpublished(t *testing.T, change func(*lambda.Config)) *world {
 	return start(t, func(cfg *lambda.Config) {
-		cfg.SnapStart = &lambda.SnapStart{}
+		cfg.SnapStart = &lambda.SnapStart{Held: true}
 		if change != nil {
 			change(cfg)
 		}

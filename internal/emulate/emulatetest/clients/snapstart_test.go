@@ -19,7 +19,7 @@ func TestPythonSnapStart(t *testing.T) {
 	packages := testdeps.LambdaClients(t, "python")
 	python, _ := testdeps.Python(t)
 	function := func(hook string) (function, *lambda.Emulator) {
-		return startAs(t, &lambda.SnapStart{Ahead: 1}, lambda.Process{
+		return startAs(t, &lambda.SnapStart{Ahead: 1, Held: true}, lambda.Process{
 			Task: task(t, map[string]string{"snap.py": "testdata/snap.py"}), Handler: "snap.handler", Command: []string{python, "-m", "awslambdaric", "snap.handler"},
 			Env: []string{"PATH=" + os.Getenv("PATH"), "PYTHONPATH=" + packages, "HOOK=" + hook},
 		})

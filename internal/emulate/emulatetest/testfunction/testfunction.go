@@ -102,6 +102,10 @@ func (c *runtimeClient) snapStart(mode string) {
 		fail("init/error", "Runtime.BeforeSnapshotError")
 	}
 	resp, err := c.http.Get(c.base + "restore/next")
+	for i := 0; i < 50 && err != nil; i++ { // a clone has lost the connection
+		time.Sleep(10 * time.Millisecond)
+		resp, err = c.http.Get(c.base + "restore/next")
+	}
 	if err != nil {
 		fmt.Println("restore/next", err)
 		os.Exit(9)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -44,6 +45,14 @@ type SnapStart struct {
 	// Token lets who has it have the role's credentials. It is in the snapshot, and so
 	// the same in all environments.
 	Token string
+	// Clones has environments be clones of the first one: see Environment.Snapshot. From
+	// is what those after it are restored from.
+	Clones bool
+	From   *sandbox.Snapshot
+	// Ports of this machine's loopback are those that clones reach in their networks, beside
+	// those that their variables name. It is the same list for all, so that none is taken in
+	// one clone which is free in another.
+	Ports []string
 }
 
 // Limits are Lambda's quotas for an environment. All are required.

@@ -48,6 +48,10 @@ type Environment struct {
 	taskRoot    string // LAMBDA_TASK_ROOT
 	group       *sandbox.Group
 	api         *runtimeapi.Server
+	net         *network // of its own, where environments are clones; else nil
+
+	ended     chan struct{}            // closed at its end
+	snapshots chan chan snapshotResult // asks for a snapshot while it is held
 
 	jobs        chan *Invocation // holds one
 	recycle     chan struct{}    // closed on request
@@ -81,6 +85,7 @@ func New(cfg Config, host *sandbox.Host, id, dir string, provisioned bool) (*Env
 	e := &Environment{
 		cfg: cfg, id: id, provisioned: provisioned, started: time.Now(),
 		tmp: filepath.Join(dir, "tmp"), taskRoot: sandbox.TaskRoot,
+		ended: make(chan struct{}), snapshots: make(chan chan snapshotResult),
 		jobs: make(chan *Invocation, 1), recycle: make(chan struct{}), killed: make(chan struct{}),
 	}
 	if p := cfg.Process; p.Root == "" && p.Task != "" && !host.HasTaskRoot() {
@@ -98,7 +103,21 @@ func New(cfg Config, host *sandbox.Host, id, dir string, provisioned bool) (*Env
 		return nil, err
 	}
 	e.group = group
-	if e.api, err = runtimeapi.Listen(e.apiConfig()); err != nil {
+	api := e.apiConfig()
+	if cfg.SnapStart != nil && cfg.SnapStart.Clones {
+		if api.Listener, err = e.useNetwork(); err != nil {
+			_ = group.Close()
+			return nil, err
+		}
+	}
+	if e.api, err = runtimeapi.Listen(api); err != nil {
+		e.net.close()
+		_ = group.Close()
+		return nil, err
+	}
+	if err := e.net.forward(e.variables(), e.api.Address(), cfg.SnapStart); err != nil {
+		e.api.Close()
+		e.net.close()
 		_ = group.Close()
 		return nil, err
 	}
@@ -147,6 +166,10 @@ func (e *Environment) Run(pool Pool) {
 			return
 		}
 		e.handle(v)
+		if e.cfg.SnapStart != nil && e.session == nil {
+			e.setState(timeline.Killed, "the runtime ended; the next request restores another environment")
+			return
+		}
 	}
 }
 
@@ -185,6 +208,10 @@ func (e *Environment) await() *Invocation {
 			return e.leave("killed on request")
 		case <-e.session.exit():
 			e.endSession("failure")
+			if e.cfg.SnapStart != nil {
+				e.giveUp()
+				return nil
+			}
 			e.setState(timeline.Frozen, "the runtime ended; the next invocation starts it again")
 		}
 	}
@@ -257,7 +284,9 @@ func (e *Environment) destroy() {
 }
 
 func (e *Environment) close() {
+	close(e.ended)
 	e.api.Close()
+	e.net.close()
 	if err := e.group.Close(); err != nil {
 		e.cfg.Log.Error("close environment", "environment", e.id, "error", err)
 	}

@@ -16,6 +16,9 @@ import (
 // comeFromSnapshot starts the environment, holds it until there is an invocation, and
 // restores it for that one. It reports false when the environment has ended.
 func (e *Environment) comeFromSnapshot() bool {
+	if e.cfg.SnapStart.From != nil { // and its invocation is there
+		return e.restoreFor(<-e.jobs)
+	}
 	f := e.prepare()
 	e.pool.Prepared(e, f)
 	if f != nil {
@@ -31,6 +34,12 @@ func (e *Environment) comeFromSnapshot() bool {
 	if v == nil {
 		return false
 	}
+	return e.restoreFor(v)
+}
+
+// restoreFor restores the environment for its first invocation, or reports false: the
+// invocation was given back, and the environment has ended.
+func (e *Environment) restoreFor(v *Invocation) bool {
 	if f := e.restore(); f != nil {
 		e.endSession(shutdownReason(f))
 		e.setState(timeline.Killed, "it could not be restored")
@@ -69,6 +78,11 @@ func (e *Environment) hold() *Invocation {
 	select {
 	case v := <-e.jobs:
 		return v
+	case reply := <-e.snapshots:
+		if e.takeSnapshot(reply) {
+			return nil
+		}
+		return e.hold()
 	case <-e.recycle:
 		reason = "recycled on request"
 	case <-e.pool.Stop:
@@ -92,16 +106,11 @@ func (e *Environment) restore() *runtimeapi.Failure {
 	e.mu.Unlock()
 	e.setState(timeline.Restore, "")
 	e.log("RESTORE_START")
+	idle, f := e.wake()
 	e.tellRestoreStart()
-	cut, err := e.group.CutConnections(e.api.Address())
-	switch {
-	case errors.Is(err, errors.ErrUnsupported): // the emulator has said so
-	case err != nil:
-		e.cfg.Log.Warn("connections of a restored environment live on", "environment", e.id, "error", err)
-	case cut > 0:
-		e.log(fmt.Sprintf("RESTORE: %d connections to the outside are dead", cut))
+	if f == nil {
+		f = e.awaitRestored(idle, begin.Add(e.cfg.Limits.Restore))
 	}
-	f := e.awaitRestored(begin.Add(e.cfg.Limits.Restore))
 	took := time.Since(begin)
 	e.tellRestored(took, f)
 	if f != nil {
@@ -115,10 +124,27 @@ func (e *Environment) restore() *runtimeapi.Failure {
 	return nil
 }
 
-func (e *Environment) awaitRestored(deadline time.Time) *runtimeapi.Failure {
-	s := e.session
-	idle := s.Restore()
+// wake has the processes go on after the snapshot. idle is closed when the runtime asks for an
+// invocation.
+func (e *Environment) wake() (idle <-chan struct{}, f *runtimeapi.Failure) {
+	if from := e.cfg.SnapStart.From; from != nil {
+		return e.clone(from)
+	}
+	cut, err := e.group.CutConnections(e.api.Address())
+	switch {
+	case errors.Is(err, errors.ErrUnsupported): // the emulator has said so
+	case err != nil:
+		e.cfg.Log.Warn("connections of a restored environment live on", "environment", e.id, "error", err)
+	case cut > 0:
+		e.log(fmt.Sprintf("RESTORE: %d connections to the outside are dead", cut))
+	}
+	idle = e.session.Restore()
 	e.thaw()
+	return idle, nil
+}
+
+func (e *Environment) awaitRestored(idle <-chan struct{}, deadline time.Time) *runtimeapi.Failure {
+	s := e.session
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	memory := e.watchMemory()
@@ -140,6 +166,16 @@ func (e *Environment) awaitRestored(deadline time.Time) *runtimeapi.Failure {
 		case <-e.killed:
 			return runtimeapi.Fail(runtimeapi.ExitError, "", "killed on request")
 		}
+	}
+}
+
+// giveUp ends an environment whose runtime ended between two invocations: it is not started
+// again, for what is restored is the snapshot.
+func (e *Environment) giveUp() {
+	e.setState(timeline.Killed, "the runtime ended; the next request restores another environment")
+	if !e.pool.Withdraw(e) {
+		v := <-e.jobs
+		v.refuse(runtimeapi.Fail(runtimeapi.ExitError, "", "the runtime ended between two invocations"))
 	}
 }
 

@@ -27,6 +27,8 @@ type Config struct {
 	Stranger func(userAgent string)
 	// SnapStart, if not nil, adds what a runtime has with it.
 	SnapStart *SnapStart
+	// Listener is where the APIs are, instead of a free port of 127.0.0.1.
+	Listener net.Listener
 	// Limit is called when the invocation at hand runs into a limit.
 	Limit func(note string)
 }
@@ -58,11 +60,14 @@ type Server struct {
 	session *Session
 }
 
-// Listen starts a server on a free port of 127.0.0.1.
+// Listen starts a server.
 func Listen(cfg Config) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
+	listener := cfg.Listener
+	if listener == nil {
+		var err error
+		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return nil, err
+		}
 	}
 	a := &Server{cfg: cfg, address: listener.Addr().String(), done: make(chan struct{})}
 	a.server = &http.Server{Handler: loopback.Program(a.routes()), ReadHeaderTimeout: time.Minute}

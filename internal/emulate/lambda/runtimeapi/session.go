@@ -37,6 +37,7 @@ type Session struct {
 	waiting    bool // the runtime is asking for an invocation
 	extensions map[string]*extension
 	closed     bool     // no more registrations
+	mayAsk     bool     // it is a clone, whose call of restore/next has lost its connection
 	initError  *Failure // what the runtime or an extension reported, while it started or was restored
 	idle       chan struct{}
 	idleClosed bool
@@ -50,6 +51,16 @@ func NewSession() *Session {
 		telemetry:  newTelemetry(),
 		phase:      phaseStarted, extensions: map[string]*extension{}, idle: make(chan struct{}),
 	}
+}
+
+// NewClone is the state of a runtime that is about to be restored from a dump. It may call
+// restore/next once more: the connection of the call that it waited in is gone.
+func NewClone() *Session {
+	s := NewSession()
+	s.phase, s.closed, s.mayAsk = phaseRestoring, true, true
+	s.telemetry.close()
+	close(s.restored)
+	return s
 }
 
 // Idle is closed when the runtime and every extension have asked for more to do:

@@ -36,6 +36,12 @@ func (a runtimeAPI) restoreNext(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
+	if s.phase == phaseRestoring && s.mayAsk {
+		s.mayAsk = false
+		s.mu.Unlock()
+		w.WriteHeader(http.StatusOK)
+		return
+	}
 	if s.phase != phaseStarted {
 		defer s.mu.Unlock()
 		wrongPhase(w, s.phase, phaseReady)

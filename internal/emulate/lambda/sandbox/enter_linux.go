@@ -41,6 +41,10 @@ type entry struct {
 	Needed     []string // what must be seen even if it lies in a hidden directory
 	Command    []string
 	Env        []string
+
+	Cloneable bool         // the command is to be dumped, or comes from a dump
+	Join      bool         // enter the namespaces of the files after the orders, and dump
+	Image     *cloneOrders // what is to be restored instead of the command, or to be dumped
 }
 
 // orders is the file descriptor of the pipe.
@@ -73,15 +77,26 @@ func enter() (int, error) {
 	if err := json.Unmarshal(text, &e); err != nil {
 		return notStarted, fmt.Errorf("read orders: %w", err)
 	}
+	if e.Join {
+		return e.dump()
+	}
+	if e.Cloneable {
+		if err := joinNetwork(); err != nil {
+			return notStarted, err
+		}
+	}
 	if e.Namespaces {
 		if err := e.buildFiles(); err != nil {
 			return notStarted, err
 		}
 	}
+	if e.Image != nil {
+		return e.restore()
+	}
 	if err := e.settle(); err != nil {
 		return notStarted, err
 	}
-	if err := dropPrivileges(); err != nil {
+	if err := dropPrivileges(e.Cloneable); err != nil {
 		return notStarted, err
 	}
 	return e.run()
@@ -119,6 +134,9 @@ func limitOpenFiles(n uint64) error {
 // namespace, waits for it: when the first process ends, the kernel ends all the
 // others.
 func (e *entry) run() (int, error) {
+	// What the user's shell had open, and this program inherited, is not the app's. A kernel
+	// before 5.11 cannot.
+	_ = unix.CloseRange(orders, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
 	os.Clearenv()
 	for _, kv := range e.Env {
 		if path, ok := strings.CutPrefix(kv, "PATH="); ok {
@@ -132,21 +150,37 @@ func (e *entry) run() (int, error) {
 	if !e.PIDs {
 		return notStarted, fmt.Errorf("run %s: %w", program, syscall.Exec(program, e.Command, e.Env))
 	}
-	// A handler takes what the app sends here; the first process gets no signal from
-	// its own namespace that it has no handler for.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGABRT, syscall.SIGALRM)
+	signals := ignoreSignals()
 	// The app must not read the memory of its first process, or what it has open.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return notStarted, fmt.Errorf("hide the first process: %w", err)
 	}
-	pid, err := syscall.ForkExec(program, e.Command, &syscall.ProcAttr{Env: e.Env, Files: []uintptr{0, 1, 2}})
+	attr := &syscall.ProcAttr{Env: e.Env, Files: []uintptr{0, 1, 2}}
+	if e.Cloneable {
+		if err := nothingToRead(); err != nil {
+			return notStarted, err
+		}
+		attr.Sys = &syscall.SysProcAttr{Setsid: true}
+	}
+	pid, err := syscall.ForkExec(program, e.Command, attr)
 	if err != nil {
 		return notStarted, fmt.Errorf("run %s: %w", program, err)
+	}
+	if e.Cloneable {
+		go passTerm(signals, pid)
 	}
 	for _, fd := range []int{0, 1, 2} { // the output ends with the processes that write it
 		_ = syscall.Close(fd)
 	}
 	return reap(pid), nil
+}
+
+// ignoreSignals has a handler take what the app sends here; the first process gets no
+// signal from its own namespace that it has no handler for.
+func ignoreSignals() <-chan os.Signal {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGABRT, syscall.SIGALRM)
+	return signals
 }
 
 // reap waits for every process that comes to its end here, until it is pid's turn.
@@ -167,8 +201,9 @@ func reap(pid int) int {
 	}
 }
 
-// start makes the command that enters the sandbox. Who starts it closes its files.
-func (e *entry) start(attr *syscall.SysProcAttr) (*exec.Cmd, error) {
+// start makes the command that enters the sandbox, with files after the orders. Who starts it
+// closes its first file, the orders.
+func (e *entry) start(attr *syscall.SysProcAttr, files ...*os.File) (*exec.Cmd, error) {
 	text, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
@@ -180,7 +215,7 @@ func (e *entry) start(attr *syscall.SysProcAttr) (*exec.Cmd, error) {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{entryName}
 	cmd.Env = []string{} // not this program's, which exec.Cmd takes for nil
-	cmd.ExtraFiles = []*os.File{r}
+	cmd.ExtraFiles = append([]*os.File{r}, files...)
 	cmd.SysProcAttr = attr
 	go func() {
 		_, _ = w.Write(text) // who dies early does not read to the end

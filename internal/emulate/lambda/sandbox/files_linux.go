@@ -113,6 +113,9 @@ func (e *entry) devices() error {
 		keep = append(keep, h)
 	}
 	dev := e.Root + "/dev"
+	if err := e.uncover(dev, nil); err != nil {
+		return err
+	}
 	const flags = unix.MS_NOSUID | unix.MS_NOEXEC
 	if err := mount("tmpfs", dev, "tmpfs", flags, "mode=755,size=64k"); err != nil {
 		return err
@@ -149,6 +152,11 @@ func (e *entry) proc() error {
 	case e.Root != "":
 		if err := bind("/proc", proc); err != nil {
 			return err
+		}
+	}
+	if e.Cloneable && e.Image == nil {
+		if err := os.WriteFile(filepath.Join(proc, "sys/kernel/ns_last_pid"), []byte(beforeClones), 0); err != nil {
+			return fmt.Errorf("choose process ids that are free in every clone: %w", err)
 		}
 	}
 	for _, name := range procReadOnly {
@@ -201,7 +209,7 @@ func (e *entry) task() error {
 		}
 		keep = append(keep, h)
 	}
-	return cover(parent, keep)
+	return e.cover(parent, keep)
 }
 
 // hide empties what of the machine no app has a use for. An image brings files of
@@ -259,13 +267,16 @@ func (e *entry) empty(path string, shown []string) error {
 		}
 		keep = append(keep, h)
 	}
-	return cover(real, keep)
+	return e.cover(real, keep)
 }
 
 // cover mounts an empty directory over another, in which only what is held appears,
 // and the links that lie directly in it.
-func cover(real string, keep []held) error {
+func (e *entry) cover(real string, keep []held) error {
 	links := linksIn(real)
+	if err := e.uncover(real, keep); err != nil {
+		return err
+	}
 	if err := mount("tmpfs", real, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=64k"); err != nil {
 		return err
 	}
@@ -280,6 +291,29 @@ func cover(real string, keep []held) error {
 		}
 	}
 	return mount("", real, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, "")
+}
+
+// uncover takes away the mounts below a directory that is about to be covered, except those in
+// which something is kept. CRIU looks at every mount there is, and fails at those that it
+// cannot see.
+func (e *entry) uncover(dir string, keep []held) error {
+	if !e.Cloneable {
+		return nil
+	}
+	mounts, err := mountPoints()
+	if err != nil {
+		return err
+	}
+	for _, m := range slices.Backward(mounts) {
+		kept := slices.ContainsFunc(keep, func(h held) bool { return h.path == m.at || within(h.path, m.at) })
+		if !within(m.at, dir) || kept || !m.reachable() {
+			continue
+		}
+		if err := unix.Unmount(m.at, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmount %s: %w", m.at, err)
+		}
+	}
+	return nil
 }
 
 func linksIn(dir string) map[string]string {

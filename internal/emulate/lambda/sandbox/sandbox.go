@@ -14,7 +14,10 @@
 //   - Elsewhere (macOS; containers that forbid the above): process groups,
 //     SIGSTOP and SIGCONT down the tree of processes, TMPDIR in place of /tmp.
 //
-// It leaves out: limits on CPU and on the size of /tmp, and network namespaces (the
+// A group can have a network of its own ([Group.CloneIn]); then its processes can be dumped and
+// cloned, by root with CRIU ([Host.Clones], [Group.Dump], [Group.Restore]).
+//
+// It leaves out: limits on CPU and on the size of /tmp, and else network namespaces (the
 // Runtime API is on loopback). docs/sandbox.md says what it keeps an app from, and
 // what not.
 package sandbox
@@ -59,6 +62,8 @@ type Spec struct {
 	// Output takes standard output and standard error, a line at a time and
 	// without its end. It is called by one goroutine per process.
 	Output func(line string)
+
+	clone // set by Group.Restore
 }
 
 // TaskRoot is where Lambda has a function's files.
@@ -99,6 +104,7 @@ type Group struct {
 	tmp    string
 	memory int64
 	control
+	network *Network // of its own, where its processes can be dumped; nil is the machine's
 
 	mu     sync.Mutex // freezing and thawing
 	frozen bool
@@ -136,7 +142,7 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 	cmd.Stdout, cmd.Stderr = w, w
 	err = g.host.spawner.do(cmd.Start)
 	w.Close()
-	for _, handed := range cmd.ExtraFiles {
+	for _, handed := range cmd.ExtraFiles[:min(1, len(cmd.ExtraFiles))] {
 		handed.Close()
 	}
 	if err != nil {

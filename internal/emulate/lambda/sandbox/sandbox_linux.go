@@ -20,6 +20,7 @@ type platform struct {
 	pids       bool   // PID namespaces work, with a /proc of their own
 	user       bool   // so do user namespaces, which root can do without
 	cgroup     string // directory to make cgroups in; empty without
+	criu       string // the program that clones processes, once Clones has found it
 }
 
 // probe tries the best sandbox first and goes down from there.
@@ -103,9 +104,13 @@ func (g *Group) command(s Spec) (*exec.Cmd, error) {
 			return nil, err
 		}
 	}
-	e.Namespaces, e.PIDs, e.User, e.ReadOnly, e.Root = true, h.pids, h.user, s.ReadOnly, s.Root
+	e.Namespaces, e.PIDs, e.User, e.ReadOnly, e.Root = true, h.pids, h.user && g.network == nil, s.ReadOnly, s.Root
 	e.Task, e.Shown, e.Kept, e.Scratch, e.Hidden, e.Needed = s.Task, view.shown, s.Writable, s.Scratch, private(), s.needed()
-	return e.start(h.namespace(attr))
+	if g.network == nil {
+		return e.start(h.namespace(attr, h.user))
+	}
+	e.Cloneable, e.Image = true, s.image
+	return e.start(h.namespace(attr, false), g.network.files(s.snapshot)...)
 }
 
 // Lambda runs a function as this user, which an image of its own need not name. To
@@ -116,12 +121,12 @@ const (
 )
 
 // namespace adds the namespaces to what a process is started with.
-func (h *Host) namespace(attr *syscall.SysProcAttr) *syscall.SysProcAttr {
+func (h *Host) namespace(attr *syscall.SysProcAttr, user bool) *syscall.SysProcAttr {
 	attr.Cloneflags = syscall.CLONE_NEWNS | syscall.CLONE_NEWIPC
 	if h.pids {
 		attr.Cloneflags |= syscall.CLONE_NEWPID
 	}
-	if h.user {
+	if user {
 		attr.Cloneflags |= syscall.CLONE_NEWUSER
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: lambdaUser, HostID: os.Geteuid(), Size: 1}}
 		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: lambdaGroup, HostID: os.Getegid(), Size: 1}}

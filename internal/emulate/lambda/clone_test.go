@@ -1,0 +1,138 @@
+package lambda_test
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aproorg/sluice/internal/emulate/lambda"
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
+	"github.com/aproorg/sluice/internal/testkit"
+	"github.com/aproorg/sluice/internal/timeline"
+)
+
+// cloned publishes a function whose environments are clones of a real snapshot.
+func cloned(t *testing.T, change func(*lambda.Config)) (*world, lambda.Snapshot) {
+	t.Helper()
+	host := sandbox.NewHost(nil)
+	defer host.Close()
+	if err := host.Clones(); err != nil {
+		t.Skipf("no clones here (%v): run as root on Linux, with CRIU 4.2 or later on PATH", err)
+	}
+	w := start(t, func(cfg *lambda.Config) {
+		cfg.SnapStart = &lambda.SnapStart{}
+		cfg.Process.Client = "Go-http-client"
+		if change != nil {
+			change(cfg)
+		}
+	})
+	s, err := w.em.Publish(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.Clones || s.Bytes < 1<<20 {
+		t.Fatalf("%+v", s)
+	}
+	return w, s
+}
+
+// TestClones: environments have one memory, one /tmp as it was, and each its own from then on.
+func TestClones(t *testing.T) {
+	w, _ := cloned(t, nil)
+	w.eventually("the first has ended", func() bool { return len(w.em.Environments()) == 0 })
+	answers := make([]string, 3)
+	var all sync.WaitGroup
+	for i := range answers {
+		all.Go(func() { answers[i], _ = w.invoke(event{Do: "made", After: 500}) })
+	}
+	all.Wait()
+	if len(answers[0]) < 20 || answers[1] != answers[0] || answers[2] != answers[0] {
+		t.Errorf("what the function made at its start: %q", answers)
+	}
+	if n := len(w.em.Environments()); n != 3 {
+		t.Fatalf("%d environments", n)
+	}
+	w.frozen()
+	if got := w.states("env-2"); !slices.Equal(got[:2], []timeline.State{timeline.Restore, timeline.Busy}) {
+		t.Errorf("states %v", got)
+	}
+	if got, failure := w.invoke(event{Do: "write", Path: "/tmp/mine"}); got != `"<nil>"` {
+		t.Error(got, failure)
+	}
+	written := 0
+	for range w.em.Environments() {
+		all.Go(func() {
+			if got, _ := w.invoke(event{Do: "read", Path: "/tmp/mine", After: 500}); got == `"1 false"` {
+				written++
+			}
+		})
+		all.Wait()
+	}
+	if written == 0 {
+		t.Error("the file is gone")
+	}
+}
+
+// TestCloneReaches: a server that the variables name is reached at the same address, is known
+// to be asked by which environment, and a connection from before the snapshot is dead.
+func TestCloneReaches(t *testing.T) {
+	clients := make(chan net.Addr, 10)
+	store := testkit.Accept(t, func(conn net.Conn) {
+		clients <- conn.RemoteAddr()
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	w, _ := cloned(t, func(cfg *lambda.Config) { setenv(cfg, "TEST_CONNECT="+store.String()) })
+	<-clients
+	if got, _ := w.invoke(event{Do: "early"}); !strings.Contains(got, "reset") {
+		t.Errorf("the connection from before the snapshot: %s", got)
+	}
+	done := make(chan string)
+	go func() {
+		got, _ := w.invoke(event{Do: "connect", Text: store.String(), Millis: 1000})
+		done <- got
+	}()
+	select {
+	case client := <-clients:
+		owner, err := w.em.Owner(client.(*net.TCPAddr).AddrPort())
+		if !strings.HasPrefix(owner, "env-") {
+			t.Errorf("the connection of %s belongs to %q, %v", client, owner, err)
+		}
+		if owner, _ := w.em.Owner(netip.MustParseAddrPort("127.0.0.1:1")); owner != "" {
+			t.Errorf("a connection of nobody belongs to %s", owner)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("no connection")
+	}
+	if got := <-done; got != "null" {
+		t.Error(got)
+	}
+}
+
+// TestCloneEnds: a clone is killed as a started environment is, and the next request gets another.
+func TestCloneEnds(t *testing.T) {
+	w, _ := cloned(t, nil)
+	if got, failure := w.invoke(event{Do: "exit", N: 3}); !strings.Contains(failure+got, "exit status 3") {
+		t.Errorf("exit: %s %s", got, failure)
+	}
+	w.eventually("it has ended", func() bool { return len(w.em.Environments()) == 0 })
+	got, failure := w.invoke(event{Do: "env"})
+	if !strings.Contains(got, "snap-start") {
+		t.Error(got, failure)
+	}
+	for _, e := range w.em.Environments() {
+		w.em.Kill(e.ID)
+	}
+	w.eventually("none is left", func() bool { return len(w.em.Environments()) == 0 })
+	if got, failure := w.invoke(event{Text: "again"}); !strings.Contains(got, "again") {
+		t.Error(got, failure)
+	}
+	if open, _ := os.ReadDir("/proc/self/fd"); len(open) > 200 {
+		t.Errorf("%d open files", len(open))
+	}
+}
