@@ -78,7 +78,7 @@ func (h *Host) Clones() error {
 	if err != nil {
 		return errors.New("no criu on PATH")
 	}
-	out, err := exec.Command(criu, "--version").CombinedOutput()
+	out, err := exec.Command(criu, "-V").CombinedOutput()
 	v := criuVersion.FindSubmatch(out)
 	if err != nil || v == nil {
 		return fmt.Errorf("criu does not tell its version: %w", errors.Join(err, errors.New(strings.TrimSpace(string(out)))))
@@ -253,7 +253,7 @@ func (e *entry) dump() (int, error) {
 		unix.Close(joinFiles + i)
 	}
 	// The end of the command would be that of its sandbox, and of CRIU in it.
-	if err := e.Image.run("dump", "--leave-stopped", "--tree", strconv.Itoa(e.Image.PID)); err != nil {
+	if err := e.Image.run("dump", "leave-stopped", "tree="+strconv.Itoa(e.Image.PID)); err != nil {
 		return notStarted, err
 	}
 	return 0, nil
@@ -269,7 +269,7 @@ func (e *entry) restore() (int, error) {
 	if err := unix.Dup3(1, outputFile, 0); err != nil {
 		return notStarted, err
 	}
-	err := e.Image.run("restore", "--restore-detached", "--inherit-fd", fmt.Sprintf("fd[%d]:%s", outputFile, e.Image.Output))
+	err := e.Image.run("restore", "restore-detached", fmt.Sprintf("inherit-fd=fd[%d]:%s", outputFile, e.Image.Output))
 	if err != nil {
 		return notStarted, err
 	}
@@ -284,13 +284,14 @@ func (e *entry) restore() (int, error) {
 }
 
 // run runs CRIU with what dump and restore have in common.
-func (o *cloneOrders) run(what string, args ...string) error {
-	images := fmt.Sprintf("/proc/self/fd/%d", imageFile)
-	args = append([]string{
-		what, "--images-dir", images, "--tcp-established", "--ext-unix-sk", "--file-locks", "--link-remap", "--ghost-limit", "100000000",
-		"--manage-cgroups=ignore", "--network-lock", "skip", "-v1", "--log-file", o.Log,
-	}, args...)
-	args = append([]string{o.Criu}, args...)
+func (o *cloneOrders) run(what string, options ...string) error {
+	args := []string{o.Criu, what, "-v1"}
+	for _, option := range append([]string{
+		fmt.Sprintf("images-dir=/proc/self/fd/%d", imageFile), "log-file=" + o.Log, "tcp-established", "ext-unix-sk", "file-locks", "link-remap",
+		"ghost-limit=100000000", "manage-cgroups=ignore", "network-lock=skip",
+	}, options...) {
+		args = append(args, "--"+option)
+	}
 	pid, err := syscall.ForkExec(o.Criu, args, &syscall.ProcAttr{
 		Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, Files: filesUpTo(outputFile),
 	})
