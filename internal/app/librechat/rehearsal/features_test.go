@@ -8,6 +8,8 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,6 +28,8 @@ type step struct {
 	method, path, body string
 	keep               string // name of what of the answer is kept
 	from               string // its field, as a path with dots
+	routes             string // LibreChat's file of such requests, which not each release has
+	none               bool   // 404 is an answer: there is no such thing
 }
 
 // features are requests of LibreChat's own pages, in an order in which each finds
@@ -35,12 +39,12 @@ var features = []step{
 	{method: "GET", path: "/api/user"},
 	{method: "GET", path: "/api/user/terms"},
 	{method: "POST", path: "/api/user/terms/accept"},
-	{method: "GET", path: "/api/balance"},
+	{method: "GET", path: "/api/balance", none: true},
 	{method: "GET", path: "/api/banner"},
 	{method: "GET", path: "/api/keys?name=Rehearsal"},
 	{method: "PUT", path: "/api/keys", body: `{"name":"Rehearsal","value":"secret","expiresAt":null}`},
 	{method: "DELETE", path: "/api/keys/Rehearsal"},
-	{method: "GET", path: "/api/roles/user"},
+	{method: "GET", path: "/api/roles/user", none: true},
 	{method: "GET", path: "/api/categories"},
 	{method: "GET", path: "/api/search/enable"},
 
@@ -123,6 +127,21 @@ var features = []step{
 	{method: "GET", path: "/api/files/config"},
 	{method: "DELETE", path: "/api/files", body: `{"files":[{"file_id":"{file}","filepath":"{filepath}"}]}`},
 
+	{routes: "projects.js", method: "POST", path: "/api/projects", body: `{"name":"mill","description":"of water"}`, keep: "project", from: "_id"},
+	{routes: "projects.js", method: "GET", path: "/api/projects?limit=10"},
+	{routes: "projects.js", method: "PUT", path: "/api/projects/conversations/{chat}", body: `{"projectId":"{project}"}`},
+	{routes: "projects.js", method: "GET", path: "/api/convos?projectId={project}"},
+	{routes: "projects.js", method: "PATCH", path: "/api/projects/{project}", body: `{"name":"the mill"}`},
+	{routes: "projects.js", method: "GET", path: "/api/projects/{project}"},
+	{routes: "projects.js", method: "DELETE", path: "/api/projects/{project}"},
+
+	{routes: "skills.js", method: "POST", path: "/api/skills", body: `{"name":"milling","description":"Use it when somebody asks for flour of their own grain.","body":"Weigh the grain twice."}`, keep: "skill", from: "_id"},
+	{routes: "skills.js", method: "GET", path: "/api/skills?limit=10&search=mill"},
+	{routes: "skills.js", method: "GET", path: "/api/skills/{skill}"},
+	{routes: "skills.js", method: "PATCH", path: "/api/skills/{skill}", body: `{"expectedVersion":1,"body":"Weigh the grain three times."}`},
+	{routes: "skills.js", method: "GET", path: "/api/skills/{skill}/files"},
+	{routes: "skills.js", method: "DELETE", path: "/api/skills/{skill}"},
+
 	{method: "DELETE", path: "/api/convos", body: `{"arg":{"conversationId":"{copy}","source":"button"}}`},
 	{method: "DELETE", path: "/api/convos/all"},
 	{method: "POST", path: "/api/auth/refresh", body: `{}`},
@@ -143,11 +162,11 @@ func TestBuiltStrict(t *testing.T) {
 		}
 		kept := map[string]string{"chat": q.conversation}
 		for _, s := range features {
-			status, body := s.take(t, p, kept)
-			if status >= 300 {
-				t.Logf("%d %s %s: %.300s", status, s.method, s.path, body)
+			if _, err := os.Stat(filepath.Join(r.Dir, "api", "server", "routes", s.routes)); err != nil {
+				continue
 			}
-			if status >= 500 {
+			status, body := s.take(t, p, kept)
+			if status >= 300 && (status != http.StatusNotFound || !s.none) {
 				t.Errorf("%s %s: %d %.300s", s.method, s.path, status, body)
 			}
 		}
@@ -180,7 +199,7 @@ func (w *world) judgeFindings(t *testing.T) {
 
 // knownRefusals are those that docs/librechat.md tells of.
 var knownRefusals = []string{
-	"update agents update by a pipeline",
+	"update agents update by a pipeline", "update conversationtags update by a pipeline",
 	"createIndexes agent_checkpoints parallel index builds", "createIndexes agent_checkpoint_writes parallel index builds",
 }
 
