@@ -11,7 +11,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
-	"github.com/aproorg/sluice/internal/rehearse/stores"
+	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/testdeps"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -41,7 +41,7 @@ func TestFirstBootBuilt(t *testing.T) {
 // askAtOnce asks an empty rehearsal for several environments at once.
 func askAtOnce(t *testing.T, r facts.Release, env map[string]string) *world {
 	t.Helper()
-	w := startAtOnce(t, r, env, stores.Config{}, remembering)
+	w := startAtOnce(t, rehearsal.Config{Release: r, Env: env}, remembering)
 	var asking sync.WaitGroup
 	for range 5 {
 		asking.Go(func() {

@@ -40,26 +40,34 @@ func start(t testing.TB, r facts.Release, env map[string]string, change func(*re
 // startWith is start with stores of which some settings are the caller's.
 func startWith(t testing.TB, r facts.Release, env map[string]string, beside stores.Config, change func(*rehearse.Config)) *world {
 	t.Helper()
-	w := startAtOnce(t, r, env, beside, change)
+	w := startAtOnce(t, rehearsal.Config{Release: r, Env: env, Stores: beside}, change)
+	w.prepared(t)
+	return w
+}
+
+// prepared returns when the database is prepared.
+func (w *world) prepared(t testing.TB) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	if err := w.chat.Prepared(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return w
 }
 
-// startAtOnce is startWith, and returns while the database is still being prepared.
-func startAtOnce(t testing.TB, r facts.Release, env map[string]string, beside stores.Config, change func(*rehearse.Config)) *world {
+// startAtOnce rehearses what the configuration names, and returns while the database
+// is still being prepared.
+func startAtOnce(t testing.TB, app rehearsal.Config, change func(*rehearse.Config)) *world {
 	t.Helper()
+	r := app.Release
 	topology, err := stack.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{release: r, saves: &saves{}, clock: &steady{}}
 	w.clock.start(t)
-	beside.Dir, beside.Wrote = t.TempDir(), w.saves.note
-	beside.Model = llm.Config{Tokens: 30, Rate: 20, First: 200 * time.Millisecond}
+	app.Stores.Dir, app.Stores.Wrote = t.TempDir(), w.saves.note
+	app.Stores.Model = llm.Config{Tokens: 30, Rate: 20, First: 200 * time.Millisecond}
 	addresses, err := rehearse.Listen("127.0.0.1:0", "")
 	if err != nil {
 		t.Fatal(err)
@@ -67,10 +75,8 @@ func startAtOnce(t testing.TB, r facts.Release, env map[string]string, beside st
 	t.Cleanup(func() { _ = addresses.Close() })
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	w.chat, err = rehearsal.Start(ctx, rehearsal.Config{
-		Release: r, SiteURL: addresses.ViewerURL, Env: env, Path: os.Getenv("PATH"), Function: topology.Function.Environment,
-		Stores: beside,
-	})
+	app.SiteURL, app.Path, app.Function = addresses.ViewerURL, os.Getenv("PATH"), topology.Function.Environment
+	w.chat, err = rehearsal.Start(ctx, app)
 	if err != nil {
 		t.Fatal(err)
 	}
