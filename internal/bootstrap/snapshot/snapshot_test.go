@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,10 +25,11 @@ func startNode(t *testing.T, p *Processes, script string, count int) (said func(
 	cmd := exec.Command(testdeps.Node(t), "-e", script)
 	cmd.Env = p.AddTo(os.Environ())
 	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); out.Close() })
+	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); _ = cmd.Wait(); out.Close() }) // with its children
 	said = func() string {
 		text, _ := os.ReadFile(out.Name())
 		return string(text)
@@ -119,8 +121,7 @@ func TestProcesses(t *testing.T) {
 		process.on("sluice:before-snapshot", () => console.log("heard in main"));
 		new Worker('process.on("sluice:before-snapshot", () => console.log("heard in a worker")); setInterval(() => {}, 1e6)', { eval: true });
 		new Worker('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)', { eval: true });
-		const child = require("child_process").spawn(process.execPath, ["-e", 'process.on("sluice:before-snapshot", () => console.log("heard in a child")); setInterval(() => {}, 1e6)'], { stdio: "inherit" });
-		process.on("exit", () => child.kill());
+		require("child_process").spawn(process.execPath, ["-e", 'process.on("sluice:before-snapshot", () => console.log("heard in a child")); setInterval(() => {}, 1e6)'], { stdio: "inherit" });
 		process.on("sluice:after-restore", () => { for (;;); });
 		console.log("begun");`, 4)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
