@@ -42,6 +42,9 @@ func takesUploads(mux *http.ServeMux) {
 		n, err := io.Copy(sum, r.Body)
 		fmt.Fprintf(w, "%x %d %d %s %q %v", sum.Sum(nil), n, r.ContentLength, r.Header.Get("Content-Type"), r.Header.Values("Sluice-Upload"), err)
 	})
+	mux.HandleFunc("GET /api/done", func(w http.ResponseWriter, r *http.Request) { // where the app sends a browser after a form
+		fmt.Fprintf(w, "done %q", r.Header.Values("Sluice-Upload"))
+	})
 	mux.HandleFunc("POST /api/small", func(w http.ResponseWriter, r *http.Request) { // as multer with a limit
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		io.WriteString(w, "too large for me")
@@ -294,6 +297,10 @@ func TestUploadRefusals(t *testing.T) {
 	u.user = "ann7" // her token was renewed
 	if got := u.send("/api/files", o.Ticket); got.status != 200 {
 		t.Errorf("the same user with another token: %d %s", got.status, got.body)
+	}
+	redirected := request{method: "GET", path: "/api/done", header: u.header(map[string]string{"Sluice-Upload": o.Ticket})}
+	if got := u.do(redirected.event()); got.status != 200 || got.body != "done []" {
+		t.Errorf("a GET that a browser makes of it after 303: %d %s", got.status, got.body)
 	}
 }
 

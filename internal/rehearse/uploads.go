@@ -136,13 +136,12 @@ func (w *World) followUploads(gateway http.Handler) http.Handler {
 		case ticket != "":
 			part(ticket, timeline.UploadRequest)
 		case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, ticketPath):
-			answer := &copied{ResponseWriter: out}
-			gateway.ServeHTTP(answer, r)
-			var offer struct{ Ticket string }
-			if json.Unmarshal(answer.body.Bytes(), &offer) == nil {
-				part(offer.Ticket, timeline.UploadTicket)
-			}
-			return
+			out = &copied{ResponseWriter: out, whole: func(answer []byte) {
+				var offer struct{ Ticket string }
+				if json.Unmarshal(answer, &offer) == nil {
+					part(offer.Ticket, timeline.UploadTicket)
+				}
+			}}
 		}
 		gateway.ServeHTTP(out, r)
 	})
@@ -161,16 +160,20 @@ func objectOf(ticket string) string {
 	return t.Object
 }
 
-// copied keeps a copy of a short answer.
+// copied keeps a copy of a short answer in JSON, and hands it on before its last bytes go to the client, with which the request ends.
 type copied struct {
 	http.ResponseWriter
-	body bytes.Buffer
+	body  bytes.Buffer
+	whole func([]byte)
 }
 
 func (c *copied) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 func (c *copied) Write(p []byte) (int, error) {
 	c.body.Write(p[:min(len(p), max(0, maxOffer-c.body.Len()))])
+	if bytes.HasSuffix(p, []byte("}")) && json.Valid(c.body.Bytes()) {
+		c.whole(c.body.Bytes())
+	}
 	return c.ResponseWriter.Write(p)
 }
 

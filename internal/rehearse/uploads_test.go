@@ -498,12 +498,28 @@ func TestLargeRequestsOfAPage(t *testing.T) {
 		const got = await xhr(random(5e6), {url: location.origin.replace('127.0.0.1', 'localhost') + '/api/files'}); return {...got, text: String(asked() - before)}`); got.Status != 0 || got.Text != "0" {
 		t.Errorf("to another origin: %+v", got)
 	}
+	for name, request := range map[string]string{
+		"with keepalive":    `new Request('/api/files', {method: 'POST', body: 'x', keepalive: true, headers: {Authorization: 'Bearer ann'}})`,
+		"to another origin": `new Request('http://localhost:1/', {method: 'POST', body: random(5e6)})`,
+	} {
+		if got := do(`const r = ` + request + `; let read = false; r.clone = () => { read = true; return Request.prototype.clone.call(r) };
+			await fetch(r).catch(() => 0); return {text: String(read)}`); got.Text != "false" {
+			t.Errorf("the body of a Request %s is read: %+v", name, got)
+		}
+	}
 	if got := do(`return await xhr(random(5e6), {headers: {Authorization: ''}})`); got.Status != 401 || !strings.Contains(got.Text, "Sign in") {
 		t.Errorf("signed out: %+v", got)
 	}
 	if got := do(`return await xhr(random(30e6), {during: (x) => x.upload.addEventListener('progress', () => x.abort(), {once: true})})`); got.Status != 0 || got.State != 0 ||
 		strings.Join(got.Events, " ") != "up.loadstart up.progress up.abort up.loadend abort loadend" {
 		t.Errorf("aborted: %+v", got)
+	}
+	if got := do(`return await xhr(random(30e6), {during: (x) => x.upload.addEventListener('progress', () => { x.open('POST', '/api/files'); x.setRequestHeader('Authorization', 'Bearer ann'); x.send('small') }, {once: true})})`); got.Status != 200 ||
+		got.Got.Length != len("small") || got.State != 4 || strings.Contains(strings.Join(got.Events, " "), "error") {
+		t.Errorf("opened again: %+v", got)
+	}
+	if got := do(`return await xhr(random(30e6), {during: (x) => { x.upload.addEventListener('progress', () => x.abort(), {once: true}); x.addEventListener('abort', () => x.open('POST', '/api/files'), {once: true}) }})`); got.State != 1 {
+		t.Errorf("opened again by who hears of the abort: %+v", got)
 	}
 	if got := do(`return await xhr(random(60e6), {timeout: 30})`); got.Status != 0 || !strings.Contains(strings.Join(got.Events, " "), "up.timeout up.loadend timeout loadend") {
 		t.Errorf("timed out: %+v", got)

@@ -40,7 +40,7 @@ type Request struct {
 type Part struct {
 	Number int    // of the upload; the first is 1
 	Name   string // UploadTicket, UploadRequest or UploadPut
-	// Of the whole upload, with UploadRequest.
+	// Of the whole upload, with an UploadRequest that was not refused.
 	Puts                  int
 	Bytes                 int64
 	Ticket, Stored, Whole time.Duration // until there was a ticket, then until all was in S3, and altogether
@@ -71,7 +71,7 @@ type Tally struct {
 	begun        int // uploads
 }
 
-// uploaded is an upload that is under way.
+// uploaded is what an upload has come to.
 type uploaded struct {
 	part            Part
 	begin, ticketed time.Time
@@ -135,7 +135,7 @@ func (t *Tally) begin(e Event) {
 	}
 }
 
-// keptUploads bounds those that nobody has finished.
+// keptUploads bounds those that are known: a ticket that was used may come again.
 const keptUploads = 1000
 
 // join makes a request part of an upload.
@@ -172,7 +172,9 @@ func (t *Tally) part(r *Request, end time.Time) {
 			u.part.Bytes += r.Bytes
 		}
 	case UploadRequest:
-		delete(t.uploads, r.upload)
+		if r.Status >= 400 { // refused, which one with the wrong user or used ticket is
+			return
+		}
 		r.Part.Puts, r.Part.Bytes = u.part.Puts, u.part.Bytes
 		r.Part.Ticket, r.Part.Stored, r.Part.Whole = u.ticketed.Sub(u.begin), u.stored.Sub(u.ticketed), end.Sub(u.begin)
 	}

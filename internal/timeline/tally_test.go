@@ -84,9 +84,15 @@ func TestTallyOfAnUpload(t *testing.T) {
 		{Time: at(50), Kind: RequestStart, Request: "p3", Hop: S3, Upload: "k"},
 		{Time: at(60), Kind: RequestEnd, Request: "p1", Hop: S3, Status: 200, Bytes: 100},
 		{Time: at(90), Kind: RequestEnd, Request: "p3", Hop: S3, Status: 200, Bytes: 7},
+		{Time: at(90), Kind: RequestStart, Request: "signed out", Hop: CloudFront},
+		{Time: at(90), Kind: Upload, Request: "signed out", Hop: CloudFront, Upload: "k", Note: UploadRequest},
+		{Time: at(91), Kind: RequestEnd, Request: "signed out", Hop: CloudFront, Status: 401},
 		{Time: at(91), Kind: RequestStart, Request: "request", Hop: CloudFront},
 		{Time: at(92), Kind: Upload, Request: "request", Hop: CloudFront, Upload: "k", Note: UploadRequest},
 		{Time: at(120), Kind: RequestEnd, Request: "request", Hop: CloudFront, Status: 200},
+		{Time: at(121), Kind: RequestStart, Request: "again", Hop: CloudFront},
+		{Time: at(121), Kind: Upload, Request: "again", Hop: CloudFront, Upload: "k", Note: UploadRequest},
+		{Time: at(122), Kind: RequestEnd, Request: "again", Hop: CloudFront, Status: 409},
 		{Time: at(130), Kind: RequestStart, Request: "next", Hop: S3, Upload: "l"},
 		{Time: at(131), Kind: RequestEnd, Request: "next", Hop: S3, Status: 200},
 	} {
@@ -96,8 +102,9 @@ func TestTallyOfAnUpload(t *testing.T) {
 	}
 	want := map[string]Part{
 		"other": {}, "ticket": {Number: 1, Name: UploadTicket}, "p1": {Number: 1, Name: UploadPut}, "p2": {Number: 1, Name: UploadPut}, "p3": {Number: 1, Name: UploadPut},
-		"request": {Number: 1, Name: UploadRequest, Puts: 2, Bytes: 107, Ticket: 10 * time.Millisecond, Stored: 80 * time.Millisecond, Whole: 120 * time.Millisecond},
-		"next":    {Number: 2, Name: UploadPut},
+		"request":    {Number: 1, Name: UploadRequest, Puts: 2, Bytes: 107, Ticket: 10 * time.Millisecond, Stored: 80 * time.Millisecond, Whole: 120 * time.Millisecond},
+		"signed out": {Number: 1, Name: UploadRequest}, "again": {Number: 1, Name: UploadRequest},
+		"next": {Number: 2, Name: UploadPut},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("parts (-want +got):\n%s", diff)

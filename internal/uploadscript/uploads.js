@@ -160,7 +160,11 @@
 
   Native.prototype.open = function (method, url, async = true, ...rest) {
     const before = requests.get(this);
-    if (before && before.staging) before.staging.abort();
+    const staging = before && before.staging;
+    if (staging) {
+      before.staging = null; // it ends without a word
+      staging.abort();
+    }
     delete this.readyState;
     requests.set(this, { method: String(method), url: String(url), async: async !== false, headers: [], staging: null });
     return open.call(this, method, url, async, ...rest);
@@ -200,7 +204,7 @@
     x.dispatchEvent(new Event('readystatechange'));
     if (uploading) for (const type of [kind, 'loadend']) fire(x.upload, type);
     for (const type of [kind, 'loadend']) fire(x, type);
-    if (kind === 'abort') state(0);
+    if (kind === 'abort' && x.readyState === 4) state(0); // unless a listener has opened it again
   }
 
   async function sendStaged(x, r, { blob, type }, body) {
@@ -245,7 +249,7 @@
       const url = request ? request.url : String(input);
       const body = init && init.body;
       if (takes.test(method) && (body != null || (request && request.body !== null && !request.bodyUsed))) {
-        if (body == null) return fromRequest(request, init, method);
+        if (body == null && readable(request, init)) return fromRequest(request, init, method);
         const big = large(method, url, body);
         if (big) return fetchStaged(input, init, method, url, big);
       }
@@ -255,10 +259,13 @@
     return nativeFetch.apply(this, arguments);
   };
 
+  // readable says whether the body of a Request is worth a look: one with keepalive is small, and its page may be gone after it.
+  const readable = (request, init) => new URL(request.url).origin === location.origin && !request.keepalive && !(init && init.keepalive);
+
   // fromRequest looks at the body of a Request, which is a copy that nobody reads.
   async function fromRequest(request, init, method) {
     const blob = await request.clone().blob();
-    if (blob.size <= threshold || new URL(request.url).origin !== location.origin) return nativeFetch.call(window, request, init);
+    if (blob.size <= threshold) return nativeFetch.call(window, request, init);
     return fetchStaged(request, init, method, request.url, { blob, type: request.headers.get('Content-Type') || '' });
   }
 

@@ -31,8 +31,13 @@ func (inv *invocation) serveHTTP(ctx context.Context) error {
 		if strings.HasPrefix(inv.req.Path, uploadsOwn) {
 			return inv.serveUpload(ctx, appCtx)
 		}
-		if ticket := inv.req.Header.Get(uploads.Header); ticket != "" {
-			body, err := inv.redeem(appCtx, ticket)
+		tickets := inv.req.Header[uploads.Header]
+		switch {
+		case len(tickets) == 0:
+		case !uploads.Takes(inv.req.Method): // a browser that was redirected to a GET by 303 brings the header along
+			delete(inv.req.Header, uploads.Header)
+		default:
+			body, err := inv.redeem(appCtx, tickets[0])
 			if err != nil {
 				return inv.refuseUpload(ctx, appCtx, err)
 			}

@@ -86,7 +86,7 @@ func ReadWish(body []byte) (Wish, error) {
 		return Wish{}, refuse(http.StatusBadRequest, "The URL %.100q cannot take an upload: %v.", w.URL, err)
 	case len(uri) > maxURI:
 		return Wish{}, refuse(http.StatusRequestURITooLong, "The URL is longer than %d bytes.", maxURI)
-	case w.Method != http.MethodPost && w.Method != http.MethodPut && w.Method != http.MethodPatch:
+	case !Takes(w.Method):
 		return Wish{}, refuse(http.StatusBadRequest, "The method %.20q takes no upload; POST, PUT and PATCH do.", w.Method)
 	case w.Size <= 0:
 		return Wish{}, refuse(http.StatusBadRequest, "The size must be the number of the body's bytes.")
@@ -97,6 +97,11 @@ func ReadWish(body []byte) (Wish, error) {
 	}
 	w.URL = uri
 	return w, nil
+}
+
+// Takes says whether a request of this method can have a ticket.
+func Takes(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
 // printable says whether text can stand in a header field and in a signature of S3's.

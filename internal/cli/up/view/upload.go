@@ -25,13 +25,13 @@ func newPart(p timeline.Part) *part {
 	return &part{p.Number, p.Name, p.Puts, p.Bytes, milliseconds(p.Ticket), milliseconds(p.Stored), milliseconds(p.Whole)}
 }
 
-// partOf says for people to which upload a request belongs and, with its last request,
-// what the upload was as one.
+// partOf says for people to which upload a request belongs and, with the request that
+// the app took, what the upload was as one.
 func partOf(p timeline.Part) string {
 	switch {
 	case p.Number == 0:
 		return ""
-	case p.Name != timeline.UploadRequest:
+	case p.Name != timeline.UploadRequest || p.Puts == 0: // refused
 		return fmt.Sprintf("  upload %d: %s", p.Number, p.Name)
 	}
 	return fmt.Sprintf("  upload %d: %s by way of S3 in %s (ticket %s, %s %s, then this request)", p.Number, ui.Bytes(p.Bytes), ui.Duration(p.Whole),

@@ -20,6 +20,9 @@ func TestUploadIsShownAsOne(t *testing.T) {
 		{Time: at(40), Kind: timeline.RequestEnd, Request: "a", Hop: timeline.CloudFront, Status: 200},
 		{Time: at(50), Kind: timeline.RequestStart, Request: "b", Hop: timeline.S3, Method: "PUT", Path: "/bucket/k", Upload: "k"},
 		{Time: at(1040), Kind: timeline.RequestEnd, Request: "b", Hop: timeline.S3, Status: 200, Bytes: 30_000_000},
+		{Time: at(1041), Kind: timeline.RequestStart, Request: "d", Hop: timeline.CloudFront, Method: "POST", Path: "/api/files"},
+		{Time: at(1042), Kind: timeline.Upload, Request: "d", Hop: timeline.CloudFront, Upload: "k", Note: timeline.UploadRequest},
+		{Time: at(1043), Kind: timeline.RequestEnd, Request: "d", Hop: timeline.CloudFront, Status: 401},
 		{Time: at(1050), Kind: timeline.RequestStart, Request: "c", Hop: timeline.CloudFront, Method: "POST", Path: "/api/files"},
 		{Time: at(1051), Kind: timeline.Upload, Request: "c", Hop: timeline.CloudFront, Upload: "k", Note: timeline.UploadRequest},
 		{Time: at(2000), Kind: timeline.RequestEnd, Request: "c", Hop: timeline.CloudFront, Status: 200},
@@ -28,7 +31,7 @@ func TestUploadIsShownAsOne(t *testing.T) {
 		json bool
 		want []string
 	}{
-		"people": {false, []string{"upload 1: ticket\n", "upload 1: put\n", "upload 1: 30.0 MB by way of S3 in 2.00 s (ticket 40 ms, 1 PUT 1.00 s, then this request)"}},
+		"people": {false, []string{"upload 1: ticket\n", "upload 1: put\n", "upload 1: request\n", "upload 1: 30.0 MB by way of S3 in 2.00 s (ticket 40 ms, 1 PUT 1.00 s, then this request)"}},
 		"json":   {true, []string{`"upload":{"number":1,"part":"put"}`, `"upload":{"number":1,"part":"request","puts":1,"bytes":30000000,"ticketMs":40,"s3Ms":1000,"totalMs":2000}`}},
 	} {
 		var out bytes.Buffer
