@@ -6,7 +6,7 @@ import (
 	"github.com/aproorg/sluice/internal/stack"
 )
 
-// ColdStartSeconds is how long a start takes that is billed, as LibreChat's on 2 GB; RestoreSeconds is what an environment of SnapStart works
+// ColdStartSeconds is how long a start takes that is billed, as a large Node app's on 2 GB; RestoreSeconds is what an environment of SnapStart works
 // before its first invocation.
 const (
 	ColdStartSeconds = 10.0
