@@ -107,6 +107,7 @@ func (p *Processes) ask(ctx context.Context, q question) ([]answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	line = append(line, '\n')
 	var (
 		wg      sync.WaitGroup
 		mu      sync.Mutex
@@ -115,7 +116,7 @@ func (p *Processes) ask(ctx context.Context, q question) ([]answer, error) {
 	)
 	for c, waits := range asked {
 		wg.Go(func() {
-			a, err := p.put(ctx, c, waits, append(line, '\n'))
+			a, err := p.put(ctx, c, waits, line)
 			mu.Lock()
 			defer mu.Unlock()
 			answers, errs = append(answers, a), append(errs, err)

@@ -112,7 +112,7 @@ const routes = [
     if (req.headers['if-none-match'] === '"config-1"') return res.writeHead(304).end();
     json(res, 200, { appTitle: 'fixture', emailLoginEnabled: true });
   }, true],
-  ['GET', /^\/api\/user$/, async (req, res, { user }) => json(res, 200, { email: user })],
+  ['GET', /^\/api\/user$/, async (req, res, { user }) => json(res, 200, { id: user, email: user })],
   ['GET', /^\/api\/convos$/, async (req, res, { user }) => json(res, 200, { conversations: await store.list('conversations', (c) => c.user === user) })],
   ['GET', /^\/api\/convos\/([^/]+)$/, async (req, res, { user, args }) => {
     const c = await store.get('conversations', args[0]);
