@@ -89,6 +89,11 @@ func (l *LibreChat) firstBoot(ctx context.Context) (*boot, error) {
 	b := &boot{cancel: cancel, over: make(chan struct{})}
 	lines := newTranscript("")
 	if err == nil {
+		// A process that LibreChat has started, such as an MCP server, can outlive it with its output open.
+		context.AfterFunc(ctx, func() {
+			time.Sleep(cmd.WaitDelay)
+			_ = output.Close()
+		})
 		err = startOwn(&b.done, cmd, func() {
 			lines.read(output)
 			_ = cmd.Wait() // it is ended by a signal
