@@ -279,6 +279,12 @@ func withoutCause(body []byte) []byte {
 }
 
 func (a runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
+	a.phaseError(w, r, phaseStarted, phaseInitError)
+}
+
+// phaseError takes the failure of what a runtime does before it first asks for an invocation, in the one phase in
+// which there can be such a failure.
+func (a runtimeAPI) phaseError(w http.ResponseWriter, r *http.Request, in, failed string) {
 	s := a.get(w)
 	if s == nil || a.strange(w, r, s) {
 		return
@@ -286,11 +292,11 @@ func (a runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	body, _ := ReadLimited(r.Body, a.cfg.Limits.Buffered)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase != phaseStarted {
-		wrongPhase(w, s.phase, phaseInitError)
+	if s.phase != in {
+		wrongPhase(w, s.phase, failed)
 		return
 	}
-	s.phase = phaseInitError
+	s.phase = failed
 	s.reportInitError(&Failure{errorType(r.Header.Get(headerErrorType)), body})
 	accepted(w)
 }

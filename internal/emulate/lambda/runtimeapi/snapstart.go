@@ -61,20 +61,7 @@ func (a runtimeAPI) restoreNext(w http.ResponseWriter, r *http.Request) {
 
 // restoreError takes the failure of a hook that ran after the restore.
 func (a runtimeAPI) restoreError(w http.ResponseWriter, r *http.Request) {
-	s := a.get(w)
-	if s == nil || a.strange(w, r, s) {
-		return
-	}
-	body, _ := ReadLimited(r.Body, a.cfg.Limits.Buffered)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.phase != phaseRestoring {
-		wrongPhase(w, s.phase, phaseRestoreError)
-		return
-	}
-	s.phase = phaseRestoreError
-	s.reportInitError(&Failure{errorType(r.Header.Get(headerErrorType)), body})
-	accepted(w)
+	a.phaseError(w, r, phaseRestoring, phaseRestoreError)
 }
 
 // credentials answers as rapid does, by text where it refuses.
