@@ -99,14 +99,7 @@ func (e *StatusError) Fatal() bool { return e.Status >= 500 }
 // Next waits, without limit, for the next invocation. The call also ends the invocation before it.
 func (c *Client) Next(ctx context.Context) (*Invocation, error) {
 	var inv *Invocation
-	err := c.exchange(ctx, get, func(w *wire) error {
-		c.begin(w, http.MethodGet, "invocation/next")
-		_, err := w.w.WriteString("\r\n")
-		return err
-	}, func(resp *http.Response) error {
-		if resp.StatusCode != http.StatusOK {
-			return statusError(resp)
-		}
+	err := c.wait(ctx, "invocation/next", func(resp *http.Response) error {
 		payload, err := readPayload(resp)
 		if err != nil && !errors.Is(err, errTooLarge) {
 			return err
@@ -129,6 +122,20 @@ func (c *Client) Next(ctx context.Context) (*Invocation, error) {
 		return nil, fmt.Errorf("ask for the next invocation: %w", err)
 	}
 	return inv, nil
+}
+
+// wait makes a call that is held until there is something to do, and has its answer read.
+func (c *Client) wait(ctx context.Context, path string, read func(*http.Response) error) error {
+	return c.exchange(ctx, get, func(w *wire) error {
+		c.begin(w, http.MethodGet, path)
+		_, err := w.w.WriteString("\r\n")
+		return err
+	}, func(resp *http.Response) error {
+		if resp.StatusCode != http.StatusOK {
+			return statusError(resp)
+		}
+		return read(resp)
+	})
 }
 
 func newInvocation(h http.Header, payload []byte) (*Invocation, error) {

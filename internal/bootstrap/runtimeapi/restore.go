@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 )
 
@@ -22,16 +21,7 @@ const (
 // See https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html
 func (c *Client) AwaitRestore(ctx context.Context) error {
 	for asks := 1; ; asks++ {
-		err := c.exchange(ctx, get, func(w *wire) error {
-			c.begin(w, http.MethodGet, "restore/next")
-			_, err := w.w.WriteString("\r\n")
-			return err
-		}, func(resp *http.Response) error {
-			if resp.StatusCode != http.StatusOK {
-				return statusError(resp)
-			}
-			return discard(resp)
-		})
+		err := c.wait(ctx, "restore/next", discard)
 		if err == nil {
 			return nil
 		}
