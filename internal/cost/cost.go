@@ -100,20 +100,25 @@ func (e *Estimate) provisioned(f stack.Function) {
 	if f.ProvisionedConcurrency == 0 {
 		return
 	}
-	rate := provisionedX86
-	if f.Architecture == "arm64" {
-		rate = provisionedArm
-	}
-	e.add("Lambda", fmt.Sprintf("provisioned concurrency of %d", f.ProvisionedConcurrency),
-		float64(f.ProvisionedConcurrency)*gigabytes(f)*month*rate)
+	e.add("Lambda", fmt.Sprintf("provisioned concurrency of %d", f.ProvisionedConcurrency), float64(f.ProvisionedConcurrency)*readyPrice(f))
 }
 
 // snapshots prices one version; each that is kept beside it costs the same.
 func (e *Estimate) snapshots(f stack.Function) {
 	if f.SnapStart == stack.SnapStartVersions {
-		e.add("Lambda", "a snapshot of one version; each that is kept costs as much", gigabytes(f)*month*snapshot)
+		e.add("Lambda", "a snapshot of one version; each that is kept costs as much", snapshotPrice(f))
 	}
 }
+
+// readyPrice is that of one environment that is kept ready, and snapshotPrice that of one snapshot, for a month.
+func readyPrice(f stack.Function) float64 {
+	if f.Architecture == "arm64" {
+		return gigabytes(f) * month * provisionedArm
+	}
+	return gigabytes(f) * month * provisionedX86
+}
+
+func snapshotPrice(f stack.Function) float64 { return gigabytes(f) * month * snapshot }
 
 func gigabytes(f stack.Function) float64 { return float64(f.MemorySize) / 1024 }
 

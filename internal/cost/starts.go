@@ -30,13 +30,10 @@ func (e *Estimate) starts(f stack.Function) {
 	if f.MemorySize == 0 {
 		return
 	}
-	second, kept := gigabytes(f)*duration(f), provisionedX86
-	if f.Architecture == "arm64" {
-		kept = provisionedArm
-	}
+	second := gigabytes(f) * duration(f)
 	demand := Start{Name: "on-demand", Each: second * ColdStartSeconds}
-	snap := Start{Name: "snapstart", AtRest: gigabytes(f) * month * snapshot, Each: gigabytes(f)*restore + second*RestoreSeconds}
-	ready := Start{Name: "provisioned", AtRest: gigabytes(f) * month * kept}
+	snap := Start{Name: "snapstart", AtRest: snapshotPrice(f), Each: gigabytes(f)*restore + second*RestoreSeconds}
+	ready := Start{Name: "provisioned", AtRest: readyPrice(f)}
 	demand.Until = ready.AtRest / demand.Each
 	if demand.Each > snap.Each {
 		demand.Until = min(demand.Until, snap.AtRest/(demand.Each-snap.Each))
