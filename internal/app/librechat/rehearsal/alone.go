@@ -1,12 +1,9 @@
 package rehearsal
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"os/exec"
@@ -39,7 +36,7 @@ type Alone struct {
 
 	cmd    *exec.Cmd
 	cancel context.CancelFunc
-	read   sync.WaitGroup
+	runs   sync.WaitGroup
 }
 
 // Alone starts LibreChat and returns when it is ready. The caller closes it; so
@@ -68,16 +65,12 @@ func (a *Alone) start(ctx context.Context, r facts.Release) error {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
 	lines := newTranscript(r.ReadyLog)
-	output, err := a.cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	a.cmd.Stderr = a.cmd.Stdout
+	a.cmd.Stdout, a.cmd.Stderr = lines, lines
 	ended, end := context.WithCancel(ctx)
 	a.Begun = time.Now()
-	if err := startOwn(&a.read, a.cmd, func() {
-		defer end() // its output ends with it
-		lines.read(output)
+	if err := startOwn(&a.runs, a.cmd, func() {
+		defer end()
+		_ = a.cmd.Wait() // it is ended by a signal
 	}); err != nil {
 		end()
 		return fmt.Errorf("start LibreChat: %w", err)
@@ -100,10 +93,7 @@ func (a *Alone) start(ctx context.Context, r facts.Release) error {
 // Close ends LibreChat and waits for it.
 func (a *Alone) Close() {
 	a.cancel()
-	a.read.Wait()
-	if a.cmd.Process != nil {
-		_ = a.cmd.Wait() // it is ended by a signal
-	}
+	a.runs.Wait()
 }
 
 // look is the pause between two looks, short beside a start.
@@ -123,10 +113,12 @@ func awaitPort(ctx context.Context, base string) {
 	}
 }
 
-// transcript looks for a line in output, and keeps the last lines.
+// transcript is an output in which it looks for a line, and of which it keeps the end. What a process that was started
+// by the program writes after that has ended is not waited for beyond Cmd.WaitDelay.
 type transcript struct {
 	matched chan struct{} // closed at the line, or at once where none is waited for
 	pattern *regexp.Regexp
+	open    []byte // of the line that has not ended
 
 	mu   sync.Mutex
 	last []byte
@@ -142,30 +134,33 @@ func newTranscript(pattern string) *transcript {
 	return s
 }
 
-// maxLogLine bounds a line of the output.
+// maxLogLine bounds a line of the output; what is longer counts as several.
 const maxLogLine = 64 << 10
 
 // keptOutput bounds what of a program's output an error shows.
 const keptOutput = 2000
 
-func (s *transcript) read(output io.Reader) {
-	lines := bufio.NewReaderSize(output, maxLogLine)
-	for {
-		line, err := lines.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			err = nil // the rest comes as a line of its own
+func (s *transcript) Write(p []byte) (int, error) {
+	s.look(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = append(s.last, p...)
+	s.last = s.last[max(0, len(s.last)-keptOutput):]
+	return len(p), nil
+}
+
+func (s *transcript) look(p []byte) {
+	for s.pattern != nil && len(p) > 0 {
+		line, rest, ended := bytes.Cut(p, []byte("\n"))
+		s.open, p = append(s.open, line...), rest
+		if !ended && len(s.open) < maxLogLine {
+			return
 		}
-		if s.pattern != nil && s.pattern.Match(bytes.TrimRight(line, "\r\n")) {
+		if s.pattern.Match(bytes.TrimRight(s.open, "\r")) {
 			s.pattern = nil
 			close(s.matched)
 		}
-		s.mu.Lock()
-		s.last = append(s.last, line...)
-		s.last = s.last[max(0, len(s.last)-keptOutput):]
-		s.mu.Unlock()
-		if err != nil {
-			return
-		}
+		s.open = s.open[:0]
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -81,21 +80,11 @@ func (l *LibreChat) firstBoot(ctx context.Context) (*boot, error) {
 	cmd, base, err := l.process(ctx, map[string]string{
 		"MONGO_AUTO_INDEX": "true", "MONGO_AUTO_CREATE": "true", "MONGO_URI": l.Stores.Mongo.URI(database, stores.FirstBoot),
 	})
-	var output io.ReadCloser
-	if err == nil {
-		output, err = cmd.StdoutPipe()
-		cmd.Stderr = cmd.Stdout
-	}
 	b := &boot{cancel: cancel, over: make(chan struct{})}
 	lines := newTranscript("")
 	if err == nil {
-		// A process that LibreChat has started, such as an MCP server, can outlive it with its output open.
-		context.AfterFunc(ctx, func() {
-			time.Sleep(cmd.WaitDelay)
-			_ = output.Close()
-		})
+		cmd.Stdout, cmd.Stderr = lines, lines
 		err = startOwn(&b.done, cmd, func() {
-			lines.read(output)
 			_ = cmd.Wait() // it is ended by a signal
 			cancel()
 		})
