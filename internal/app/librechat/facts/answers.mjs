@@ -20,7 +20,7 @@ Module._load = function (request, ...rest) {
   return loaded;
 };
 
-const mine = new Set(); // the answers that this process generates
+const cares = new Map(); // of the answers that this process generates, what ends the care for each
 
 // catchUp gives a reader what was sent before it came. What another process generates
 // is in Redis only, and LibreChat sends it to readers that resume. A page without the
@@ -30,7 +30,7 @@ function catchUp(jobs) {
   jobs.subscribe = async function (id, onChunk, onDone, onError, ...rest) {
     const store = this.getJobStore();
     const [options] = rest;
-    if (!this.isRedis || mine.has(id) || !asked.getStore()?.reads || options?.skipBufferReplay || !store.getChunks) {
+    if (!this.isRedis || cares.has(id) || !asked.getStore()?.reads || options?.skipBufferReplay || !store.getChunks) {
       return subscribe.call(this, id, onChunk, onDone, onError, ...rest);
     }
     const live = held(onChunk, onDone, onError);
@@ -54,7 +54,7 @@ function catchUp(jobs) {
   jobs.subscribeWithResume = async function (id, onChunk, onDone, onError, ...rest) {
     const store = this.getJobStore();
     const request = asked.getStore();
-    if (!this.isRedis || mine.has(id) || !request || !store.getChunks) return subscribeWithResume.call(this, id, onChunk, onDone, onError, ...rest);
+    if (!this.isRedis || cares.has(id) || !request || !store.getChunks) return subscribeWithResume.call(this, id, onChunk, onDone, onError, ...rest);
     const live = held(onChunk, onDone, onError);
     const result = await subscribeWithResume.call(this, id, ...live.handlers, ...rest);
     const { subscription } = result;
@@ -150,8 +150,6 @@ function lookAfter(jobs) {
   };
 }
 
-const cares = new Map(); // what ends the care for an answer
-
 async function goesOn(jobs, id) {
   const [job, kept] = await Promise.all([jobs.getJob(id), jobs.getJobStore().getJob(id)]);
   if (job && kept) generates(jobs, id, kept.userId, job.abortController.signal);
@@ -162,11 +160,8 @@ function generates(jobs, id, userId, aborted) {
   const care = new AbortController();
   cares.get(id)?.abort();
   cares.set(id, care);
-  mine.add(id);
   aborted.addEventListener('abort', () => care.abort(), { once: true });
-  care.signal.addEventListener('abort', () => {
-    if (cares.get(id) === care) mine.delete(id) && cares.delete(id);
-  }, { once: true });
+  care.signal.addEventListener('abort', () => cares.get(id) === care && cares.delete(id), { once: true });
   endInTime(jobs, id, userId, care.signal);
   if (jobs.isRedis) tellOfLife(jobs.getJobStore().redis, id, care.signal);
 }
@@ -249,8 +244,9 @@ async function stop(jobs, id, userId, { headers, host, port }) {
     await new Promise((done) => setTimeout(done, 1000));
     status = await ask();
   }
-  if (status !== 200) console.error(`[Sluice] the answer of ${id} was stopped with ${status}; its page is told of the end`);
-  if (status !== 200) await jobs.abortJob(id).catch(console.error);
+  if (status === 200) return;
+  console.error(`[Sluice] the answer of ${id} was stopped with ${status}; its page is told of the end`);
+  await jobs.abortJob(id).catch(console.error);
 }
 
 const asked = new AsyncLocalStorage();
