@@ -44,15 +44,13 @@ package drain
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"log/slog"
-	"net"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/aproorg/sluice/internal/bootstrap/preload"
 )
 
 //go:embed preload.cjs
@@ -78,10 +76,8 @@ type Config struct {
 
 // Drain knows the app's processes. It is safe for concurrent use.
 type Drain struct {
-	cfg      Config
-	dir      string
-	listener net.Listener
-	serving  sync.WaitGroup
+	cfg     Config
+	scripts *preload.Scripts // nil where the app's processes load none
 
 	turn chan struct{} // one Wait at a time
 
@@ -101,49 +97,30 @@ func New(cfg Config) *Drain {
 	if !cfg.Preload {
 		return d
 	}
-	if err := d.listen(); err != nil {
+	scripts, err := preload.Listen(map[string][]byte{nodeScript: preloadNode, pythonDir + "/sitecustomize.py": preloadPython}, socket, d.attend)
+	if err != nil {
 		cfg.Logger.Warn("work after a response will not be waited for", "error", err)
-		os.RemoveAll(d.dir)
-		d.dir, d.listener = "", nil
+		return d
 	}
+	d.scripts = scripts
 	return d
 }
 
-func (d *Drain) listen() (err error) {
-	if d.dir, err = os.MkdirTemp("", "sluice-"); err != nil {
-		return fmt.Errorf("make a directory for the scripts: %w", err)
-	}
-	if err := os.Mkdir(d.python(), 0o755); err != nil {
-		return fmt.Errorf("make a directory for the Python script: %w", err)
-	}
-	for file, script := range map[string][]byte{d.script(): preloadNode, filepath.Join(d.python(), "sitecustomize.py"): preloadPython} {
-		if err := os.WriteFile(file, script, 0o644); err != nil {
-			return fmt.Errorf("write a script: %w", err)
-		}
-	}
-	if d.listener, err = net.Listen("unix", d.socket()); err != nil {
-		return fmt.Errorf("listen for the app's processes: %w", err)
-	}
-	d.serving.Go(d.accept)
-	return os.Chmod(d.dir, 0o755) // an app under another user could not start without its script
-}
-
-func (d *Drain) script() string { return filepath.Join(d.dir, "drain.cjs") }
-func (d *Drain) python() string { return filepath.Join(d.dir, "python") }
-func (d *Drain) socket() string { return filepath.Join(d.dir, "drain.sock") }
+// Names of the scripts' files.
+const (
+	nodeScript = "drain.cjs"
+	pythonDir  = "python"
+	socket     = "drain.sock"
+)
 
 // AddTo returns env with what the scripts need. What the user gave to Node and Python is kept.
 func (d *Drain) AddTo(env []string) []string {
-	if d.listener == nil {
+	if d.scripts == nil {
 		return env
 	}
-	options, path := "--require "+quoteOption(d.script()), d.python()
-	out := make([]string, 0, len(env)+4)
-	for _, entry := range env {
-		if users, ok := strings.CutPrefix(entry, "NODE_OPTIONS="); ok {
-			options += " " + users
-			continue
-		}
+	path := d.scripts.Path(pythonDir)
+	out := make([]string, 0, len(env)+6)
+	for _, entry := range preload.Require(env, d.scripts.Path(nodeScript)) {
 		if users, ok := strings.CutPrefix(entry, "PYTHONPATH="); ok {
 			if users != "" { // an empty element would be the working directory
 				path += ":" + users
@@ -152,20 +129,12 @@ func (d *Drain) AddTo(env []string) []string {
 		}
 		out = append(out, entry)
 	}
-	return append(out, "NODE_OPTIONS="+strings.TrimSpace(options), "PYTHONPATH="+path, "SLUICE_DRAIN_SOCKET="+d.socket(),
+	return append(out, "PYTHONPATH="+path, "SLUICE_DRAIN_SOCKET="+d.scripts.Path(socket),
 		"SLUICE_DRAIN_TIMER="+milliseconds(d.cfg.TimerLimit), "SLUICE_DRAIN_START="+milliseconds(d.cfg.StartLimit),
 		"SLUICE_DRAIN_LONG="+milliseconds(d.cfg.LongTimer))
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
-
-// quoteOption quotes as Node reads NODE_OPTIONS: double quotes, in which a backslash escapes.
-func quoteOption(s string) string {
-	if !strings.ContainsAny(s, " \"\\") {
-		return s
-	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
-}
 
 // Wait returns when no work is left. If ctx ends before, it returns ctx's error, and what is left then counts as standing. In both
 // cases work names the last thing that was waited for, if anything.
@@ -205,15 +174,7 @@ func (d *Drain) Blind() bool {
 
 // Close ends the conversations and removes the scripts.
 func (d *Drain) Close() {
-	if d.listener == nil {
-		return
+	if d.scripts != nil {
+		d.scripts.Close()
 	}
-	d.listener.Close()
-	d.mu.Lock()
-	for p := range d.peers {
-		p.conn.Close()
-	}
-	d.mu.Unlock()
-	d.serving.Wait()
-	os.RemoveAll(d.dir)
 }

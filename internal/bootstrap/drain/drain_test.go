@@ -374,7 +374,7 @@ func (l *lines) awaitCount(t *testing.T, what string, n int) {
 func TestLineWithoutEnd(t *testing.T) {
 	d := New(Config{Preload: true, Logger: slog.New(slog.DiscardHandler)})
 	defer d.Close()
-	conn, err := net.Dial("unix", d.socket())
+	conn, err := net.Dial("unix", d.scripts.Path(socket))
 	if err != nil {
 		t.Fatal(err)
 	}

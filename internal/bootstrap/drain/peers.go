@@ -27,27 +27,16 @@ type peer struct {
 // says nothing computes, and that is work.
 const deafAfter = time.Second
 
-func (d *Drain) accept() {
-	for {
-		conn, err := d.listener.Accept()
-		if err != nil {
-			return
-		}
-		p := &peer{conn: conn}
-		d.mu.Lock()
-		d.peers[p] = true
-		if d.round > 0 {
-			p.ask(d.verb, d.round)
-		}
-		d.mu.Unlock()
-		d.serving.Go(func() { d.attend(p) })
-	}
-}
-
 // attend reads what one peer says until it goes.
-func (d *Drain) attend(p *peer) {
-	defer p.conn.Close()
-	lines := bufio.NewScanner(p.conn)
+func (d *Drain) attend(conn net.Conn) {
+	p := &peer{conn: conn}
+	d.mu.Lock()
+	d.peers[p] = true
+	if d.round > 0 {
+		p.ask(d.verb, d.round)
+	}
+	d.mu.Unlock()
+	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
 		d.hear(p, lines.Text())
 	}

@@ -45,24 +45,13 @@ const deafAfter = time.Second
 // maxLine bounds a line of a process.
 const maxLine = 64 << 10
 
-func (p *Processes) accept() {
-	for {
-		conn, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		c := &peer{conn: conn, waiting: map[int]chan answer{}}
-		p.mu.Lock()
-		p.peers[c] = true
-		p.mu.Unlock()
-		p.serving.Go(func() { p.attend(c) })
-	}
-}
-
 // attend reads what one peer says until it goes.
-func (p *Processes) attend(c *peer) {
-	defer c.conn.Close()
-	lines := bufio.NewScanner(c.conn)
+func (p *Processes) attend(conn net.Conn) {
+	c := &peer{conn: conn, waiting: map[int]chan answer{}}
+	p.mu.Lock()
+	p.peers[c] = true
+	p.mu.Unlock()
+	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
 		var a answer

@@ -20,25 +20,27 @@ package snapshot
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"log/slog"
-	"net"
-	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
+
+	"github.com/aproorg/sluice/internal/bootstrap/preload"
 )
 
 //go:embed preload.cjs
-var preload []byte
+var script []byte
+
+// Names of the script's files.
+const (
+	nodeScript = "snapshot.cjs"
+	module     = "poll.node"
+	socket     = "snapshot.sock"
+)
 
 // Processes are the app's that have loaded the script. It is safe for concurrent use.
 type Processes struct {
-	log      *slog.Logger
-	dir      string
-	listener net.Listener
-	serving  sync.WaitGroup
+	log     *slog.Logger
+	scripts *preload.Scripts
 
 	mu     sync.Mutex
 	peers  map[*peer]bool
@@ -47,48 +49,20 @@ type Processes struct {
 
 // Listen makes the script, in the directory for temporary files, and listens for the app's processes.
 func Listen(log *slog.Logger) (*Processes, error) {
+	poll, err := addon(runtime.GOARCH)
+	if err != nil {
+		return nil, err
+	}
 	p := &Processes{log: log, peers: map[*peer]bool{}}
-	if err := p.listen(); err != nil {
-		os.RemoveAll(p.dir)
+	if p.scripts, err = preload.Listen(map[string][]byte{nodeScript: script, module: poll}, socket, p.attend); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *Processes) listen() error {
-	module, err := addon(runtime.GOARCH)
-	if err != nil {
-		return err
-	}
-	if p.dir, err = os.MkdirTemp("", "sluice-"); err != nil {
-		return fmt.Errorf("make a directory for the script: %w", err)
-	}
-	for file, content := range map[string][]byte{"snapshot.cjs": preload, "poll.node": module} {
-		if err := os.WriteFile(filepath.Join(p.dir, file), content, 0o644); err != nil {
-			return fmt.Errorf("write the script: %w", err)
-		}
-	}
-	if p.listener, err = net.Listen("unix", p.socket()); err != nil {
-		return fmt.Errorf("listen for the app's processes: %w", err)
-	}
-	p.serving.Go(p.accept)
-	return os.Chmod(p.dir, 0o755) // an app under another user could not start without its script
-}
-
-func (p *Processes) socket() string { return filepath.Join(p.dir, "snapshot.sock") }
-
 // AddTo returns env with what the script needs. It goes before what stands in NODE_OPTIONS.
 func (p *Processes) AddTo(env []string) []string {
-	options := "--require " + filepath.Join(p.dir, "snapshot.cjs") // the path has no spaces but where TMPDIR has
-	out := make([]string, 0, len(env)+2)
-	for _, entry := range env {
-		if others, ok := strings.CutPrefix(entry, "NODE_OPTIONS="); ok {
-			options += " " + others
-			continue
-		}
-		out = append(out, entry)
-	}
-	return append(out, "NODE_OPTIONS="+strings.TrimSpace(options), "SLUICE_SNAPSHOT_SOCKET="+p.socket())
+	return append(preload.Require(env, p.scripts.Path(nodeScript)), "SLUICE_SNAPSHOT_SOCKET="+p.scripts.Path(socket))
 }
 
 // Before tells the processes that a snapshot will be taken, and waits for their listeners. An error of one is returned, and so is a process whose
@@ -135,13 +109,4 @@ func (p *Processes) Count() int {
 }
 
 // Close ends the conversations and removes the script.
-func (p *Processes) Close() {
-	p.listener.Close()
-	p.mu.Lock()
-	for peer := range p.peers {
-		peer.conn.Close()
-	}
-	p.mu.Unlock()
-	p.serving.Wait()
-	os.RemoveAll(p.dir)
-}
+func (p *Processes) Close() { p.scripts.Close() }
