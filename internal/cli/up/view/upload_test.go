@@ -1,12 +1,9 @@
 package view
 
 import (
-	"bytes"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/aproorg/sluice/internal/cli/command"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -34,15 +31,6 @@ func TestUploadIsShownAsOne(t *testing.T) {
 		"people": {false, []string{"upload 1: ticket\n", "upload 1: put\n", "upload 1: request\n", "upload 1: 30.0 MB by way of S3 in 2.00 s (ticket 40 ms, 1 PUT 1.00 s, then this request)"}},
 		"json":   {true, []string{`"upload":{"number":1,"part":"put"}`, `"upload":{"number":1,"part":"request","puts":1,"bytes":30000000,"ticketMs":40,"s3Ms":1000,"totalMs":2000}`}},
 	} {
-		var out bytes.Buffer
-		v := New(&command.Program{Out: &out, Getenv: func(string) string { return "" }, JSON: c.json})
-		for _, e := range events {
-			v.show(e)
-		}
-		for _, want := range c.want {
-			if !strings.Contains(out.String(), want) {
-				t.Errorf("%s: no %q in\n%s", name, want, out.String())
-			}
-		}
+		shows(t, name, c.json, events, c.want)
 	}
 }

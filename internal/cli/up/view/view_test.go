@@ -29,15 +29,21 @@ func TestWaitsAndNoticesAreShown(t *testing.T) {
 			`"event":"warning","note":"env-2 does not know the session (hint: be stateless)"`,
 		}},
 	} {
-		var out bytes.Buffer
-		v := New(&command.Program{Out: &out, Getenv: func(string) string { return "" }, JSON: c.json})
-		for _, e := range events {
-			v.show(e)
-		}
-		for _, want := range c.want {
-			if !strings.Contains(out.String(), want) {
-				t.Errorf("%s: no %q in\n%s", name, want, out.String())
-			}
+		shows(t, name, c.json, events, c.want)
+	}
+}
+
+// shows looks for texts in what is printed of some events, for people or as JSON.
+func shows(t *testing.T, name string, json bool, events []timeline.Event, wants []string) {
+	t.Helper()
+	var out bytes.Buffer
+	v := New(&command.Program{Out: &out, Getenv: func(string) string { return "" }, JSON: json})
+	for _, e := range events {
+		v.show(e)
+	}
+	for _, want := range wants {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s: no %q in\n%s", name, want, out.String())
 		}
 	}
 }
