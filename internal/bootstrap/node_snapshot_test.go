@@ -164,3 +164,21 @@ func TestSocketsAreDestroyed(t *testing.T) {
 		t.Errorf("%d connections after the restore", n)
 	}
 }
+
+// TestSocketsThatConnect: who waits for a connection hears of its end, by TCP and by TLS.
+func TestSocketsThatConnect(t *testing.T) {
+	store := testkit.Accept(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }) // which begins no TLS
+	const app = `const net = require("net"), tls = require("tls");
+		const made = (socket, event) => new Promise((resolve) => socket.once(event, resolve).once("error", (e) => resolve(e.code)));
+		const both = Promise.all([
+			made(net.connect({ port: 1, host: "store.example.com", lookup: () => {} }), "connect"),
+			made(tls.connect({ port: process.env.STORE, host: "127.0.0.1" }), "secureConnect"),
+		]);
+		require("http").createServer((q, s) => q.url === "/" ? both.then((how) => s.end(how.join())) : s.end()).listen(process.env.PORT, "127.0.0.1");`
+	w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, patient, "SLUICE_DRAIN_START=0", fmt.Sprintf("STORE=%d", store.Port))
+	w.wantAskedForRestore()
+	w.Restore()
+	if got := w.do(get("/")).body; got != "ECONNRESET,ECONNRESET" {
+		t.Errorf("the app says %s", got)
+	}
+}

@@ -240,6 +240,12 @@ function attend(socketPath) {
 
   // --- sockets
 
+  // cut is the error of a connection that was being made. Who waits for such a one waits for it to be there or to fail, and would never hear
+  // of a mere end. It may have been begun since the restore, by a client that has found its connection dead.
+  function cut() {
+    return Object.assign(new Error('connect ECONNRESET: from before the snapshot'), { code: 'ECONNRESET', syscall: 'connect' });
+  }
+
   // watchSockets knows the app's connections over TCP, whoever made them. Those to a path are to processes that were restored as well.
   function watchSockets() {
     const open = new Set();
@@ -256,7 +262,7 @@ function attend(socketPath) {
     };
     return {
       destroy() {
-        for (const socket of [...open]) socket.destroy();
+        for (const socket of [...open]) socket.destroy(socket.connecting || socket.secureConnecting ? cut() : null);
         for (const handle of process._getActiveHandles()) { // requests that were being answered, of which there should be none
           if (handle instanceof net.Socket && handle.server && handle.remoteAddress) handle.destroy();
         }
