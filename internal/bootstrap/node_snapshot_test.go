@@ -182,3 +182,17 @@ func TestSocketsThatConnect(t *testing.T) {
 		t.Errorf("the app says %s", got)
 	}
 }
+
+// TestNoGarbageInTheSnapshot: each restore would have to load it.
+func TestNoGarbageInTheSnapshot(t *testing.T) {
+	const app = `let rubbish = Array.from({ length: 2e6 }, (_, i) => ({ i }));
+		const full = process.memoryUsage().heapTotal;
+		rubbish = null;
+		require("http").createServer((q, s) => s.end(process.memoryUsage().heapTotal < full / 2 ? "less" : "as much")).listen(process.env.PORT, "127.0.0.1");`
+	w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, patient)
+	w.wantAskedForRestore()
+	w.Restore()
+	if got := w.do(get("/")).body; got != "less" {
+		t.Errorf("the heap is %s", got)
+	}
+}

@@ -11,6 +11,7 @@
 //     each other's writes taken for repetitions.
 //   - Sockets over TCP are destroyed, so that clients connect anew at once.
 //   - Time. performance.now and long timers take the time between into account where the system's monotonic clock does not.
+//   - Garbage is collected before the snapshot, for each restore would load it.
 //
 // Before and after, listeners of the app are called and waited for: sluice:before-snapshot and sluice:after-restore on process.
 //
