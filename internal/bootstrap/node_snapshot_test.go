@@ -196,3 +196,40 @@ func TestNoGarbageInTheSnapshot(t *testing.T) {
 		t.Errorf("the heap is %s", got)
 	}
 }
+
+// TestConnectionsWaitForTheRestore: a client whose connection breaks before the script has done its part, as it may at a restore, connects anew
+// once, by a connection that nothing destroys.
+func TestConnectionsWaitForTheRestore(t *testing.T) {
+	var connections atomic.Int64
+	first := make(chan *net.TCPConn, 1)
+	store := testkit.Accept(t, func(conn net.Conn) {
+		if connections.Add(1) == 1 {
+			first <- conn.(*net.TCPConn)
+		}
+		_, _ = io.Copy(conn, conn) // an echo
+	})
+	const app = `const net = require("net");
+		let socket;
+		const connect = () => {
+			socket = net.connect(process.env.STORE, "127.0.0.1").on("error", connect);
+			socket.write("hello");
+		};
+		connect();
+		require("http").createServer((q, s) => { q.url === "/" ? socket.once("data", (d) => s.end(d)) : s.end(); }).listen(process.env.PORT, "127.0.0.1");`
+	w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, patient, fmt.Sprintf("STORE=%d", store.Port))
+	w.wantAskedForRestore()
+	conn := <-first
+	_ = conn.SetLinger(0)
+	conn.Close()                       // a reset
+	time.Sleep(300 * time.Millisecond) // in which it would connect
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections before the restore", n)
+	}
+	w.Restore()
+	if got := w.do(get("/")).body; got != "hello" {
+		t.Errorf("the app says %q", got)
+	}
+	if n := connections.Load(); n != 2 {
+		t.Errorf("%d connections after the restore", n)
+	}
+}

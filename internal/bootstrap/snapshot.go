@@ -93,6 +93,9 @@ func (e *environment) beforeSnapshot(ctx context.Context) error {
 			"no process of Node has loaded the script for that, and SLUICE_AFTER_RESTORE_PATH names no path at which the app does it itself")
 	}
 	e.rest(ctx)
+	if e.processes != nil {
+		return e.processes.Hold(ctx)
+	}
 	return nil
 }
 

@@ -41,6 +41,12 @@ function attend(socketPath) {
       return { listeners };
     },
 
+    // hold comes when the app is at rest, right before the snapshot.
+    async hold() {
+      sockets.hold();
+      return {};
+    },
+
     async renew({ restored }) {
       poll();
       useUpCaches();
@@ -54,7 +60,7 @@ function attend(socketPath) {
         timers.hasten(missed);
       }
       process.env.SLUICE_ENVIRONMENT_ID = restored.environment;
-      sockets.destroy();
+      sockets.renew();
       return {};
     },
 
@@ -254,31 +260,51 @@ function attend(socketPath) {
   // --- sockets
 
   // cut is the error of a connection that was being made. Who waits for such a one waits for it to be there or to fail, and would never hear
-  // of a mere end. It may have been begun since the restore, by a client that has found its connection dead.
+  // of a mere end.
   function cut() {
     return Object.assign(new Error('connect ECONNRESET: from before the snapshot'), { code: 'ECONNRESET', syscall: 'connect' });
   }
 
   // watchSockets knows the app's connections over TCP, whoever made them. Those to a path are to processes that were restored as well.
+  //
+  // A client whose connection is reset by the restore connects anew at once, which can be before this script is asked to do its part. So that
+  // what is open then is from before, whoever connects between hold and renew waits for the end of renew.
   function watchSockets() {
     const open = new Set();
+    let held; // what connects, after hold
     const { connect } = net.Socket.prototype;
+    const note = (socket) => {
+      if (open.has(socket)) return;
+      open.add(socket);
+      socket.once('close', () => open.delete(socket));
+    };
     net.Socket.prototype.connect = function (...args) {
-      const result = connect.apply(this, args);
       const options = Array.isArray(args[0]) ? args[0][0] : args[0];
       const path = options && typeof options === 'object' ? options.path : typeof options === 'string' && !Number.isFinite(Number(options));
-      if (!path && this !== link && !open.has(this)) {
-        open.add(this);
-        this.once('close', () => open.delete(this));
+      if (path || this === link) return connect.apply(this, args);
+      if (held) {
+        held.push(() => {
+          if (this.destroyed) return;
+          connect.apply(this, args);
+          note(this);
+        });
+        this.connecting = true; // so that what is written waits
+        return this;
       }
+      const result = connect.apply(this, args);
+      note(this);
       return result;
     };
     return {
-      destroy() {
+      hold() { held ||= []; },
+      renew() {
         for (const socket of [...open]) socket.destroy(socket.connecting || socket.secureConnecting ? cut() : null);
         for (const handle of process._getActiveHandles()) { // requests that were being answered, of which there should be none
           if (handle instanceof net.Socket && handle.server && handle.remoteAddress) handle.destroy();
         }
+        const connects = held || [];
+        held = undefined;
+        for (const go of connects) go();
       },
     };
   }

@@ -9,7 +9,8 @@
 //     then on. Pools that libraries have filled by randomFill or getRandomValues, of 128 bytes and more, are filled anew where they stand.
 //   - MongoDB's driver, for its ids and sessions are made of random numbers that it drew once: two environments with one session would have
 //     each other's writes taken for repetitions.
-//   - Sockets over TCP are destroyed, so that clients connect anew at once.
+//   - Sockets over TCP are destroyed, so that clients connect anew at once. Connections that are asked for between the app's rest and that are made
+//     after it.
 //   - Time. performance.now and long timers take the time between into account where the system's monotonic clock does not.
 //   - Garbage is collected before the snapshot, for each restore would load it.
 //
@@ -70,6 +71,13 @@ func (p *Processes) AddTo(env []string) []string {
 // random numbers could not be renewed after a restore.
 func (p *Processes) Before(ctx context.Context) error {
 	_, err := p.ask(ctx, question{Verb: "before"})
+	return err
+}
+
+// Hold has connections that the processes make from now on wait for Renew: the app is at rest, and what it connected before the snapshot would be
+// dead after it.
+func (p *Processes) Hold(ctx context.Context) error {
+	_, err := p.ask(ctx, question{Verb: "hold"})
 	return err
 }
 
