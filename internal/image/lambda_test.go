@@ -92,7 +92,7 @@ func invoke(t *testing.T, root string, config v1.Config) string {
 			t.Error(err)
 		}
 	}()
-	if len(function.Missing()) > 1 {
+	if strings.Contains(strings.Join(function.Missing(), "\n"), "no mount namespaces") {
 		t.Skipf("%v: run as root, or allow user namespaces", function.Missing())
 	}
 	server := httptest.NewServer(function)

@@ -61,7 +61,7 @@ func TestFunction(t *testing.T) {
 		if res.StatusCode != http.StatusOK || !strings.Contains(body, "_HANDLER=app.handler") || !strings.Contains(body, "MINE=yes") || strings.Contains(body, "SLUICE_ORIGIN") {
 			t.Fatalf("%s\n%s", res.Status, body)
 		}
-		if !strings.Contains(body, "LAMBDA_TASK_ROOT=/var/task") && len(w.Lambda.Missing()) < 2 {
+		if !strings.Contains(body, "LAMBDA_TASK_ROOT=/var/task") && !strings.Contains(strings.Join(w.Lambda.Missing(), "\n"), "no mount namespaces") {
 			t.Errorf("no task root in\n%s", body)
 		}
 	}

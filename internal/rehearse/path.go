@@ -213,6 +213,7 @@ func (w *World) startLambda(ctx context.Context) error {
 		NoFreeze:    w.cfg.NoFreeze,
 		SnapStart:   w.snapStart(),
 		Limits:      lambda.Limits{Init: w.faster(initLimit)},
+		Unbounded:   limitUploads(function),
 		Dir:         environments,
 		Record:      withSteps(w.Recorder.Record),
 		Log:         w.cfg.Log,

@@ -2,6 +2,7 @@ package rehearse
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
 	"github.com/aproorg/sluice/internal/emulate/s3"
 	"github.com/aproorg/sluice/internal/stack"
 )
@@ -60,6 +62,21 @@ func TestNothingOfUploadsStays(t *testing.T) {
 		}
 		if len(objects.Contents) != c.objects || len(parts.Uploads) != c.parts {
 			t.Errorf("after %v there are %d objects and %d uploads in parts, want %d and %d", c.after, len(objects.Contents), len(parts.Uploads), c.objects, c.parts)
+		}
+	}
+}
+
+// TestLimitUploads: where /tmp has no size of its own, a limit stands for it, unless there is one.
+func TestLimitUploads(t *testing.T) {
+	on := map[string]string{settings.UploadsS3Variable: "s3://b/p/"}
+	for _, c := range []struct {
+		more map[string]string
+		want string
+	}{{nil, "480MiB"}, {map[string]string{settings.UploadLimitVariable: "1GiB"}, ""}, {map[string]string{settings.UploadsS3Variable: ""}, ""}} {
+		env := maps.Clone(on)
+		maps.Copy(env, c.more)
+		if got := limitUploads(stack.Function{EphemeralStorage: 512, Environment: env})[settings.UploadLimitVariable]; got != c.want {
+			t.Errorf("%v: %q, want %q", c.more, got, c.want)
 		}
 	}
 }

@@ -82,6 +82,17 @@ func (w *World) startUploads() (map[string]string, error) {
 	return env, nil
 }
 
+// tmpMargin is what the bootstrap leaves of /tmp for what else the app writes, in MB.
+const tmpMargin = 32
+
+// limitUploads tells the bootstrap how much fits into /tmp, for a machine where it cannot see that.
+func limitUploads(f stack.Function) map[string]string {
+	if f.Environment[settings.UploadsS3Variable] == "" || f.Environment[settings.UploadLimitVariable] != "" {
+		return nil
+	}
+	return map[string]string{settings.UploadLimitVariable: fmt.Sprintf("%dMiB", f.EphemeralStorage-tmpMargin)}
+}
+
 // configureUploads does what docs/uploads.md asks for of a bucket.
 func (w *World) configureUploads(store *s3.Store, object settings.Object) error {
 	if err := store.SetCORS(object.Bucket, w.corsRules([]stack.CORSRule{{AllowedMethods: []string{"PUT"}, AllowedHeaders: []string{"*"}, MaxAge: -1}})); err != nil {

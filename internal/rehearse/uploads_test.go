@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -57,12 +59,25 @@ func uploadApp() int {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(got)
 	})
+	mux.HandleFunc("POST /api/fill", func(w http.ResponseWriter, r *http.Request) {
+		f, err := os.Create("/tmp/" + r.URL.Query().Get("name"))
+		if err == nil {
+			mb, _ := strconv.ParseInt(r.URL.Query().Get("mb"), 10, 64)
+			_, err = io.CopyN(f, zeros{}, mb<<20)
+			err = errors.Join(err, f.Close())
+		}
+		fmt.Fprint(w, err)
+	})
 	if err := http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), mux); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
 }
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func received(r *http.Request) (map[string]any, error) {
 	sum := sha256.New()
@@ -336,6 +351,57 @@ func TestProtocolByCurl(t *testing.T) {
 	var got struct{ SHA256, Type string }
 	if err != nil || json.Unmarshal(out, &got) != nil || got.SHA256 != fmt.Sprintf("%x", sha256.Sum256([]byte(body))) || got.Type != "multipart/form-data" {
 		t.Errorf("%s\ngave %.500s, %v", protocol, out, err)
+	}
+}
+
+// TestRoomOfTmp: /tmp is as large as the function's ephemeral storage, and what does not fit there is refused before any of it is sent.
+func TestRoomOfTmp(t *testing.T) {
+	ctx := chromiumtest.Start(t, 90*time.Second)
+	w := uploadWorld(t)
+	setting := "ephemeral_storage"
+	if missing := strings.Join(w.Lambda.Missing(), "\n"); strings.Contains(missing, "no disk") || strings.Contains(missing, "not Linux") {
+		setting = "SLUICE_UPLOAD_LIMIT"
+	}
+	chromiumtest.Do(t, ctx, chromedp.Navigate(w.ViewerURL))
+	send := func(mb int) (s sent) {
+		t.Helper()
+		text, err := chromedp.Run(ctx, chromedp.Evaluate[string](fmt.Sprintf(`(async () => { const mb = random(1 << 20); return JSON.stringify(await xhr(new Blob(Array(%d).fill(mb)))) })()`, mb), chromedp.EvalAwaitPromise))
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &s)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	fill := func(name string, mb int) string {
+		t.Helper()
+		resp, err := http.Post(fmt.Sprintf("%s/api/fill?name=%s&mb=%d", w.ViewerURL, name, mb), "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		said, _ := io.ReadAll(resp.Body)
+		return string(said)
+	}
+	const toS3 = `performance.getEntriesByType('resource').filter((e) => e.name.includes('/staging/')).length`
+	if got := send(700); got.Status != 413 || !strings.Contains(got.Text, "734.0 MB") || !strings.Contains(got.Text, setting) || chromiumtest.Evaluate[int](t, ctx, toS3) != 0 {
+		t.Errorf("700 MiB: %d %.200s, %d requests to S3", got.Status, got.Text, chromiumtest.Evaluate[int](t, ctx, toS3))
+	}
+	if setting != "ephemeral_storage" {
+		return
+	}
+	if got := fill("a", 600); !strings.Contains(got, "no space left on device") {
+		t.Errorf("600 MiB in a /tmp of 512: %s", got)
+	}
+	if got := send(5); got.Status != 413 || !strings.Contains(got.Text, "room for 0.0 MB") {
+		t.Errorf("5 MiB where /tmp is full: %d %.200s", got.Status, got.Text)
+	}
+	if got := fill("a", 400); got != "<nil>" {
+		t.Errorf("400 MiB: %s", got)
+	}
+	if got := send(50); got.Status != 200 {
+		t.Errorf("50 MiB beside 400: %d %.200s", got.Status, got.Text)
 	}
 }
 

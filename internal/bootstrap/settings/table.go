@@ -45,6 +45,7 @@ const (
 	UploadAuthorizeVariable = Prefix + "UPLOAD_AUTHORIZE"
 	UploadUserVariable      = Prefix + "UPLOAD_USER"
 	UploadSecretVariable    = Prefix + "UPLOAD_SECRET"
+	UploadLimitVariable     = Prefix + "UPLOAD_LIMIT"
 )
 
 // UserAgent begins the User-Agent with which the bootstrap asks for invocations. Who asks
@@ -116,7 +117,7 @@ func table(s *Settings) []variable {
 		row(UploadsS3Variable, "", Serving, "s3://bucket/prefix/ for bodies of requests that are larger than Lambda takes: a client asks for a ticket (POST /_sluice/uploads), puts the body there, and sends the request without it; empty is off", optional(by(&s.Uploads.Object, ParsePrefix)), NamesResources),
 		row(UploadAuthorizeVariable, "", Serving, "path of the app that answers a GET with 2xx to a user who may upload, and with 401 or 403 to anybody else", optional(path(&s.Uploads.Authorize))),
 		row(UploadUserVariable, "/id", Serving, "JSON pointer (RFC 6901) of the user's id in that answer; a ticket is good for this user alone", by(&s.Uploads.User, jsonPointer)),
-		row("SLUICE_UPLOAD_LIMIT", "0", Serving, "largest body, such as 200MB (MB is a million bytes, MiB 1024 times 1024); 0 is what there is room for in /tmp, less 32 MiB, where most apps write a body first", by(&s.Uploads.Limit, byteSize)),
+		row(UploadLimitVariable, "0", Serving, "largest body, such as 200MB (MB is a million bytes, MiB 1024 times 1024); 0 is what there is room for in /tmp, less 32 MiB, where most apps write a body first", by(&s.Uploads.Limit, byteSize)),
 		row(UploadSecretVariable, OriginSecretVariable, Serving, "name of the variable whose value the key of tickets is derived from; all environments must have the same", by(&s.Uploads.Secret, variableName)),
 
 		row(RulesVariable, "", Serving, "JSON file of rules by which files of the app add to the environment, for what its releases need; `sluice image` puts one into the image", readByExtend),

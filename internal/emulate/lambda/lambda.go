@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"sync"
 	"time"
@@ -59,6 +60,10 @@ type Config struct {
 	// Stranger hears of a program that asks for invocations beside Process.Client.
 	Stranger func(environment, userAgent string)
 
+	// Unbounded are more variables of the function, where this machine cannot give /tmp
+	// the size of its ephemeral storage.
+	Unbounded map[string]string
+
 	// Dir is where each environment keeps its /tmp; a temporary directory that New
 	// makes and Close removes if empty.
 	Dir    string
@@ -105,6 +110,12 @@ func New(cfg Config) (*Emulator, error) {
 	em.token = runtimeapi.NewID()
 	for _, m := range em.host.Missing {
 		cfg.Log.Warn("the rehearsal is less strict on this machine", "why", m)
+	}
+	if !em.host.Disks() {
+		all := map[string]string{}
+		maps.Copy(all, cfg.Function.Environment)
+		maps.Copy(all, cfg.Unbounded)
+		em.cfg.Function.Environment = all
 	}
 	if err := cfg.Process.CheckHost(em.host); err != nil {
 		return nil, errors.Join(fmt.Errorf("lambda: %w", err), em.Close(context.Background()))
@@ -154,6 +165,15 @@ func (c *Config) checkFunction() error {
 	}
 	if f.Timeout > 900*time.Second || f.Timeout < 0 {
 		return fmt.Errorf("timeout %s: Lambda allows 1 s to 900 s", f.Timeout)
+	}
+	if f.EphemeralStorage == 0 {
+		f.EphemeralStorage = 512
+	}
+	if f.EphemeralStorage < 512 || f.EphemeralStorage > 10240 {
+		return fmt.Errorf("ephemeral storage %d MB: Lambda allows 512 to 10240 MB", f.EphemeralStorage)
+	}
+	if c.SnapStart != nil && f.EphemeralStorage > 512 {
+		return fmt.Errorf("SnapStart and ephemeral storage of %d MB: Lambda takes no snapshot of more than 512", f.EphemeralStorage)
 	}
 	if f.MemorySize < 128 || f.MemorySize > 10240 {
 		return fmt.Errorf("memory size %d MB: Lambda allows 128 to 10240 MB", f.MemorySize)

@@ -38,7 +38,7 @@ func runHost(dir string) {
 // TestKilledEmulator: when the emulator's own process is killed, its frozen
 // environments die with it, grandchildren in sessions of their own included.
 func TestKilledEmulator(t *testing.T) {
-	if len(start(t, nil).em.Missing()) > 1 {
+	if !isolates(start(t, nil)) {
 		t.Skip("no PID namespaces here; run as root, or allow user namespaces")
 	}
 	self, _ := os.Executable()
@@ -92,7 +92,7 @@ func mentioning(text string) []string {
 // process of the sandbox must.
 func TestZombies(t *testing.T) {
 	w := start(t, nil)
-	if len(w.em.Missing()) > 1 {
+	if !isolates(w) {
 		t.Skip("no PID namespaces here; run as root, or allow user namespaces")
 	}
 	for range 5 {

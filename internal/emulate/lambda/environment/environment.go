@@ -95,10 +95,10 @@ func New(cfg Config, host *sandbox.Host, id, dir string, provisioned bool) (*Env
 	if err := os.MkdirAll(e.tmp, 0o777); err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(e.tmp, 0o1777); err != nil { // whatever the umask
+	if err := os.Chmod(e.tmp, 0o777); err != nil { // whatever the umask
 		return nil, err
 	}
-	group, err := host.NewGroup(id, e.tmp, e.memoryLimit())
+	group, err := host.NewGroup(id, e.tmp, sandbox.Limits{Memory: e.memoryLimit(), Disk: int64(cfg.Function.EphemeralStorage) * mb})
 	if err != nil {
 		return nil, err
 	}

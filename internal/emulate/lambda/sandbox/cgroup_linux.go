@@ -14,9 +14,12 @@ import (
 	"time"
 )
 
-// control is a group's cgroup, or nothing where there is none. Interface files:
+// control is a group's cgroup, or nothing where there is none, and its disk. Interface files:
 // https://docs.kernel.org/admin-guide/cgroup-v2.html
 type control struct {
+	disk *spawner // in whose mount namespace it is mounted; nil without one
+	root string   // of that namespace, seen from here
+
 	dir      string
 	dirfd    *os.File
 	oomKills int // before the processes that run now
@@ -30,6 +33,11 @@ const cgroupPrefix = "sluice-"
 var opened atomic.Int64
 
 func (g *Group) open(name string) error {
+	if g.limits.Disk > 0 && g.host.disks {
+		if err := g.openDisk(); err != nil {
+			return err
+		}
+	}
 	if g.host.cgroup == "" {
 		return nil
 	}
@@ -48,11 +56,11 @@ func (g *Group) open(name string) error {
 // limitMemory holds the group to its memory if the kernel can. An older one knows
 // not all of the files.
 func (g *Group) limitMemory() error {
-	if g.memory == 0 || !g.limited() {
+	if g.limits.Memory == 0 || !g.limited() {
 		return nil
 	}
 	for file, value := range map[string]string{
-		"memory.max": strconv.FormatInt(g.memory, 10), "memory.swap.max": "0", "memory.oom.group": "1",
+		"memory.max": strconv.FormatInt(g.limits.Memory, 10), "memory.swap.max": "0", "memory.oom.group": "1",
 	} {
 		if err := g.set(file, value); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -61,7 +69,17 @@ func (g *Group) limitMemory() error {
 	return nil
 }
 
-func (g *Group) release() error {
+// spawner is who starts the group's processes.
+func (g *Group) spawner() *spawner {
+	if g.disk != nil {
+		return g.disk
+	}
+	return g.host.spawner
+}
+
+func (g *Group) release() error { return errors.Join(g.closeDisk(), g.removeCgroup()) }
+
+func (g *Group) removeCgroup() error {
 	if g.dirfd == nil {
 		return nil
 	}
@@ -161,7 +179,7 @@ func (h *Host) useCgroup() {
 }
 
 func (h *Host) tryCgroup() error {
-	g, err := h.NewGroup("probe", os.TempDir(), 0)
+	g, err := h.NewGroup("probe", os.TempDir(), Limits{})
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func TestMemoryController(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer fd.Close()
-	g := &Group{host: &Host{}, memory: 64 << 20, control: control{dir: dir, dirfd: fd}}
+	g := &Group{host: &Host{}, limits: Limits{Memory: 64 << 20}, control: control{dir: dir, dirfd: fd}}
 	if g.MemoryLimited() {
 		t.Error("limited without the controller")
 	}

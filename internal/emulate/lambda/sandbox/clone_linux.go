@@ -114,7 +114,7 @@ func (g *Group) dump(p *Process, s *Snapshot) error {
 	if err := s.find(p.PID()); err != nil {
 		return err
 	}
-	if err := copyTree(g.tmp, s.path()+"/tmp"); err != nil {
+	if err := copyTree(g.reach(g.tmp), s.path()+"/tmp"); err != nil {
 		return fmt.Errorf("copy /tmp: %w", err)
 	}
 	files := []*os.File{g.network.file, s.dir}
@@ -133,7 +133,7 @@ func (g *Group) dump(p *Process, s *Snapshot) error {
 	}
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err = g.host.spawner.do(cmd.Start)
+	err = g.spawner().do(cmd.Start)
 	cmd.ExtraFiles[0].Close()
 	if err == nil {
 		err = cmd.Wait()
@@ -175,7 +175,7 @@ func (s *Snapshot) orders(log string) *cloneOrders {
 // Restore starts a clone of the process that was dumped, with its children and its /tmp. It
 // has the process's ids, and its memory; spec is what the process was started with.
 func (g *Group) Restore(spec Spec, s *Snapshot) (*Process, error) {
-	if err := copyTree(s.path()+"/tmp", g.tmp); err != nil {
+	if err := copyTree(s.path()+"/tmp", g.reach(g.tmp)); err != nil {
 		return nil, fmt.Errorf("copy /tmp: %w", err)
 	}
 	spec.clone = clone{s.orders(fmt.Sprintf("restore-%d.log", opened.Add(1))), s}

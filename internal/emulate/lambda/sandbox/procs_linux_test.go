@@ -84,7 +84,7 @@ func settled(t *testing.T, pids []int, stopped bool) {
 func BenchmarkSignals(b *testing.B) {
 	h := NewHost(nil)
 	defer h.Close()
-	g, err := h.NewGroup("bench", b.TempDir(), 0)
+	g, err := h.NewGroup("bench", b.TempDir(), Limits{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,9 +17,10 @@
 // A group can have a network of its own ([Group.CloneIn]); then its processes can be dumped and
 // cloned, by root with CRIU ([Host.Clones], [Group.Dump], [Group.Restore]).
 //
-// It leaves out: limits on CPU and on the size of /tmp, and else network namespaces (the
-// Runtime API is on loopback). docs/sandbox.md says what it keeps an app from, and
-// what not.
+// As root /tmp is a disk of its own size ([Host.Disks]).
+//
+// It leaves out: limits on CPU, and else network namespaces (the Runtime API is on
+// loopback). docs/sandbox.md says what it keeps an app from, and what not.
 package sandbox
 
 import (
@@ -102,7 +103,7 @@ func (h *Host) missing(format string, args ...any) {
 type Group struct {
 	host   *Host
 	tmp    string
-	memory int64
+	limits Limits
 	control
 	network *Network // of its own, where its processes can be dumped; nil is the machine's
 
@@ -113,11 +114,16 @@ type Group struct {
 	procs []*Process
 }
 
+// Limits are a group's, in bytes. 0 is none.
+type Limits struct {
+	Memory int64
+	Disk   int64 // of /tmp, where the host has Disks
+}
+
 // NewGroup makes an empty group. name is for people who look at the machine
-// (the cgroup carries it); tmp is the directory that its processes see as /tmp;
-// memory is their limit in bytes, 0 for none.
-func (h *Host) NewGroup(name, tmp string, memory int64) (*Group, error) {
-	g := &Group{host: h, tmp: tmp, memory: memory}
+// (the cgroup carries it); tmp is the directory that its processes see as /tmp, empty yet.
+func (h *Host) NewGroup(name, tmp string, limits Limits) (*Group, error) {
+	g := &Group{host: h, tmp: tmp, limits: limits}
 	if err := g.open(name); err != nil {
 		_ = g.release()
 		return nil, fmt.Errorf("make process group %s: %w", name, err)
@@ -140,7 +146,7 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 		return nil, err
 	}
 	cmd.Stdout, cmd.Stderr = w, w
-	err = g.host.spawner.do(cmd.Start)
+	err = g.spawner().do(cmd.Start)
 	w.Close()
 	for _, handed := range cmd.ExtraFiles[:min(1, len(cmd.ExtraFiles))] {
 		handed.Close()

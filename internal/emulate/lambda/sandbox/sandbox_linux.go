@@ -20,12 +20,20 @@ type platform struct {
 	pids       bool   // PID namespaces work, with a /proc of their own
 	user       bool   // so do user namespaces, which root can do without
 	cgroup     string // directory to make cgroups in; empty without
+	disks      bool   // a group's /tmp can be a disk of its own
 	criu       string // the program that clones processes, once Clones has found it
 }
 
-// probe tries the best sandbox first and goes down from there.
 func (h *Host) probe() {
 	h.useCgroup()
+	h.useNamespaces()
+	if err := h.tryDisk(); err != nil {
+		h.missing("no disk for each /tmp (%v): it is as large as the one it lies on, whatever ephemeral_storage says", err)
+	}
+}
+
+// useNamespaces tries the best sandbox first and goes down from there.
+func (h *Host) useNamespaces() {
 	h.namespaces, h.pids, h.user = true, true, true
 	err := h.try()
 	if err == nil {
@@ -78,6 +86,9 @@ func (h *Host) try() error {
 // HasTaskRoot reports whether processes can see their Task at TaskRoot.
 func (h *Host) HasTaskRoot() bool { return h.namespaces }
 
+// Disks reports whether a group's /tmp has the size that it is to have.
+func (h *Host) Disks() bool { return h.disks }
+
 // wrapped is true when another process stays as the parent of the command.
 func (g *Group) wrapped() bool { return g.host.namespaces && g.host.pids }
 
@@ -100,7 +111,7 @@ func (g *Group) command(s Spec) (*exec.Cmd, error) {
 		return nil, err
 	}
 	for _, p := range s.Scratch {
-		if err := os.MkdirAll(filepath.Join(g.tmp, "scratch", p), 0o755); err != nil {
+		if err := os.MkdirAll(g.reach(filepath.Join(g.tmp, "scratch", p)), 0o755); err != nil {
 			return nil, err
 		}
 	}

@@ -34,7 +34,7 @@ func newGroup(t *testing.T) *Group {
 	for _, m := range h.Missing {
 		t.Log(m)
 	}
-	g, err := h.NewGroup("test", t.TempDir(), 0)
+	g, err := h.NewGroup("test", t.TempDir(), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ type platform struct{}
 type control struct{}
 
 func (h *Host) probe() {
-	h.missing("not Linux: no /tmp of its own (TMPDIR instead), no read-only file system, no PID namespace; processes are frozen with SIGSTOP, one by one, and memory is watched, not limited")
+	h.missing("not Linux: no mount namespaces, so no /tmp of its own (TMPDIR instead, as large as the disk that it lies on), no read-only file system, no PID namespace; processes are frozen with SIGSTOP, one by one, and memory is watched, not limited")
 }
 
 // Check refuses nothing: processes see the machine's /tmp.
@@ -24,6 +24,10 @@ func (h *Host) Check(Spec, []string) error { return nil }
 // HasTaskRoot reports whether processes can see their Task at TaskRoot.
 func (h *Host) HasTaskRoot() bool { return false }
 
+// Disks reports whether a group's /tmp has the size that it is to have.
+func (h *Host) Disks() bool { return false }
+
+func (g *Group) spawner() *spawner { return g.host.spawner }
 func (g *Group) open(string) error { return nil }
 func (g *Group) release() error    { return nil }
 func (g *Group) wrapped() bool     { return false }

@@ -145,13 +145,13 @@ func (s *Spec) searchPath() []string {
 func (g *Group) place(v tmpView, writable []string) error {
 	for _, path := range slices.Concat(v.shown, writable) {
 		if rel, ok := strings.CutPrefix(path, tmpDir+"/"); ok {
-			if err := placeholder(path, filepath.Join(g.tmp, rel)); err != nil {
+			if err := placeholder(path, g.reach(filepath.Join(g.tmp, rel))); err != nil {
 				return err
 			}
 		}
 	}
 	for link, target := range v.links {
-		at := filepath.Join(g.tmp, strings.TrimPrefix(link, tmpDir))
+		at := g.reach(filepath.Join(g.tmp, strings.TrimPrefix(link, tmpDir)))
 		if old, err := os.Readlink(at); err == nil && old == target { // of an earlier process
 			continue
 		}
