@@ -383,10 +383,10 @@ func (a *account) override(t *testing.T, dev string) {
 	}
 }
 
-// variables writes terraform.tfvars.json: the committed example with this account's ids.
-func (a *account) variables(t *testing.T, dev string, change func(vars map[string]any)) {
+// variables writes terraform.tfvars.json: the environment's committed example with this account's ids.
+func (a *account) variables(t *testing.T, environment string, change func(vars map[string]any)) {
 	t.Helper()
-	data, err := fs.ReadFile(Files, "environments/dev/terraform.tfvars.json")
+	data, err := fs.ReadFile(Files, "environments/"+filepath.Base(environment)+"/terraform.tfvars.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -405,7 +405,7 @@ func (a *account) variables(t *testing.T, dev string, change func(vars map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dev, "terraform.tfvars.json"), data, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(environment, "terraform.tfvars.json"), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -66,7 +66,7 @@ func TestDeployEndToEnd(t *testing.T) {
 	if !strings.Contains(out, "deployed: https://lambda-test.sandbox.data.apro.is") || strings.Contains(out, "nothing to change") {
 		t.Errorf("deploy says:\n%s", out)
 	}
-	t.Run("what was applied serves", func(t *testing.T) { p.rehearsed(t, a) })
+	t.Run("what was applied serves", func(t *testing.T) { p.rehearsed(t, a, p.dev, "librechat-dev") })
 	t.Run("a second deploy changes nothing", func(t *testing.T) {
 		began := time.Now()
 		if out := p.must(t, "deploy", "--dir", p.dev, "--yes", "--no-verify"); !strings.Contains(out, "nothing to change") {
@@ -192,9 +192,9 @@ func (p *program) interrupted(t *testing.T, at string) {
 	}
 }
 
-// rehearsed runs the image that was pushed behind what the state says.
-func (p *program) rehearsed(t *testing.T, a *account) {
-	plan, err := a.run(p.dev, "show", "-json")
+// rehearsed runs the image that was pushed to a repository behind what the environment's state says.
+func (p *program) rehearsed(t *testing.T, a *account, environment, repository string) {
+	plan, err := a.run(environment, "show", "-json")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, plan)
 	}
@@ -202,13 +202,13 @@ func (p *program) rehearsed(t *testing.T, a *account) {
 	if err := os.WriteFile(file, []byte(plan), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tags, err := crane.ListTags(strings.TrimPrefix(a.registry, "http://") + "/librechat-dev")
+	tags, err := crane.ListTags(strings.TrimPrefix(a.registry, "http://") + "/" + repository)
 	if err != nil || len(tags) == 0 {
 		t.Fatalf("nothing was pushed: %v, %v", tags, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := p.command(ctx, "up", "--json", "--plan", file, "--image", strings.TrimPrefix(a.registry, "http://")+"/librechat-dev:"+tags[0], "--ready-path", "/health", "--listen", "127.0.0.1:0")
+	cmd := p.command(ctx, "up", "--json", "--plan", file, "--image", strings.TrimPrefix(a.registry, "http://")+"/"+repository+":"+tags[0], "--ready-path", "/health", "--listen", "127.0.0.1:0")
 	var output bytes.Buffer
 	cmd.Stderr = &output
 	out, err := cmd.StdoutPipe()

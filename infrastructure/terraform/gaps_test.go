@@ -370,7 +370,9 @@ func (g *gaps) account(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(settings)
 }
 
-// elasticache answers for node 001 of any group that is asked for by name, and for what
+var nodeNumber = regexp.MustCompile(`-00[1-6]$`)
+
+// elasticache answers for the nodes of any group that is asked for by name, and for what
 // moto can neither change nor delete.
 func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
@@ -412,18 +414,18 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 		notFound(w, "CacheSubnetGroupNotFoundFault")
 		return
 	}
-	group, member := strings.CutSuffix(id, "-001")
-	if form.Get("Action") != "DescribeCacheClusters" || !member || g.groups[group] == "" {
+	group := nodeNumber.ReplaceAllString(id, "")
+	if form.Get("Action") != "DescribeCacheClusters" || group == id || g.groups[group] == "" {
 		g.next.ServeHTTP(w, r)
 		return
 	}
 	fmt.Fprintf(w, `<DescribeCacheClustersResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><DescribeCacheClustersResult><CacheClusters><CacheCluster>`+
-		`<CacheClusterId>%[1]s-001</CacheClusterId><ReplicationGroupId>%[1]s</ReplicationGroupId><CacheClusterStatus>available</CacheClusterStatus><Engine>redis</Engine>`+
+		`<CacheClusterId>%[3]s</CacheClusterId><ReplicationGroupId>%[1]s</ReplicationGroupId><CacheClusterStatus>available</CacheClusterStatus><Engine>redis</Engine>`+
 		`<EngineVersion>7.1.0</EngineVersion><CacheNodeType>cache.t4g.micro</CacheNodeType><NumCacheNodes>1</NumCacheNodes><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>`+
 		`<CacheSubnetGroupName>%[1]s</CacheSubnetGroupName><CacheParameterGroup><CacheParameterGroupName>default.redis7</CacheParameterGroupName></CacheParameterGroup>`+
 		`<PreferredMaintenanceWindow>sun:03:00-sun:04:00</PreferredMaintenanceWindow><TransitEncryptionEnabled>true</TransitEncryptionEnabled><AtRestEncryptionEnabled>true</AtRestEncryptionEnabled>`+
 		`<SecurityGroups><member><SecurityGroupId>%[2]s</SecurityGroupId><Status>active</Status></member></SecurityGroups>`+
-		`</CacheCluster></CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, group, g.groups[group])
+		`</CacheCluster></CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, group, g.groups[group], id)
 }
 
 func replicationGroup(w http.ResponseWriter, action, name, status string) {

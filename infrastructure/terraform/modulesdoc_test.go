@@ -37,7 +37,7 @@ func TestModulesDoc(t *testing.T) {
 
 // documented are the folders of HCL in the order of docs/modules.md.
 var documented = []string{
-	"environments/dev", "environments/account", "modules/frontend", "modules/domain", "modules/api-gateway", "modules/usage-plan", "modules/account",
+	"environments/dev", "environments/prod", "environments/account", "modules/frontend", "modules/domain", "modules/api-gateway", "modules/usage-plan", "modules/account",
 	"modules/backend", "modules/network", "modules/files", "modules/alias", "modules/redis", "modules/monitoring",
 }
 
@@ -48,7 +48,9 @@ func modulesDoc(all map[string]*module) string {
 		m := all[dir]
 		fmt.Fprintf(&b, "\n## %s\n\n[%s](../infrastructure/terraform/%s). %s\n", path.Base(dir), dir, dir, m.purpose())
 		inputs, outputs := m.labelled("variable"), m.labelled("output")
-		b.WriteString("\n| input | type | default | what it is |\n|---|---|---|---|\n")
+		if len(inputs) > 0 {
+			b.WriteString("\n| input | type | default | what it is |\n|---|---|---|---|\n")
+		}
 		for _, name := range m.inFileOrder(inputs) {
 			v := inputs[name]
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, m.code(v.Body.Attributes["type"]), m.code(v.Body.Attributes["default"]), cell(literal(v.Body.Attributes["description"])))
@@ -63,10 +65,14 @@ func modulesDoc(all map[string]*module) string {
 	return b.String()
 }
 
-// purpose is the comment at the top of main.tf.
+// purpose is the comment at the top of main.tf, or of backend.tf where main.tf is another environment's.
 func (m *module) purpose() string {
+	source := m.source[m.dir+"/main.tf"]
+	if source == nil {
+		source = m.source[m.dir+"/backend.tf"]
+	}
 	var words []string
-	for line := range strings.Lines(string(m.source[m.dir+"/main.tf"])) {
+	for line := range strings.Lines(string(source)) {
 		text, ok := strings.CutPrefix(line, "#")
 		if !ok {
 			break

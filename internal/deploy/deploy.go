@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"strconv"
 	"time"
 
 	"github.com/aproorg/sluice/internal/cost"
@@ -24,6 +26,9 @@ type Deployment struct {
 	Vars  map[string]string
 	Out   string   // where the plan is kept; when empty, it is removed once it was applied or is not going to be
 	App   cost.App // what the price depends on beside the stack
+	// Canary is the percentage of the calls that a new version gets; the version that is
+	// live keeps the rest. 0 gives a new version all of them.
+	Canary int
 
 	// Prepare runs first: it puts Sluice's own provider where init finds it.
 	Prepare func(ctx context.Context) error
@@ -93,10 +98,19 @@ func (d *Deployment) Plan(ctx context.Context, destroy bool) (*infra.Plan, error
 	if file == "" {
 		file = d.Infra.PlanFile()
 	}
+	vars := map[string]string{}
+	maps.Copy(vars, d.Vars)
+	if d.Canary > 0 {
+		release, err := d.canary(ctx)
+		if err != nil {
+			return nil, err
+		}
+		vars["release"], vars["canary"] = release, strconv.Itoa(d.Canary)
+	}
 	var plan *infra.Plan
 	err := d.step(ctx, StepPlan, func(ctx context.Context) (err error) {
 		var faults []infra.Event
-		plan, err = d.Infra.Plan(ctx, infra.PlanOptions{Out: file, Destroy: destroy, Vars: d.Vars}, collect(&faults, d.events(StepPlan)))
+		plan, err = d.Infra.Plan(ctx, infra.PlanOptions{Out: file, Destroy: destroy, Vars: vars}, collect(&faults, d.events(StepPlan)))
 		return rights(err, faults)
 	})
 	if err == nil && !destroy {

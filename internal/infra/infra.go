@@ -22,7 +22,12 @@ import (
 
 // Workspace is one root module's folder with the program that runs it. It is
 // used by one goroutine at a time, as Terraform's own lock demands.
-type Workspace struct{ program program }
+type Workspace struct {
+	// Backend is what the root module's backend leaves open: -backend-config of Init.
+	Backend map[string]string
+
+	program program
+}
 
 // NoModuleError says that a directory is no root module.
 type NoModuleError struct{ Dir string }
@@ -49,7 +54,7 @@ func Open(dir, executable, scratch string) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Workspace{program{path: executable, dir: dir, scratch: scratch}}, nil
+	return &Workspace{program: program{path: executable, dir: dir, scratch: scratch}}, nil
 }
 
 // Dir is the root module's folder.
@@ -91,7 +96,11 @@ func (w *Workspace) Command(args ...string) string {
 
 // Init installs providers and modules. What the program printed is part of the error.
 func (w *Workspace) Init(ctx context.Context) error {
-	if err := w.program.run(ctx, io.Discard, "init", "-no-color", "-input=false"); err != nil {
+	args := []string{"init", "-no-color", "-input=false"}
+	for name, value := range w.Backend {
+		args = append(args, "-backend-config="+name+"="+value)
+	}
+	if err := w.program.run(ctx, io.Discard, args...); err != nil {
 		return fmt.Errorf("init %s: %w", w.program.dir, err)
 	}
 	return nil

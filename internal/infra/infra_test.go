@@ -126,7 +126,7 @@ resource "terraform_data" "slow" {
 // TestPlansOfTwoRuns: of two runs in one environment neither removes the other's plan, and
 // what a killed run has left goes with the next.
 func TestPlansOfTwoRuns(t *testing.T) {
-	w := &Workspace{program{scratch: t.TempDir()}}
+	w := &Workspace{program: program{scratch: t.TempDir()}}
 	over := exec.CommandContext(t.Context(), "true")
 	if err := over.Run(); err != nil {
 		t.Skip(err)

@@ -25,6 +25,8 @@ type deployOptions struct {
 	yes   bool
 	check check.Options
 	skip  bool
+
+	canary int
 }
 
 // NewDeploy declares deploy.
@@ -38,6 +40,7 @@ applies exactly that plan once you agree, and verifies the result. When it is
 interrupted, run it again: it goes on from what was made.`,
 		Example: `  sluice deploy
 ` + command.AppExamples("deploy") + `
+  sluice deploy --canary 10 --dir environments/prod
   sluice deploy --yes --json`,
 		Args:        cobra.NoArgs,
 		Annotations: command.ExitCodes("0  deployed and verified", "1  a step failed, a check failed, or you did not agree"),
@@ -47,6 +50,7 @@ interrupted, run it again: it goes on from what was made.`,
 	o.environment.addFlags(f)
 	f.BoolVar(&o.yes, "yes", false, "do not ask: apply what the plan says")
 	f.BoolVar(&o.skip, "no-verify", false, "leave the checks at the end out")
+	f.IntVar(&o.canary, "canary", 0, "give a new version of the function `PERCENT` of the calls, and leave the rest to the one that is live; the next deploy without it gives all")
 	o.check.AddFlags(f, "check-var")
 	o.check.AddOwnFlags(cmd)
 	return cmd
@@ -58,13 +62,17 @@ func runDeploy(ctx context.Context, p *command.Program, o *deployOptions, flags 
 		return err
 	}
 	o.environment.app = o.check.App
-	d, err := o.deployment(ctx, p)
+	d, err := o.deployment(ctx, p, true)
 	if err != nil {
 		return err
 	}
 	if err := o.checkVariables(); err != nil {
 		return err
 	}
+	if o.canary < 0 || o.canary > 99 {
+		return hint.With(fmt.Errorf("--canary %d is no percentage from 1 to 99", o.canary), "leave it out to give a new version all calls")
+	}
+	d.Canary = o.canary
 	if !o.yes {
 		d.Confirm = asker{p}.confirm
 	}
@@ -95,6 +103,9 @@ func runDeploy(ctx context.Context, p *command.Program, o *deployOptions, flags 
 	}
 	if result.Cost != nil {
 		out.Line(result.Cost.String())
+	}
+	if o.canary > 0 {
+		out.Line(fmt.Sprintf("%d %% of the calls go to the newest version: deploy without --canary gives it all of them", o.canary))
 	}
 	return nil
 }

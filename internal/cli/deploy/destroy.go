@@ -25,7 +25,7 @@ func NewDestroy(p *command.Program) *cobra.Command {
 }
 
 func runDestroy(ctx context.Context, p *command.Program, o environment, yes bool) error {
-	d, err := o.deployment(ctx, p)
+	d, err := o.deployment(ctx, p, false)
 	if err != nil {
 		return err
 	}

@@ -95,8 +95,9 @@ func (o environment) download(ctx context.Context, p *command.Program, none erro
 	return file, nil
 }
 
-// deployment is the environment with Sluice's own provider put where init looks.
-func (o environment) deployment(ctx context.Context, p *command.Program) (*deploy.Deployment, error) {
+// deployment is the environment with Sluice's own provider put where init looks, and
+// the state's bucket made or, where make is false, looked for.
+func (o environment) deployment(ctx context.Context, p *command.Program, make bool) (*deploy.Deployment, error) {
 	vars, err := command.Assignments("--var", o.vars)
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func (o environment) deployment(ctx context.Context, p *command.Program) (*deplo
 	}
 	return &deploy.Deployment{
 		Infra: workspace, Vars: vars, App: cost.App{ImageGB: preset.Image.GB, Stores: preset.Stores},
-		Prepare:  func(context.Context) error { return o.prepare(p) },
+		Prepare:  func(ctx context.Context) error { return o.prepare(ctx, p, workspace, make) },
 		Progress: newStepView(p, func() bool { return ctx.Err() != nil }).show,
 	}, nil
 }
@@ -133,13 +134,25 @@ func (o environment) checkVariables() error {
 	return hint.With(errors.New(strings.Join(lines, "\n")), "%s declares what there is", filepath.Join(o.dir, "variables.tf"))
 }
 
-// prepare lets init find this very executable as the provider, and take it.
-func (o environment) prepare(p *command.Program) error {
+// prepare lets init find this very executable as the provider, and take it, and the
+// bucket of the state.
+func (o environment) prepare(ctx context.Context, p *command.Program, workspace *infra.Workspace, make bool) error {
 	files, err := installProvider(p)
 	if err != nil {
 		return err
 	}
-	return plugin.Relock(o.dir, files[0])
+	if err := plugin.Relock(o.dir, files[0]); err != nil {
+		return err
+	}
+	state, err := o.remoteState(ctx, p)
+	if err != nil {
+		return err
+	}
+	workspace.Backend = state.settings
+	if make {
+		return state.make(ctx, p)
+	}
+	return state.check(ctx, o)
 }
 
 // installProvider puts this executable where both tools look for the provider.

@@ -26,7 +26,7 @@ func NewPlan(p *command.Program) *cobra.Command {
 }
 
 func runPlan(ctx context.Context, p *command.Program, o environment, out string) (err error) {
-	d, err := o.deployment(ctx, p)
+	d, err := o.deployment(ctx, p, false)
 	if err != nil {
 		return err
 	}

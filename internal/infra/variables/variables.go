@@ -70,6 +70,26 @@ func Check(dir string, flags map[string]string) ([]Unknown, error) {
 	return all, nil
 }
 
+// String is the value of a variable that is given as a string: by a flag, or else by
+// the last file that has it, as both programs decide. Empty where neither gives one.
+func String(dir string, flags map[string]string, name string) (string, error) {
+	if given, ok := flags[name]; ok {
+		return given, nil
+	}
+	files, err := valueFiles(dir)
+	if err != nil {
+		return "", err
+	}
+	found := ""
+	for _, file := range files {
+		given, _ := values(file)
+		if v, ok := given[name]; ok && v.IsKnown() && !v.IsNull() && v.Type() == cty.String {
+			found = v.AsString()
+		}
+	}
+	return found, nil
+}
+
 // valueFiles are those that are read without being named, in the programs' order.
 func valueFiles(dir string) ([]string, error) {
 	var all []string

@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/aproorg/sluice/infrastructure/terraform"
 )
 
 const module = `
@@ -62,11 +60,7 @@ func TestMisspelt(t *testing.T) {
 
 // TestShipped: the committed variables of each environment are all declared.
 func TestShipped(t *testing.T) {
-	root := t.TempDir()
-	if err := os.CopyFS(root, terraform.Files); err != nil {
-		t.Fatal(err)
-	}
-	dirs, _ := filepath.Glob(filepath.Join(root, "environments", "*"))
+	dirs, _ := filepath.Glob("../../../infrastructure/terraform/environments/*") // prod's files are links to dev's
 	if len(dirs) == 0 {
 		t.Fatal("no environment is shipped")
 	}

@@ -90,6 +90,7 @@ module "backend" {
   environment        = var.environment
   function           = var.function
   release            = var.release
+  canary             = var.canary
   # A `tofu import` sees only what is in the state: the dashes stand for a parameter that is not there yet.
   secrets = merge({ REDIS_URI = "-", SLUICE_ORIGIN_SECRET = "-" }, var.secrets, { for k, p in aws_ssm_parameter.secret : k => p.name })
 }
@@ -116,9 +117,7 @@ module "redis" {
   auth_token               = terraform_data.secret["redis"].triggers_replace
   network                  = var.network
   client_security_group_id = module.network.security_group_id
-  node_type                = var.redis.node_type
-  nodes                    = var.redis.nodes
-  auth_token_update        = var.redis.password_update
+  redis                    = var.redis
 }
 
 module "monitoring" {
@@ -129,5 +128,6 @@ module "monitoring" {
   api                  = module.api_gateway.live
   distribution_id      = module.frontend.distribution_id
   replication_group_id = module.redis.replication_group_id
+  redis_nodes          = var.redis.nodes
   alarm_actions        = var.monitoring.alarm_actions
 }

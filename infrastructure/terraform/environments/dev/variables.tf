@@ -7,6 +7,13 @@ variable "region" {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
     error_message = "region must be a region's code such as eu-west-1."
   }
+  validation {
+    condition     = !can(regex("^(cn|us-gov|us-iso[a-z]?|eu-isoe|eusc)-", var.region))
+    error_message = <<-EOT
+      region is one of a partition of AWS where this does not run: GovCloud, the isolated and the European sovereign regions have no
+      CloudFront, and China's has neither AWS's managed policies nor its own name for a site. Choose a region such as eu-west-1.
+    EOT
+  }
 }
 
 variable "project" {
@@ -175,14 +182,25 @@ variable "release" {
   default     = null
 }
 
+variable "canary" {
+  description = <<-EOT
+    Percentage of the calls that the newest version gets, while release names the version that gets the rest; 0 gives all calls to
+    one version. It needs function.alias (`sluice deploy --canary 10` sets both, docs/production.md).
+  EOT
+  type        = number
+  default     = 0
+  nullable    = false
+}
+
 variable "redis" {
   description = <<-EOT
-    Size of Redis: one small node, or two for failover. password_update is ROTATE or SET: how a new password takes the place of
-    the old one (docs/runbook.md).
+    Size of Redis: one small node, or two for failover, and for how many days daily snapshots are kept. password_update is ROTATE or
+    SET: how a new password takes the place of the old one (docs/runbook.md).
   EOT
   type = object({
     node_type       = optional(string, "cache.t4g.micro")
     nodes           = optional(number, 1)
+    snapshot_days   = optional(number, 0)
     password_update = optional(string, "ROTATE")
   })
   default  = {}

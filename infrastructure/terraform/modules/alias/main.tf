@@ -14,12 +14,24 @@ resource "aws_lambda_alias" "this" {
   name             = "live"
   function_name    = var.function.name
   function_version = !var.function.published ? "$LATEST" : local.pinned ? var.release : var.function.version
+  # A canary: the newest version gets its share of the calls, the version that release names the rest. Both need one role.
+  dynamic "routing_config" {
+    for_each = var.canary > 0 && var.release != var.function.version ? [var.canary / 100] : [] # not twice the same version
+    content { additional_version_weights = { (var.function.version) = routing_config.value } }
+  }
   lifecycle {
     precondition {
       condition     = var.function.published || !local.pinned
       error_message = <<-EOT
         release ${coalesce(var.release, "null")} is a version, and versions are called by the alias alone: set function.alias = true,
         or name an image, sha256:….
+      EOT
+    }
+    precondition {
+      condition     = var.canary == 0 || local.pinned
+      error_message = <<-EOT
+        canary divides the calls between two versions: release must be the number of the one that is live, and function.alias true.
+        `sluice deploy --canary ${var.canary}` finds the number.
       EOT
     }
   }

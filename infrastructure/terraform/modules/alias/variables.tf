@@ -40,3 +40,15 @@ variable "provisioned_concurrency" {
     error_message = "provisioned_concurrency must be 1 or more, or null."
   }
 }
+
+variable "canary" {
+  description = "Percentage of the calls that the newest version gets, while release names the one that gets the rest; 0 is none."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.canary >= 0 && var.canary < 100
+    error_message = "canary must be a percentage from 0 to under 100: all calls go to the newest version without release and canary."
+  }
+}

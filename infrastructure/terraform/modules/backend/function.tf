@@ -69,5 +69,6 @@ module "live" {
   repository              = aws_ecr_repository.this.name
   keep                    = var.images_kept
   release                 = var.release
+  canary                  = var.canary
   provisioned_concurrency = var.function.start == "provisioned" ? var.function.provisioned_concurrency : null
 }

@@ -237,6 +237,13 @@ variable "release" {
   }
 }
 
+variable "canary" {
+  description = "Percentage of the calls that the newest version gets, while release names the version that gets the rest (module alias)."
+  type        = number
+  default     = 0
+  nullable    = false
+}
+
 variable "images_kept" {
   description = "How many images the registry keeps to roll back to, and how many versions the function, besides those in use."
   type        = number

@@ -12,12 +12,13 @@ data "aws_region" "this" {}
 locals {
   function = { FunctionName = var.function_name }
   api      = { ApiName = var.api.name, Stage = var.api.stage }
-  cache    = { CacheClusterId = "${var.replication_group_id}-001" }
+  # Any node may be the primary one after a failover.
+  caches = [for n in range(var.redis_nodes) : { CacheClusterId = format("%s-%03d", var.replication_group_id, n + 1) }]
   # CloudFront's metrics stand in us-east-1 under the Region Global.
   distribution = { DistributionId = var.distribution_id, Region = "Global" }
   own          = "Sluice/${var.name}"
 
-  alarms = {
+  alarms = merge({
     errors = {
       namespace = "AWS/Lambda", metric = "Errors", statistic = "Sum", threshold = 5, dimensions = local.function
       says      = "The function failed more than 5 times in 5 minutes: read its log group."
@@ -38,17 +39,15 @@ locals {
       namespace = local.own, metric = "TimeToFirstContent", statistic = "p90", threshold = 10000, dimensions = {}
       says      = "One request in ten waited over 10 s for its first byte: cold starts, or a slow database."
     }
-    redis-full = {
+    }, { for n, cache in local.caches : "redis-full${n == 0 ? "" : "-${n + 1}"}" => {
       namespace  = "AWS/ElastiCache", metric = "DatabaseMemoryUsagePercentage", statistic = "Maximum", threshold = 80
-      dimensions = local.cache
+      dimensions = cache
       says       = "Redis is over 80 % full: choose a larger node_type."
-    }
-    redis-conns = {
+      } }, { for n, cache in local.caches : "redis-conns${n == 0 ? "" : "-${n + 1}"}" => {
       namespace  = "AWS/ElastiCache", metric = "CurrConnections", statistic = "Maximum", threshold = var.redis_connections
-      dimensions = local.cache
+      dimensions = cache
       says       = "Redis has more connections than planned: each environment holds 2 or 3."
-    }
-  }
+  } })
 }
 
 # API Gateway measures the first byte in its access log alone.
@@ -107,10 +106,10 @@ locals {
       ["AWS/CloudFront", "4xxErrorRate", local.distribution], ["AWS/CloudFront", "5xxErrorRate", local.distribution],
     ] },
     { title = "Redis, memory (%)", region = local.region, stat = "Maximum", metrics = [
-      ["AWS/ElastiCache", "DatabaseMemoryUsagePercentage", local.cache],
+      for cache in local.caches : ["AWS/ElastiCache", "DatabaseMemoryUsagePercentage", cache]
     ] },
     { title = "Redis, connections", region = local.region, stat = "Maximum", metrics = [
-      ["AWS/ElastiCache", "CurrConnections", local.cache],
+      for cache in local.caches : ["AWS/ElastiCache", "CurrConnections", cache]
     ] },
   ]
 }

@@ -23,6 +23,13 @@ variable "replication_group_id" {
   type        = string
 }
 
+variable "redis_nodes" {
+  description = "How many nodes it has; each has its alarms."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
 variable "redis_connections" {
   description = "How many Redis connections are planned for: environments at work times three."
   type        = number

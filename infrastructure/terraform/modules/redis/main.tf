@@ -1,4 +1,4 @@
-# Sessions and streams between environments: one small Redis in the private
+# Sessions and streams between environments: one small Redis or several nodes in the private
 # subnets, open to the function alone.
 terraform { required_version = ">= 1.5.7" }
 
@@ -17,15 +17,16 @@ module "redis" {
   replication_group_id       = var.name
   description                = "Sessions and streams of ${aws_elasticache_subnet_group.this.name}" # made after it
   engine_version             = var.engine_version
-  node_type                  = var.node_type
-  num_cache_clusters         = var.nodes
-  cluster_mode_enabled       = false         # LibreChat deletes several keys at once, which fails across slots
-  automatic_failover_enabled = var.nodes > 1 # needs a second node
-  multi_az_enabled           = var.nodes > 1
+  node_type                  = var.redis.node_type
+  num_cache_clusters         = var.redis.nodes
+  cluster_mode_enabled       = false               # LibreChat deletes several keys at once, which fails across slots
+  automatic_failover_enabled = var.redis.nodes > 1 # needs a second node
+  multi_az_enabled           = var.redis.nodes > 1
+  snapshot_retention_limit   = var.redis.snapshot_days # they go with the group when that is destroyed or replaced
   apply_immediately          = true
   # TLS, which a token needs, and encryption at rest are the module's defaults.
   auth_token                 = var.auth_token
-  auth_token_update_strategy = var.auth_token_update
+  auth_token_update_strategy = var.redis.password_update
   log_delivery_configuration = {} # or the module makes a log group that nobody asked for
   vpc_id                     = var.network.vpc_id
   create_subnet_group        = false

@@ -17,21 +17,6 @@ variable "auth_token" {
   sensitive   = true
 }
 
-variable "auth_token_update" {
-  description = <<-EOT
-    How a new auth_token takes the place of the old one: with ROTATE Redis takes both, with SET the new one alone. A change from
-    ROTATE to SET ends the old one (docs/runbook.md has the steps).
-  EOT
-  type        = string
-  default     = "ROTATE"
-  nullable    = false
-
-  validation {
-    condition     = contains(["ROTATE", "SET"], var.auth_token_update)
-    error_message = "auth_token_update must be ROTATE or SET."
-  }
-}
-
 variable "network" {
   description = "The VPC and its private subnets."
   type = object({
@@ -45,27 +30,37 @@ variable "client_security_group_id" {
   type        = string
 }
 
-variable "node_type" {
-  description = "Size of a node; a t4g.micro holds 0.5 GB, more than the sessions of thousands."
-  type        = string
-  default     = "cache.t4g.micro"
-  nullable    = false
+variable "redis" {
+  description = <<-EOT
+    Size of a node (a t4g.micro holds 0.5 GB, more than the sessions of thousands); 1 node, or 2 and more for failover to another
+    zone; for how many days a daily snapshot is kept, 0 makes none. password_update is how a new auth_token takes the place of the
+    old one: with ROTATE Redis takes both, with SET the new one alone; a change from ROTATE to SET ends the old one (docs/runbook.md
+    has the steps).
+  EOT
+  type = object({
+    node_type       = optional(string, "cache.t4g.micro")
+    nodes           = optional(number, 1)
+    snapshot_days   = optional(number, 0)
+    password_update = optional(string, "ROTATE")
+  })
+  default  = {}
+  nullable = false
 
   validation {
-    condition     = startswith(var.node_type, "cache.")
-    error_message = "node_type must be one of ElastiCache's, such as cache.t4g.micro."
+    condition     = startswith(var.redis.node_type, "cache.")
+    error_message = "redis.node_type must be one of ElastiCache's, such as cache.t4g.micro."
   }
-}
-
-variable "nodes" {
-  description = "1, or 2 and more for failover to another zone."
-  type        = number
-  default     = 1
-  nullable    = false
-
   validation {
-    condition     = var.nodes >= 1 && var.nodes <= 6 && floor(var.nodes) == var.nodes
-    error_message = "nodes must be 1 to 6."
+    condition     = var.redis.nodes >= 1 && var.redis.nodes <= 6 && floor(var.redis.nodes) == var.redis.nodes
+    error_message = "redis.nodes must be 1 to 6."
+  }
+  validation {
+    condition     = contains(range(36), var.redis.snapshot_days)
+    error_message = "redis.snapshot_days must be 0 to 35: ElastiCache keeps a snapshot no longer."
+  }
+  validation {
+    condition     = contains(["ROTATE", "SET"], var.redis.password_update)
+    error_message = "redis.password_update must be ROTATE or SET."
   }
 }
 
