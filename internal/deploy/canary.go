@@ -21,7 +21,7 @@ func (d *Deployment) canary(ctx context.Context) (string, error) {
 	}
 	if live == "" || live == "$LATEST" {
 		return "", hint.With(errors.New("a canary needs two published versions of the function, and none is live"),
-			`set "function": { "alias": true } in the variables and deploy once without --canary`)
+			`set "function": { "alias": true } in the variables and deploy to all first`)
 	}
 	return live, nil
 }
