@@ -25,23 +25,34 @@ type Network struct {
 func NewNetwork() (*Network, error) {
 	n := &Network{work: make(chan func()), gone: make(chan struct{})}
 	made := make(chan error)
-	go func() {
-		defer close(n.gone)
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and nobody else gets its network
-		if err := n.enter(); err != nil {
-			made <- err
-			return
-		}
-		made <- nil
-		for f := range n.work {
-			f()
-		}
-	}()
+	go n.live(made)
 	if err := <-made; err != nil {
 		<-n.gone
 		return nil, fmt.Errorf("make a network for clones: %w", err)
 	}
 	return n, nil
+}
+
+// live enters the network with a thread that is never anybody else's: it ends with the goroutine.
+func (n *Network) live(made chan<- error) {
+	runtime.LockOSThread()
+	if unix.Gettid() == os.Getpid() {
+		// The main thread never ends, and what /proc/self says of networks is what it is in.
+		defer runtime.UnlockOSThread()
+		other := make(chan struct{})
+		go func() { defer close(other); n.live(made) }()
+		<-other
+		return
+	}
+	defer close(n.gone)
+	if err := n.enter(); err != nil {
+		made <- err
+		return
+	}
+	made <- nil
+	for f := range n.work {
+		f()
+	}
 }
 
 func (n *Network) enter() error {
