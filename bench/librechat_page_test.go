@@ -35,7 +35,7 @@ var pageCalls = []string{
 // `node server/index.js` that the page talks to itself.
 func BenchmarkLibreChatPage(b *testing.B) {
 	releases(b, func(b *testing.B, r facts.Release) {
-		w, c := rehearseChat(b, r)
+		w, c := rehearseChat(b, r, rehearse.StartOnDemand)
 		server, err := c.Alone(b.Context(), rehearsal.AloneConfig{})
 		if err != nil {
 			b.Fatal(err)

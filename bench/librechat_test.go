@@ -47,8 +47,9 @@ func startChat(b *testing.B, r facts.Release, siteURL string) (*rehearsal.LibreC
 	return c, topology
 }
 
-// rehearseChat starts the whole path in front of a release.
-func rehearseChat(b *testing.B, r facts.Release) (*rehearse.World, *rehearsal.LibreChat) {
+// rehearseChat starts the whole path in front of a release, whose environments start as
+// said: rehearse.StartOnDemand or rehearse.StartSnapStart.
+func rehearseChat(b *testing.B, r facts.Release, how string) (*rehearse.World, *rehearsal.LibreChat) {
 	b.Helper()
 	addresses, err := rehearse.Listen("127.0.0.1:0", "")
 	if err != nil {
@@ -60,7 +61,7 @@ func rehearseChat(b *testing.B, r facts.Release) (*rehearse.World, *rehearsal.Li
 	topology.Function.Environment["SLUICE_READY_ATTEMPTS"] = "600"
 	w, err := rehearse.Start(b.Context(), rehearse.Config{
 		App: c.App, Stores: c.Stores, Addresses: addresses, Stack: topology, Site: os.DirFS(r.SiteDir()),
-		Routes: facts.Routes(), Concurrency: 40,
+		Routes: facts.Routes(), Concurrency: 40, Start: how,
 	})
 	if err != nil {
 		b.Fatal(err)

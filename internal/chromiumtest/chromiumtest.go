@@ -20,7 +20,7 @@ var screenshots = flag.String("screenshots", "", "write pictures of the pages to
 
 // Start is Open for pages of our own: an exception that one does not catch fails
 // the test.
-func Start(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
+func Start(t testing.TB, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	tab := Open(t, limit, more...)
 	err := chromedp.Listen(tab, func(event any) {
@@ -37,7 +37,7 @@ func Start(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocatorOpti
 // Open opens a tab in a Chromium with a profile of its own, which ends with the
 // test, or skips the test. limit bounds all that is done in it. Of two options for
 // one flag the later counts.
-func Open(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
+func Open(t testing.TB, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {
 		t.Skip("Chromium is not here: make deps")
@@ -59,15 +59,23 @@ func Open(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocatorOptio
 }
 
 // Do takes the steps in the tab.
-func Do(t *testing.T, tab context.Context, steps ...chromedp.Action[chromedp.Void]) {
+func Do(t testing.TB, tab context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(tab, steps...); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// Close ends the tab and its browser before the test does.
+func Close(t testing.TB, tab context.Context) {
+	t.Helper()
+	if err := chromedp.Cancel(tab); err != nil {
+		t.Errorf("close Chromium: %v", err)
+	}
+}
+
 // Evaluate returns the value of a JavaScript expression in the page.
-func Evaluate[T any](t *testing.T, tab context.Context, expression string) T {
+func Evaluate[T any](t testing.TB, tab context.Context, expression string) T {
 	t.Helper()
 	value, err := chromedp.Run(tab, chromedp.Evaluate[T](expression))
 	if err != nil {
@@ -77,7 +85,7 @@ func Evaluate[T any](t *testing.T, tab context.Context, expression string) T {
 }
 
 // Prefer makes the browser prefer the colours "light" or "dark".
-func Prefer(t *testing.T, tab context.Context, scheme string) {
+func Prefer(t testing.TB, tab context.Context, scheme string) {
 	t.Helper()
 	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
 	if _, err := chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}); err != nil {
@@ -87,7 +95,7 @@ func Prefer(t *testing.T, tab context.Context, scheme string) {
 
 // Picture saves what the tab shows as NAME.png where -screenshots names a
 // directory, for a person to look at.
-func Picture(t *testing.T, tab context.Context, name string) {
+func Picture(t testing.TB, tab context.Context, name string) {
 	t.Helper()
 	if *screenshots == "" {
 		return

@@ -87,6 +87,23 @@ func TestChaosBuilt(t *testing.T) {
 	})
 }
 
+// TestChaosSnapStart is TestChaosBuilt with environments that are clones of a snapshot.
+// Beside what is lost it looks for ids that two of them made.
+func TestChaosSnapStart(t *testing.T) {
+	eachBuilt(t, func(t *testing.T, r facts.Release) {
+		w := start(t, r, nil, func(cfg *rehearse.Config) {
+			remembering(cfg)
+			cfg.Start = rehearse.StartSnapStart
+		})
+		if !w.Snapshot.Clones {
+			t.Skip("no clones of a snapshot: " + w.Snapshot.Why)
+		}
+		c := chaos{chats: *chaosChats, readers: 6, usual: 3 * time.Second, patience: time.Minute, every: 2 * time.Second, limit: 25 * time.Minute}
+		c.run(t, w)
+		c.unique(t)
+	})
+}
+
 // chaos is a record of chats by some readers at a time, while environments are
 // recycled and killed at random moments.
 type chaos struct {
@@ -271,6 +288,43 @@ func (c *chaos) judge(t *testing.T) {
 	if lost == 0 && len(c.asks) >= 100 {
 		t.Error("no kill has hit a generation: the test has proved nothing about kills")
 	}
+}
+
+// unique looks at the ids of all that was saved: each is there once.
+func (c *chaos) unique(t *testing.T) {
+	t.Helper()
+	places, ids := map[string]string{}, 0
+	once := func(kind, id, place string) {
+		if id == "" {
+			return
+		}
+		ids++
+		if other, ok := places[kind+id]; ok {
+			t.Errorf("the %s %s is that of %s and of %s", kind, id, other, place)
+		}
+		places[kind+id] = place
+	}
+	for _, q := range c.saved {
+		once("conversation", q.conversation, q.text)
+		for i, m := range c.p.messages(t, q.conversation) {
+			place := fmt.Sprintf("message %d of %.12s", i, q.text)
+			once("message", m.MessageID, place)
+			once("document", m.ID, place)
+		}
+	}
+	if ids < 3*len(c.saved) {
+		t.Errorf("%d conversations have only %d ids", len(c.saved), ids)
+	}
+	t.Logf("%d ids of %d conversations, each there once; answered by %d environments", ids, len(c.saved), len(c.environments()))
+}
+
+// environments are those that took a question.
+func (c *chaos) environments() map[string]bool {
+	all, works := map[string]bool{}, c.w.works()
+	for _, q := range c.asks {
+		all[works[q.request].environment] = true
+	}
+	return all
 }
 
 // has tells whether the whole answer is read through the API.

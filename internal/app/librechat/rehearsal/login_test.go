@@ -3,10 +3,6 @@ package rehearsal_test
 import (
 	"cmp"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +12,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -26,7 +23,7 @@ import (
 func TestBuiltLoginStartsEnvironments(t *testing.T) {
 	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		w := start(t, r, nil, func(cfg *rehearse.Config) { remembering(cfg); cfg.Concurrency = 40 })
-		front := http2Front(t, w.ViewerURL)
+		front := testkit.HTTP2Front(t, w.ViewerURL)
 		p := browse(t, w, 6*time.Minute, chromedp.Flag("ignore-certificate-errors", true))
 		p.do(chromedp.Navigate(front + "/login"))
 		p.within(opening, "the form", `document.querySelector('input[name="email"]')`)
@@ -41,25 +38,6 @@ func TestBuiltLoginStartsEnvironments(t *testing.T) {
 		report(t, "the login", all[len(before):])
 		judgeLogin(t, all)
 	})
-}
-
-// http2Front is what browsers of CloudFront see: TLS, with HTTP/2 in it.
-func http2Front(t *testing.T, behind string) string {
-	t.Helper()
-	to, err := url.Parse(behind)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := &httputil.ReverseProxy{
-		FlushInterval: -1,
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 64},
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to) },
-	}
-	server := httptest.NewUnstartedServer(proxy)
-	server.EnableHTTP2 = true
-	server.StartTLS()
-	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
-	return server.URL
 }
 
 // logIn fills the form in that is open.

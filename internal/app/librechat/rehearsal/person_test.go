@@ -301,6 +301,21 @@ func (p *person) conversation(t testing.TB, id string) (c conversation) {
 	return c
 }
 
+// savedMessage is one of a conversation, as the API has it.
+type savedMessage struct {
+	ID        string `json:"_id"`
+	MessageID string
+}
+
+func (p *person) messages(t testing.TB, conversation string) (all []savedMessage) {
+	t.Helper()
+	err := p.again(t.Context(), func() error { return p.call(t.Context(), http.MethodGet, "/api/messages/"+conversation, nil, &all) })
+	if err != nil {
+		t.Errorf("messages of %s: %v", conversation, err)
+	}
+	return all
+}
+
 // again tries three times: a request can meet an environment that is being ended.
 func (p *person) again(ctx context.Context, call func() error) (err error) {
 	for range 3 {
