@@ -38,6 +38,8 @@ type Options struct {
 	// Events and Interval shape the stream whose cadence is measured; 0 is 30 events, one each 100 ms.
 	Events   int
 	Interval time.Duration
+	// Environments is how many are asked for ids at the same time; 0 is some in a rehearsal of SnapStart, and else none.
+	Environments int
 	// Timeout bounds each check, beyond the silence that it asks for; 0 is 60 s.
 	Timeout time.Duration
 	// Vars fill ${name} in the description's paths, headers and bodies, such as a login's password. Their values are
@@ -127,15 +129,21 @@ func Run(ctx context.Context, baseURL string, d description.Description, o Optio
 	if err := s.reach(ctx); err != nil {
 		return report.Report{}, hint.With(fmt.Errorf("verify %s: %w", baseURL, err), "is it running, and is the address right?")
 	}
-	all := report.Report{BaseURL: base.String(), App: d.App, Started: time.Now().UTC()}
-	for _, c := range slices.Concat(checks, stopping(d), conversation(d)) {
+	found := report.Report{BaseURL: base.String(), App: d.App, Started: time.Now().UTC()}
+	for _, c := range all(d) {
 		if err := ctx.Err(); err != nil {
-			return all, fmt.Errorf("verify %s: %w", baseURL, context.Cause(ctx))
+			return found, fmt.Errorf("verify %s: %w", baseURL, context.Cause(ctx))
 		}
-		all.Results = append(all.Results, s.runCheck(ctx, c))
+		found.Results = append(found.Results, s.runCheck(ctx, c))
 	}
-	all.Duration = time.Since(all.Started)
-	return all, nil
+	found.Duration = time.Since(found.Started)
+	return found, nil
+}
+
+// all are the checks of a description. Ids come soon after the login, while most environments are yet to be made.
+func all(d description.Description) []check {
+	login := 1 + slices.IndexFunc(checks, func(c check) bool { return c.name == "login" })
+	return slices.Concat(checks[:login], distinct(d), checks[login:], stopping(d), conversation(d))
 }
 
 // reach finds out that somebody listens, so that a missing server is reported once and not by

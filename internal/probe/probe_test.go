@@ -77,6 +77,7 @@ func result(t *testing.T, r report.Report, name string) report.Result {
 func TestAllGreenAgainstAnOrdinaryServer(t *testing.T) {
 	t.Parallel()
 	o := short()
+	o.Environments = 3
 	var began, ended []string
 	o.Progress = func(x report.Result, done bool) {
 		if done {

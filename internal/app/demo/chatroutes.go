@@ -41,7 +41,7 @@ func (s *Server) getBusy(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) me(user string) map[string]any {
 	return map[string]any{
-		"user": user, "environment": s.cfg.Environment, "served": s.served.Load(), "started": s.started.UTC(),
+		"user": user, "environment": s.environment(), "served": s.served.Load(), "started": s.started.UTC(),
 		"shared": s.cfg.StateDir != "",
 	}
 }

@@ -35,6 +35,9 @@ func Description() description.Description {
 		Download: &description.Download{Request: get("/api/download"), Bytes: 20 << 20},
 		Upload: &description.Upload{Request: description.Request{Method: "POST", Path: "/api/probe/echo"},
 			CountField: "bytes", DigestField: "sha256"},
+		Distinct: []description.Distinct{{
+			Request: description.Request{Method: "POST", Path: "/api/login", Body: `{"name":"sluice verify"}`}, Cookies: []string{sessionCookie},
+		}},
 		Stream:         stream("/api/probe/sse?events=${events}&interval=${interval_ms}"),
 		Late:           stream("/api/probe/sse?events=3&interval=50&head=${late_ms}"),
 		Silence:        stream("/api/probe/sse?events=4&interval=100&silence=${silence_ms}"),

@@ -72,14 +72,14 @@ func (g *generation) send(name string, data any) error {
 // run composes the answer piece by piece, saves it, and says so. An answer that is cut, because its reader left, the
 // process is told to stop or the visitor pressed stop, is saved as far as it came.
 func (g *generation) run(ctx context.Context) error {
-	head := map[string]any{"chat": g.ask.Chat, "environment": g.server.cfg.Environment, "served": g.server.served.Load()}
+	head := map[string]any{"chat": g.ask.Chat, "environment": g.server.environment(), "served": g.server.served.Load()}
 	if err := g.send("start", head); err != nil {
 		return err
 	}
 	text, err := g.pieces(ctx)
 	cut := err != nil || g.stopped()
 	saved := g.server.store.Put("chat-"+g.ask.Chat, chats.Entry{
-		Kind: "answer", Text: text, At: time.Now(), Environment: g.server.cfg.Environment, Stopped: cut,
+		Kind: "answer", Text: text, At: time.Now(), Environment: g.server.environment(), Stopped: cut,
 	})
 	if err == nil {
 		err = saved
@@ -88,7 +88,7 @@ func (g *generation) run(ctx context.Context) error {
 		g.send("error", map[string]any{"error": "the answer was cut: " + err.Error()})
 		return err
 	}
-	return g.send("done", map[string]any{"final": true, "stopped": cut, "environment": g.server.cfg.Environment})
+	return g.send("done", map[string]any{"final": true, "stopped": cut, "environment": g.server.environment()})
 }
 
 // pieces emits the answer and returns as much of it as was emitted.

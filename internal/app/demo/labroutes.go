@@ -49,7 +49,7 @@ func (s *Server) getWork(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusServiceUnavailable, err)
 		return
 	}
-	reply(w, http.StatusOK, map[string]any{"environment": s.cfg.Environment, "served": s.served.Load()})
+	reply(w, http.StatusOK, map[string]any{"environment": s.environment(), "served": s.served.Load()})
 }
 
 // part tells what arrived of an upload.
@@ -74,7 +74,7 @@ func (s *Server) postUpload(w http.ResponseWriter, r *http.Request) {
 		for _, p := range parts {
 			total += p.Bytes
 		}
-		reply(w, http.StatusOK, map[string]any{"bytes": total, "parts": parts, "environment": s.cfg.Environment})
+		reply(w, http.StatusOK, map[string]any{"bytes": total, "parts": parts, "environment": s.environment()})
 	}
 }
 

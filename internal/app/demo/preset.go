@@ -57,7 +57,7 @@ func (r *rehearsal) Check(_ context.Context, request app.Request) error {
 	r.app = rehearse.App{
 		Name: name, Command: []string{executable, app.ServeCommand, name}, State: "DEMO_STATE_DIR",
 		ReadyPath: ready.Path, ReadyStatus: ready.Status, Port: request.Port,
-		Env: map[string]string{"SLUICE_BUSY_PATH": "/busy", "SLUICE_HEARTBEAT_FORM": "event"}, // the page counts heartbeats
+		Env: map[string]string{"SLUICE_BUSY_PATH": "/busy", "SLUICE_AFTER_RESTORE_PATH": restoredPath, "SLUICE_HEARTBEAT_FORM": "event"}, // the page counts heartbeats
 	}
 	maps.Copy(r.app.Env, request.Env)
 	return nil

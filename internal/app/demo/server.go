@@ -22,6 +22,8 @@ type Server struct {
 	started time.Time
 	served  atomic.Int64 // requests so far, this one included
 
+	restored atomic.Pointer[string] // the environment's name since a restore from a snapshot; nil before one
+
 	work     sync.WaitGroup // generations and titles that go on after their response
 	busy     atomic.Int64
 	workCtx  context.Context // ends Grace after Run's context
@@ -42,6 +44,7 @@ func New(cfg Config) (*Server, error) {
 	s.workCtx, s.stopWork = context.WithCancelCause(context.Background())
 	s.chatRoutes()
 	s.labRoutes()
+	s.mux.HandleFunc("POST "+restoredPath, s.postRestored)
 	s.probeRoutes()
 	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, fmt.Errorf("there is no %s %s", r.Method, r.URL.Path))
@@ -49,14 +52,35 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// ServeHTTP answers the API's routes: /api/*, /health and /busy. All else is 404.
+// restoredPath hears from the bootstrap that this environment was restored from a snapshot (SLUICE_AFTER_RESTORE_PATH).
+const restoredPath = "/restored"
+
+// postRestored gives the environment a name of its own: that from the start is in the snapshot, and so in all others.
+func (s *Server) postRestored(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Environment string }
+	if !readJSON(w, r, &in) {
+		return
+	}
+	name := "restored-" + in.Environment[:min(8, len(in.Environment))]
+	s.restored.Store(&name)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Server) environment() string {
+	if name := s.restored.Load(); name != nil {
+		return *name
+	}
+	return s.cfg.Environment
+}
+
+// ServeHTTP answers the API's routes: /api/*, /health, /busy and /restored. All else is 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n := s.served.Load()
-	if r.URL.Path != "/health" && r.URL.Path != "/busy" { // those are the bootstrap's own
+	if p := r.URL.Path; p != "/health" && p != "/busy" && p != restoredPath { // those are the bootstrap's own
 		n = s.served.Add(1)
 	}
 	h := w.Header()
-	h.Set("X-Demo-Environment", s.cfg.Environment)
+	h.Set("X-Demo-Environment", s.environment())
 	h.Set("X-Demo-Served", strconv.FormatInt(n, 10))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -83,7 +107,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("demo app: listen on port %d: %w", cfg.Port, err)
 	}
-	s.cfg.Log.Info("demo app listens", "addr", ln.Addr().String(), "environment", s.cfg.Environment)
+	s.cfg.Log.Info("demo app listens", "addr", ln.Addr().String(), "environment", s.environment())
 	if cfg.Listening != nil {
 		cfg.Listening(ln.Addr().String())
 	}

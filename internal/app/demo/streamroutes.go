@@ -34,7 +34,7 @@ func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user string) 
 		return s.writeTitle(ctx, q, user)
 	})
 	reply(w, http.StatusOK, map[string]any{"streamId": id, "chat": q.Chat, "status": "started",
-		"environment": s.cfg.Environment, "served": s.served.Load()})
+		"environment": s.environment(), "served": s.served.Load()})
 }
 
 // stopAsked reports whether someone, perhaps through another process, has asked for the end of a stream.

@@ -30,7 +30,7 @@ func (s *Server) writeTitle(ctx context.Context, q question, user string) error 
 		}
 	}
 	return s.store.Put("chat-"+q.Chat, chats.Entry{
-		Kind: "title", Text: answers.Title(c.Entries[0].Text), At: time.Now(), Environment: s.cfg.Environment,
+		Kind: "title", Text: answers.Title(c.Entries[0].Text), At: time.Now(), Environment: s.environment(),
 		TookMs: time.Since(began).Milliseconds(), FrozenMs: frozen.Milliseconds(),
 	})
 }

@@ -29,13 +29,15 @@ import (
 
 // Options is the flags by which verify and deploy say what is checked, and how.
 type Options struct {
-	App         string // empty is whichever app the site serves
-	description string
-	quick       bool
-	silence     time.Duration
-	timeout     time.Duration
-	vars        []string
-	varsFlag    string
+	App          string // empty is whichever app the site serves
+	description  string
+	quick        bool
+	silence      time.Duration
+	timeout      time.Duration
+	environments int
+	distinct     []string
+	vars         []string
+	varsFlag     string
 
 	probes map[string]apps.Probe // by preset
 	own    command.AppFlags
@@ -73,6 +75,10 @@ func (o *Options) Ready(p *command.Program, flags *pflag.FlagSet) (func(ctx cont
 	if err != nil {
 		return nil, err
 	}
+	ids, err := o.ids()
+	if err != nil {
+		return nil, err
+	}
 	describe := func(ctx context.Context, url string) (description.Description, error) {
 		return o.detect(ctx, p, flags, apps.Question{URL: url, Vars: vars, Note: p.Note})
 	}
@@ -98,8 +104,25 @@ func (o *Options) Ready(p *command.Program, flags *pflag.FlagSet) (func(ctx cont
 		if err != nil {
 			return fmt.Errorf("verify %s: %w", url, err)
 		}
+		d.Distinct = append(d.Distinct, ids...)
 		return o.run(ctx, p, url, d, vars)
 	}, nil
+}
+
+// ids are the answers that --distinct names.
+func (o *Options) ids() ([]description.Distinct, error) {
+	if o.environments < 0 || o.environments == 1 || o.environments > 100 {
+		return nil, command.Usagef("--environments %d: want 2 to 100", o.environments)
+	}
+	var all []description.Distinct
+	for _, text := range o.distinct {
+		d, err := description.ParseDistinct(text)
+		if err != nil {
+			return nil, command.Usagef("--distinct: %w", err)
+		}
+		all = append(all, d)
+	}
+	return all, nil
 }
 
 // names are those of the apps that can be checked.
@@ -175,7 +198,7 @@ func (o *Options) find(ctx context.Context, p *command.Program, visit *apps.Visi
 func (o *Options) run(ctx context.Context, p *command.Program, url string, d description.Description, vars map[string]string) error {
 	progress := p.Progress()
 	found, err := probe.Run(ctx, url, d, probe.Options{
-		Quick: o.quick, Silence: o.silence, Timeout: o.timeout, Vars: vars,
+		Quick: o.quick, Silence: o.silence, Timeout: o.timeout, Vars: vars, Environments: o.environments,
 		Progress: func(r report.Result, done bool) {
 			if !done {
 				progress.Status("checking " + r.Name + " …")

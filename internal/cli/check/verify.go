@@ -35,6 +35,8 @@ site serves. For an app that it does not know, it checks what holds for any site
 	f := cmd.Flags()
 	o.AddFlags(f, "var")
 	f.DurationVar(&o.silence, "silence", 0, "how long a stream is asked to be silent (default 1m0s, or 2s with --quick)")
+	f.IntVar(&o.environments, "environments", 0, "how many environments are asked for ids at once, `N` (default: 6 in a rehearsal with SnapStart, else none:\neach may be started for it)")
+	f.StringArrayVar(&o.distinct, "distinct", nil, "`PATH` that answers with ids, no two of which may be equal; PATH#FIELD, PATH#cookie:NAME or PATH#header:NAME\nsays where they are (repeatable; default: the app's own)")
 	f.DurationVar(&o.timeout, "timeout", time.Minute, "longest time of one check, silences not counted")
 	o.AddOwnFlags(cmd)
 	return cmd

@@ -187,6 +187,8 @@ type exchange struct {
 	extended  string // $context.extendedRequestId
 	trace     string // X-Amzn-Trace-Id
 
+	environment string // that answers, where it is the emulator's
+
 	status  int
 	bytes   int64
 	started bool // the status line is out
@@ -222,6 +224,9 @@ func (x *exchange) begin(status int) error {
 	h := x.w.Header()
 	h.Set("X-Amzn-Requestid", x.requestID)
 	h.Set("X-Amz-Apigw-Id", x.extended)
+	if x.environment != "" {
+		h.Set(environmentHeader, x.environment)
+	}
 	x.w.WriteHeader(status)
 	x.started, x.status = true, status
 	x.record(timeline.Event{Kind: timeline.RequestFirstByte, Status: status})

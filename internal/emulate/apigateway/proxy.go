@@ -19,6 +19,10 @@ var (
 	errIdle    = errors.New("stream was idle for too long")
 )
 
+// environmentHeader is what the Lambda emulator says of the environment that answers. It goes
+// to the viewer, who could not tell environments apart otherwise; there is none on AWS.
+const environmentHeader = "X-Sluice-Environment"
+
 // lambdaPayload is the largest event that Lambda takes (quota "Invocation payload").
 const lambdaPayload = 6 << 20
 
@@ -41,6 +45,7 @@ func (g *Gateway) serveProxy(x *exchange, route match, m *method, body []byte) e
 		return x.failInvoke(ctx, err)
 	}
 	defer res.Body.Close()
+	x.environment = res.Header.Get(environmentHeader)
 	if gr, err := rejected(res); err != nil {
 		return x.fail(gr, err)
 	}

@@ -11,6 +11,10 @@ import (
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
+// EnvironmentHeader names the environment that answers an invocation, and says how it
+// came about: "env-3; clone", or held, or on-demand. There is none on AWS.
+const EnvironmentHeader = "X-Sluice-Environment"
+
 // RequestHeader carries the id under which the timeline knows the request.
 const RequestHeader = "X-Sluice-Request"
 
@@ -62,6 +66,7 @@ func (em *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Amz-Executed-Version", em.cfg.Version)
+	w.Header().Set(EnvironmentHeader, v.By+"; "+em.origin())
 	// A client that goes away stops nothing: what comes is dropped.
 	defer context.AfterFunc(r.Context(), func() { v.Abandon(errGone) })()
 	if t.streaming {

@@ -139,6 +139,19 @@ func (em *Emulator) takeSnapshot(e *environment.Environment, s *Snapshot) {
 	s.Clones, s.Bytes = true, from.Bytes
 }
 
+// origin says how environments come about.
+func (em *Emulator) origin() string {
+	if em.cfg.SnapStart == nil {
+		return "on-demand"
+	}
+	em.mu.Lock()
+	defer em.mu.Unlock()
+	if em.snapshot == nil {
+		return "held"
+	}
+	return "clone"
+}
+
 // prepareAnother starts an environment for requests to come. Called with em.mu held.
 func (em *Emulator) prepareAnother() (*environment.Environment, error) {
 	e, err := em.create(false, nil)

@@ -38,6 +38,9 @@ type Description struct {
 	Download    *Download `json:"download,omitempty"`
 	Upload      *Upload   `json:"upload,omitempty"`
 
+	// Distinct are requests whose answers hold ids. Each is a check of its own.
+	Distinct []Distinct `json:"distinct,omitempty"`
+
 	Stream  *Stream  `json:"stream,omitempty"`  // ${events} events, one each ${interval_ms}
 	Late    *Stream  `json:"late,omitempty"`    // no headers for ${late_ms}
 	Silence *Stream  `json:"silence,omitempty"` // an event, nothing for ${silence_ms}, more events
@@ -167,6 +170,11 @@ func (d Description) Check() error {
 			faults = append(faults, fmt.Errorf("conversation[%d]: it has no name", i))
 		}
 	}
+	for i, x := range d.Distinct {
+		if err := x.checkTogether(); err != nil {
+			faults = append(faults, fmt.Errorf("distinct[%d]: %w", i, err))
+		}
+	}
 	if d.Stopped != nil {
 		if re, err := regexp.Compile(d.Stopped.Text); err != nil || re.NumSubexp() == 0 {
 			faults = append(faults, fmt.Errorf("stopped.text: %q is no expression with a group", d.Stopped.Text))
@@ -215,6 +223,10 @@ func (d Description) requests() map[string]*Request {
 	add("notModified", d.NotModified)
 	for i := range d.Conversation {
 		add(fmt.Sprintf("conversation[%d]", i), &d.Conversation[i].Request)
+	}
+	for i := range d.Distinct {
+		add(fmt.Sprintf("distinct[%d]", i), &d.Distinct[i].Request)
+		add(fmt.Sprintf("distinct[%d].remove", i), d.Distinct[i].Remove)
 	}
 	for i := range d.Errors {
 		add(fmt.Sprintf("errors[%d]", i), &d.Errors[i].Request)

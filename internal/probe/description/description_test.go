@@ -43,8 +43,10 @@ func TestParseNamesTheFault(t *testing.T) {
 		`{"login":{"path":"/","method":"get it"}}`: `login: method "get it"`,
 		`{"site":{"hashed":"("}}`:                  "site.hashed",
 		`{"site":{"routes":["about"]}}`:            "site.routes",
-		`{} {}`:                                    "more than one",
-		`[`:                                        "probe description",
+		`{"distinct":[{"path":"x"}]}`:              "distinct[0]: path \"x\"",
+		`{"distinct":[{"path":"/","together":1}]}`: "distinct[0]: together",
+		`{} {}`: "more than one",
+		`[`:     "probe description",
 		`{"late":{"path":"/","start":{"path":"b"}}}`: `late.start: path "b"`,
 	} {
 		if _, err := description.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {

@@ -46,17 +46,45 @@ func Description(d Design, endpoint, model string) description.Description {
 	p.Login = &login
 	p.Cookies = &description.Cookies{Request: again, Names: []string{"refreshToken", "token_provider"}}
 	p.Upload = upload(endpoint)
+	p.Distinct = distinct(again)
 	switch endpoint {
 	case "":
 	case StubEndpoint:
+		p.Distinct = append(p.Distinct, distinctMessages(d, endpoint, model, "[llm tokens=1 every=1ms first=1ms]"))
 		p.Stopped = stopped(d, endpoint, model, fmt.Sprintf("[llm tokens=%d every=${interval_ms}ms first=100ms]", leftWords(d)))
 		p.Stream = stream(d, endpoint, model, "[llm tokens=${events} every=${interval_ms}ms first=100ms]")
 		p.Silence = stream(d, endpoint, model, "[llm tokens=3 every=100ms first=${silence_ms}ms]")
 	default:
+		p.Distinct = append(p.Distinct, distinctMessages(d, endpoint, model, "Say yes."))
 		p.Stopped = stopped(d, endpoint, model, fmt.Sprintf("Count from 1 to %d, each number on a line of its own.", leftWords(d)))
 		p.Stream = stream(d, endpoint, model, "Count from 1 to ${events}, each number on a line of its own.")
 	}
 	return p
+}
+
+// distinct are answers with ids of LibreChat's own making. Where nothing raises its limits, it takes seven logins in five minutes.
+func distinct(login description.Request) []description.Distinct {
+	header := map[string]string{"Authorization": "Bearer ${token}"}
+	return []description.Distinct{
+		{
+			Request: description.Request{Method: "POST", Path: "/api/presets", Header: header,
+				Body: `{"title":"sluice verify","endpoint":"openAI"}`, Capture: map[string]string{"preset": "presetId"}},
+			Status: []int{200, 201}, Fields: []string{"presetId"},
+			Remove: &description.Request{Method: "POST", Path: "/api/presets/delete", Header: header, Body: `{"presetId":"${preset}"}`},
+		},
+		{Request: login, Cookies: []string{"refreshToken"}, Together: 3}, // which names the session
+	}
+}
+
+// distinctMessages asks two questions at once, as many as LibreChat answers to one user, and learns their conversations' ids.
+func distinctMessages(d Design, endpoint, model, question string) description.Distinct {
+	s := stream(d, endpoint, model, question)
+	if d == StreamsInPost {
+		return description.Distinct{Request: s.Request, Fields: []string{"message.conversationId"}, Together: 2}
+	}
+	start := *s.Start
+	start.Capture = nil
+	return description.Distinct{Request: start, Fields: []string{"streamId"}, Together: 2}
 }
 
 // upload attaches a file to a message that is never sent, downloads it and deletes it.

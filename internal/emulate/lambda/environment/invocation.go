@@ -13,6 +13,7 @@ type Invocation struct {
 	*runtimeapi.Invocation
 	Request string    // the id the timeline knows
 	Began   time.Time // set when an environment takes it up
+	By      string    // the environment's id, likewise
 
 	taken chan *runtimeapi.Failure // holds one; see Taken
 

@@ -13,6 +13,7 @@ import (
 // which can be long after the response has ended.
 func (e *Environment) handle(v *Invocation) {
 	defer v.GiveUp()
+	v.By = e.id
 	v.taken <- nil
 	begin := time.Now()
 	v.Began, v.Deadline = begin, begin.Add(e.cfg.Function.Timeout)
