@@ -184,6 +184,7 @@ func newAccount() (*account, error) {
 		a.stop()
 		return nil, err
 	}
+	a.env = append(a.env, "AWS_ACCESS_KEY_ID="+deployerKey)
 	return a, nil
 }
 
@@ -313,7 +314,7 @@ func (a *account) installProvider() error {
 
 // serveRegistry makes what stands in for ECR's registry, and an app's image.
 func (a *account) serveRegistry() error {
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	server := httptest.NewServer(a.calls.registry(registry.New(registry.Logger(log.New(io.Discard, "", 0)))))
 	stop := a.stop
 	a.registry, a.stop = server.URL, func() { server.Close(); stop() }
 	a.base = filepath.Join(a.work, "base")

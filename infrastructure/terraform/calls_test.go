@@ -18,6 +18,7 @@ type calls struct {
 	mu    sync.Mutex
 	phase string // what runs: plan, apply, destroy, or a command of sluice
 	kept  []call
+	guard *guard // refuses calls, where there is one
 }
 
 // call is a request to AWS, and the answer.
@@ -36,15 +37,21 @@ func (c *calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(request))
 	kept := call{Method: r.Method, URL: r.URL.String(), Header: r.Header.Clone(), Request: request}
+	c.mu.Lock()
+	kept.Phase = c.phase
+	guard := c.guard
+	c.mu.Unlock()
 	answer := httptest.NewRecorder()
-	c.next.ServeHTTP(answer, r)
+	if !guard.refused(answer, kept) {
+		c.next.ServeHTTP(answer, r)
+	}
 	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
 	w.Write(answer.Body.Bytes())
 	kept.Status, kept.ResponseHeader, kept.Response = answer.Code, answer.Header(), answer.Body.Bytes()
+	guard.learn(kept)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	kept.Phase = c.phase
 	c.kept = append(c.kept, kept)
 	if file := os.Getenv("SLUICE_CALLS"); file != "" {
 		line, _ := json.Marshal(kept)

@@ -152,6 +152,7 @@ func (a *account) judged(t *testing.T) {
 		defer a.calls.mu.Unlock()
 		lawful(t, policies(a.calls.kept))
 	})
+	t.Run("the deployer's rights suffice", func(t *testing.T) { a.calls.guard.report(t) })
 }
 
 // TestRecordedCalls judges the calls that an earlier test wrote to the file SLUICE_CALLS.
@@ -160,11 +161,18 @@ func TestRecordedCalls(t *testing.T) {
 	if file == "" {
 		t.Skip("TestApply judges its calls by itself: SLUICE_CALLS=FILE go test -run TestApply writes them, SLUICE_JUDGE=FILE judges them again")
 	}
+	calls := readCalls(t, file)
+	newJudge(t).calls(calls).report(t)
+	lawful(t, policies(calls))
+}
+
+// readCalls reads calls as the recorder writes them.
+func readCalls(t *testing.T, file string) (calls []call) {
+	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var calls []call
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
@@ -174,8 +182,7 @@ func TestRecordedCalls(t *testing.T) {
 		}
 		calls = append(calls, c)
 	}
-	newJudge(t).calls(calls).report(t)
-	lawful(t, policies(calls))
+	return calls
 }
 
 func (v verdict) report(t *testing.T) {

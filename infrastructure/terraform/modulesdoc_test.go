@@ -38,7 +38,7 @@ func TestModulesDoc(t *testing.T) {
 // documented are the folders of HCL in the order of docs/modules.md.
 var documented = []string{
 	"environments/dev", "environments/prod", "environments/account", "modules/frontend", "modules/domain", "modules/api-gateway", "modules/usage-plan", "modules/account",
-	"modules/backend", "modules/network", "modules/files", "modules/alias", "modules/redis", "modules/monitoring",
+	"modules/backend", "modules/network", "modules/files", "modules/alias", "modules/redis", "modules/monitoring", "modules/deployer",
 }
 
 func modulesDoc(all map[string]*module) string {

@@ -45,6 +45,7 @@ func policies(calls []call) (found []policy) {
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
 type sentry map[string]struct {
 	Privileges map[string]struct {
+		Link  string `json:"api_documentation_link"`
 		Types map[string]struct {
 			Keys []string `json:"condition_keys"`
 		} `json:"resource_types"`
@@ -113,8 +114,11 @@ func (s sentry) faults(p policy) (faults []string) {
 			keys, fits := slices.Clone(everywhere), false
 			for kind, takes := range privilege.Types {
 				keys = append(append(keys, takes.Keys...), table.Resources[kind].Keys...)
+				if service == "apigateway" { // its table has REST APIs and the newer ones, which share their actions, and the kinds of one of both
+					kind = ""
+				}
 				for _, resource := range resources {
-					if resource == "*" || kind != "" && arnPattern(table.Resources[kind].ARN).MatchString(resource) {
+					if resource == "*" || kind != "" && (arnPattern(table.Resources[kind].ARN).MatchString(resource) || arnPattern(table.Resources[kind].ARN).MatchString(unqualified(resource))) || kind == "" && service == "apigateway" && s.hasPath(resource) {
 						used[resource], fits = true, true
 					}
 				}
@@ -137,6 +141,27 @@ func (s sentry) faults(p policy) (faults []string) {
 		}
 	}
 	return faults
+}
+
+// hasPath tells whether API Gateway has the resource.
+func (s sentry) hasPath(resource string) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Values(s["apigateway"].Resources)), func(kind struct {
+		ARN  string
+		Keys []string `json:"condition_keys"`
+	}) bool {
+		return arnPattern(kind.ARN).MatchString(resource)
+	})
+}
+
+// unqualified is an ARN without what AWS adds to it in some calls and no table has: the
+// :* of a log group, and the version or alias of a function
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html,
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html).
+func unqualified(arn string) string {
+	if strings.Contains(arn, ":log-group:") && !strings.Contains(arn, ":log-stream:") || strings.Contains(arn, ":function:") {
+		return strings.TrimSuffix(arn, ":*")
+	}
+	return arn
 }
 
 var placeholder = regexp.MustCompile(`\\\$\\\{(\w+)\\\}`)
@@ -181,6 +206,10 @@ for name, document in json.load(sys.stdin).items():
 var overruled = map[string]string{
 	"RESOURCE_STAR: ['ec2:AssignPrivateIpAddresses', 'ec2:CreateNetworkInterface', 'ec2:DeleteNetworkInterface', 'ec2:UnassignPrivateIpAddresses']": "what Lambda needs to join a VPC, " +
 		"as AWS's own policy has it (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions)",
+	"RESOURCE_STAR: ['cloudfront:Create": "what is made has no ARN yet " +
+		"(https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html)",
+	"RESOURCE_MISMATCH: [{'action': 'ec2:": "the call needs another resource as well, which a statement of its own allows " +
+		"(https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html)",
 	"UNKNOWN_CONDITION_FOR_ACTION: Unknown condition lambda:SourceFunctionArn": "every call of a function's role has it " +
 		"(https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html)",
 }

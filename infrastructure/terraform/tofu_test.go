@@ -38,6 +38,7 @@ func (a *account) planned(t *testing.T, dev string) (*tfjson.Plan, []byte) {
 // have there, and destroys. gaps_test.go lists what moto cannot do.
 func TestApply(t *testing.T) {
 	a := emulated(t)
+	a.guarded(t)
 	dev := a.environment(t, a.asApplied)
 	applied, err := a.run(dev, "apply", "-auto-approve")
 	if err != nil {

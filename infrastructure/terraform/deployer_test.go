@@ -1,0 +1,271 @@
+package terraform
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aproorg/sluice/internal/awsx/awsiam"
+	"github.com/aproorg/sluice/internal/testdeps"
+)
+
+// deployer are the policies of module deployer, by file.
+type deployer map[string]awsiam.Policy
+
+// deployerValues are what the module puts into its policies for the environment of these tests.
+var deployerValues = map[string]string{
+	"name": "librechat-dev", "project": "librechat", "environment": "dev", "account": account123, "partition": "aws", "dns_suffix": "amazonaws.com", "region": "eu-west-1",
+	"vpc_id": "*", "zone_id": "*", "config_bucket": "apro-librechat-config", "documentdb_security_group_id": "ID", "state_bucket": "apro-state", "state_key": "librechat/dev.tfstate",
+}
+
+// deployerDocuments are the policies' files with the values.
+func deployerDocuments(values map[string]string) (map[string]string, error) {
+	files, err := fs.Glob(Files, "modules/deployer/policies/*.json")
+	if err != nil {
+		return nil, err
+	}
+	documents := map[string]string{}
+	for _, file := range files {
+		text, err := fs.ReadFile(Files, file)
+		if err != nil {
+			return nil, err
+		}
+		filled := bytes.NewBuffer(nil)
+		if err := json.Compact(filled, []byte(os.Expand(string(text), func(name string) string { return values[name] }))); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		documents[strings.TrimSuffix(path.Base(file), ".json")] = filled.String()
+	}
+	return documents, nil
+}
+
+func newDeployer(values map[string]string) (deployer, error) {
+	documents, err := deployerDocuments(values)
+	if err != nil {
+		return nil, err
+	}
+	d := deployer{}
+	for file, document := range documents {
+		if d[file], err = awsiam.Parse([]byte(document)); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return d, nil
+}
+
+// allows tells whether the policies allow what a call needs; a plan has those to read alone.
+func (d deployer) allows(plans bool, a ask) bool {
+	var policies []awsiam.Policy
+	for file, policy := range d {
+		if !plans || strings.HasPrefix(file, "read-") {
+			policies = append(policies, policy)
+		}
+	}
+	return awsiam.Allows(policies, a)
+}
+
+// plans tells whether what runs only looks.
+func plans(phase string) bool {
+	return slices.Contains([]string{"init", "plan", "show", "output", "sluice plan", "sluice status", "sluice init", "sluice verify"}, phase)
+}
+
+// need is what calls of a deployment need, each once: ids that AWS makes up are ID.
+type need struct {
+	Plans bool `json:",omitempty"`
+	ask
+}
+
+var madeUp = []*regexp.Regexp{
+	regexp.MustCompile(`::/(?:restapis|apikeys|usageplans)/([a-z0-9]{10})`), regexp.MustCompile(`/(?:resources|deployments|keys)/([a-z0-9]{10})`),
+	regexp.MustCompile(`distribution/(E\w+)`), regexp.MustCompile(`origin-access-control/(\w+)`), regexp.MustCompile(`response-headers-policy/([\w-]+)`),
+	regexp.MustCompile(`hostedzone/(\w+)`), regexp.MustCompile(`change/(\w+)`), regexp.MustCompile(`security-group/(sg-\w+)`), regexp.MustCompile(`vpc/(vpc-\w+)`),
+	regexp.MustCompile(`certificate/([\w-]+)`), regexp.MustCompile(`namespace/(ns-\w+)`), regexp.MustCompile(`%2Frestapis%2F([a-z0-9]{10})%2F`),
+	regexp.MustCompile(`assets/(?:[\w-]+\.)?([0-9a-f]{8,})\.js`), regexp.MustCompile(`function:[\w-]+:(\d+)`),
+}
+
+// noted is the need of an ask, the same in each run.
+func noted(phase string, a ask) need {
+	for _, pattern := range madeUp {
+		for found := pattern.FindStringSubmatchIndex(a.Resource); found != nil && a.Resource[found[2]:found[3]] != "ID"; found = pattern.FindStringSubmatchIndex(a.Resource) {
+			a.Resource = a.Resource[:found[2]] + "ID" + a.Resource[found[3]:]
+		}
+	}
+	context := maps.Clone(a.Context)
+	for key := range context {
+		slices.Sort(context[key])
+	}
+	a.Context = context
+	return need{plans(phase), a}
+}
+
+var needsFile = filepath.Join("testdata", "deployer", "needs.jsonl")
+
+// needs are those of the committed file, which TestApply and others write with -update.
+func needs(t *testing.T) (all []need) {
+	t.Helper()
+	data, err := os.ReadFile(needsFile)
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for lines.Scan() {
+		var n need
+		if err := json.Unmarshal(lines.Bytes(), &n); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// noteNeeds adds needs to the file, each once and in order.
+func noteNeeds(t *testing.T, more []need) {
+	t.Helper()
+	known := map[string]bool{}
+	for _, n := range append(needs(t), more...) {
+		line, _ := json.Marshal(n)
+		known[string(line)] = true
+	}
+	text := strings.Join(slices.Sorted(maps.Keys(known)), "\n") + "\n"
+	if err := os.WriteFile(needsFile, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDeployer holds module deployer's policies against what the calls of plans, applies
+// and destroys need: what was needed is allowed, what is allowed was needed, or says why
+// it is here. IAM's tables and parliament take the policies, and their length.
+func TestDeployer(t *testing.T) {
+	d, err := newDeployer(deployerValues)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	all := needs(t)
+	for _, n := range all {
+		if !d.allows(n.Plans, n.ask) {
+			t.Errorf("%s is refused on %s (plan: %v, %v)", n.Action, n.Resource, n.Plans, n.Context)
+		}
+		used[n.Action] = true
+	}
+	actions := map[string]bool{}
+	for file, policy := range d {
+		for _, s := range policy.Statement {
+			for _, action := range s.Action {
+				actions[action] = true
+				if !used[action] && unseen[action] == "" {
+					t.Errorf("%s: %s: no call needed %s, and no reason is given for it", file, s.Sid, action)
+				}
+			}
+		}
+	}
+	for action := range unseen {
+		if used[action] || !actions[action] {
+			t.Errorf("%s needs no reason: a call used it, or no policy has it", action)
+		}
+	}
+	t.Logf("%d actions of %d policies for %d needs of calls, %d of them by a reason of their own", len(actions), len(d), len(all), len(unseen))
+	t.Run("length", func(t *testing.T) {
+		long := maps.Clone(deployerValues)
+		maps.Copy(long, map[string]string{"name": strings.Repeat("x", 28), "region": "ap-southeast-1", "partition": "aws-us-gov", "vpc_id": "vpc-0a1b2c3d4e5f60718",
+			"zone_id": "Z0123456789ABCDEFGHIJ", "config_bucket": strings.Repeat("x", 63), "state_bucket": strings.Repeat("x", 63), "state_key": strings.Repeat("x", 200)})
+		documents, err := deployerDocuments(long)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for file, document := range documents {
+			if len(document) > 6144 { // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+				t.Errorf("%s: %d characters are more than a managed policy may have", file, len(document))
+			}
+		}
+	})
+	t.Run("IAM acts on each", func(t *testing.T) {
+		documents, err := deployerDocuments(deployerValues)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []policy
+		for _, file := range slices.Sorted(maps.Keys(documents)) {
+			found = append(found, policy{"deployer " + file, documents[file]})
+		}
+		lawful(t, found)
+	})
+	t.Run("without an action", func(t *testing.T) {
+		for _, n := range all {
+			less := deployer{}
+			for file, policy := range d {
+				statements := slices.Clone(policy.Statement)
+				for i := range statements {
+					statements[i].Action = slices.DeleteFunc(slices.Clone(statements[i].Action), func(a string) bool { return a == n.Action })
+				}
+				less[file] = awsiam.Policy{Version: policy.Version, Statement: statements}
+			}
+			if less.allows(n.Plans, n.ask) {
+				t.Errorf("%s is allowed on %s by no action of that name", n.Action, n.Resource)
+			}
+		}
+	})
+}
+
+// unseen are actions that no call of the emulated account needed, each with the reason.
+var unseen = map[string]string{
+	"acm:ListCertificates":                   "a domain without certificate_arn has its certificate looked for; TestDomain does",
+	"cloudfront:CreateInvalidation":          "a site that changes is taken out of CloudFront's caches; the emulated one has none, so the second image here changes no path of fixed name",
+	"cloudfront:UpdateFunction":              "refused_paths is part of the function's code",
+	"cloudfront:UpdateOriginAccessControl":   "an upgrade of the cloudfront module may change it",
+	"cloudfront:UpdateResponseHeadersPolicy": "response_headers of module frontend",
+	"lambda:PutFunctionConcurrency":          "function.reserved_concurrency",
+	"lambda:DeleteFunctionConcurrency":       "function.reserved_concurrency taken away again",
+	"elasticache:ModifyReplicationGroup":     "redis.node_type and redis.password_update: https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyReplicationGroup.html",
+	"elasticache:IncreaseReplicaCount":       "redis.nodes",
+	"elasticache:DecreaseReplicaCount":       "redis.nodes",
+	"elasticache:ModifyCacheSubnetGroup":     "network.subnet_ids",
+	"s3:DeleteObjectVersion":                 "force_destroy deletes versions, where somebody has switched versioning on",
+	"s3:UntagResource":                       otherTags, "cloudfront:UntagResource": otherTags, "cloudwatch:UntagResource": otherTags, "lambda:UntagResource": otherTags, "iam:UntagRole": otherTags,
+	"ecr:UntagResource": otherTags, "logs:UntagResource": otherTags, "ssm:RemoveTagsFromResource": otherTags, "elasticache:RemoveTagsFromResource": otherTags, "ec2:DeleteTags": otherTags,
+}
+
+const otherTags = "tags takes a tag away"
+
+// TestRecordedNeeds judges the calls that an earlier test wrote to the file SLUICE_CALLS by
+// the deployer's policies; with -update it writes what they need.
+func TestRecordedNeeds(t *testing.T) {
+	file := os.Getenv("SLUICE_JUDGE")
+	if file == "" {
+		t.Skip("TestApply judges its calls by itself: SLUICE_CALLS=FILE go test -run TestApply writes them, SLUICE_JUDGE=FILE judges them again")
+	}
+	_, packages := testdeps.IAM(t)
+	r := &rights{newJudge(t), newSentry(t, packages), map[string]map[string]string{}}
+	d, err := newDeployer(deployerValues)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []need
+	for _, c := range readCalls(t, file) {
+		asks, err := r.asks(c)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, a := range asks {
+			if !d.allows(plans(c.Phase), a) {
+				t.Errorf("%s: %s is refused on %s (%v)", c.Phase, a.Action, a.Resource, a.Context)
+				continue
+			}
+			all = append(all, noted(c.Phase, a))
+		}
+		r.learn(c)
+	}
+	if *update {
+		noteNeeds(t, all)
+	}
+}

@@ -1,0 +1,210 @@
+package terraform
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aproorg/sluice/internal/testdeps"
+)
+
+// deployerKey signs what tofu and sluice ask for; what the tests ask for by themselves is
+// signed otherwise, and nobody refuses it.
+const deployerKey = "deployer"
+
+// guard refuses what module deployer's policies do not allow, as AWS does: a plan has the
+// policies to read, everything else has all.
+type guard struct {
+	rights   *rights
+	deployer deployer
+
+	mu      sync.Mutex
+	needs   map[string]need
+	asked   int
+	refusal []string
+}
+
+// guarded makes the account refuse, until the test ends, what the deployer may not do.
+func (a *account) guarded(t *testing.T) {
+	t.Run("the deployer has its own rights alone", func(t *testing.T) {
+		_, packages := testdeps.IAM(t)
+		values := maps.Clone(deployerValues)
+		values["documentdb_security_group_id"] = a.tfvars["documentdb"].(map[string]any)["security_group_id"].(string)
+		values["vpc_id"] = a.tfvars["network"].(map[string]any)["vpc_id"].(string)
+		values["zone_id"] = a.tfvars["domain"].(map[string]any)["zone_id"].(string)
+		d, err := newDeployer(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.calls.guards(&guard{rights: &rights{newJudge(t), newSentry(t, packages), map[string]map[string]string{}}, deployer: d, needs: map[string]need{}})
+	})
+	t.Cleanup(func() { a.calls.guards(nil) })
+}
+
+func (c *calls) guards(g *guard) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.guard = g
+}
+
+// refused answers a call that the policies do not allow.
+func (g *guard) refused(w http.ResponseWriter, c call) bool {
+	if g == nil || !strings.Contains(c.Header.Get("Authorization"), "Credential="+deployerKey+"/") {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asked++
+	asks, err := g.rights.asks(c)
+	if err != nil {
+		g.refusal = append(g.refusal, err.Error())
+		return false
+	}
+	if said := g.refuses(c.Phase, asks); said != "" {
+		denied(w, c, said)
+		return true
+	}
+	return false
+}
+
+// refuses is what AWS says to asks of which one is not allowed, or nothing.
+func (g *guard) refuses(phase string, asks []ask) string {
+	for _, a := range asks {
+		if !g.deployer.allows(plans(phase), a) {
+			said := fmt.Sprintf("User: arn:aws:iam::%s:user/deployer is not authorized to perform: %s on resource: %s", account123, a.Action, a.Resource)
+			g.refusal = append(g.refusal, fmt.Sprintf("%s: %s (%v)", phase, said, a.Context))
+			return said
+		}
+		n := noted(phase, a)
+		key, _ := json.Marshal(n)
+		g.needs[string(key)] = n
+	}
+	return ""
+}
+
+// denied refuses in the service's own words
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html).
+func denied(w http.ResponseWriter, c call, said string) {
+	status, body := http.StatusForbidden, ""
+	switch service := signedFor.FindStringSubmatch(c.Header.Get("Authorization"))[1]; service {
+	case "s3":
+		body = fmt.Sprintf("<Error><Code>AccessDenied</Code><Message>%s</Message></Error>", said)
+	case "ec2":
+		body = fmt.Sprintf("<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>%s</Message></Error></Errors></Response>", said)
+	case "iam", "sts", "elasticache", "cloudfront", "route53":
+		body = fmt.Sprintf("<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>%s</Message></Error></ErrorResponse>", said)
+	case "monitoring":
+		w.Header().Set("X-Amzn-Query-Error", "AccessDenied;Sender")
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+		fallthrough
+	default:
+		w.Header().Set("X-Amzn-Errortype", "AccessDeniedException")
+		body = fmt.Sprintf(`{"__type": "AccessDeniedException", "message": %q}`, said)
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}
+
+// learn keeps the tags of what a call has made.
+func (g *guard) learn(c call) {
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rights.learn(c)
+}
+
+var uploads = regexp.MustCompile(`^/v2/(.+)/blobs/uploads/`)
+
+// registry guards what stands in for ECR's registry. Its requests are the actions of ECR
+// (https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html,
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-pull-iam.html).
+func (c *calls) registry(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.mu.Lock()
+		g, phase := c.guard, c.phase
+		c.mu.Unlock()
+		if g == nil || phase == "sluice up" || strings.HasSuffix(r.URL.Path, "/tags/list") || r.URL.Path == "/v2/" { // a rehearsal's, a test's, and the way in
+			next.ServeHTTP(w, r)
+			return
+		}
+		repository, actions := registryActions(r)
+		resource := "arn:aws:ecr:eu-west-1:" + account123 + ":repository/" + repository
+		var asks []ask
+		for _, action := range actions {
+			asks = append(asks, ask{Action: action, Resource: resource, Context: map[string][]string{"aws:RequestedRegion": {"eu-west-1"}}})
+		}
+		g.mu.Lock()
+		g.asked++
+		said := g.refuses(phase, asks)
+		g.mu.Unlock()
+		if said != "" {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprintf(w, `{"errors": [{"code": "DENIED", "message": %q}]}`, said)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func registryActions(r *http.Request) (repository string, actions []string) {
+	if found := uploads.FindStringSubmatch(r.URL.Path); found != nil {
+		switch r.Method {
+		case http.MethodPost:
+			return found[1], []string{"ecr:InitiateLayerUpload"}
+		case http.MethodPut:
+			return found[1], []string{"ecr:UploadLayerPart", "ecr:CompleteLayerUpload"}
+		}
+		return found[1], []string{"ecr:UploadLayerPart"}
+	}
+	if before, _, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v2/"), "/blobs/"); ok {
+		if r.Method == http.MethodHead {
+			return before, []string{"ecr:BatchCheckLayerAvailability"}
+		}
+		return before, []string{"ecr:GetDownloadUrlForLayer"}
+	}
+	before, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v2/"), "/manifests/")
+	switch r.Method {
+	case http.MethodPut:
+		return before, []string{"ecr:PutImage"}
+	case http.MethodDelete:
+		return before, []string{"ecr:BatchDeleteImage"}
+	}
+	return before, []string{"ecr:BatchGetImage"}
+}
+
+// report says what was refused, and which needs the committed file lacks.
+func (g *guard) report(t *testing.T) {
+	t.Helper()
+	if g == nil {
+		t.Skip("nobody refused anything: IAM's tables or AWS's models are not here: make deps")
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t.Logf("%d calls of the deployer needed %d different things; %d were refused", g.asked, len(g.needs), len(g.refusal))
+	for _, refusal := range g.refusal {
+		t.Errorf("refused: %s", refusal)
+	}
+	if *update {
+		noteNeeds(t, slices.Collect(maps.Values(g.needs)))
+		return
+	}
+	known := map[string]bool{}
+	for _, n := range needs(t) {
+		line, _ := json.Marshal(n)
+		known[string(line)] = true
+	}
+	for line := range g.needs {
+		if !known[line] {
+			t.Errorf("%s lacks a need, which -update adds: %s", needsFile, line)
+		}
+	}
+}

@@ -1,0 +1,5 @@
+# ARNs of the policies, by the name of their file: attach those of read-… for a plan, all of them for a deployment.
+output "policy_arns" { value = { for file, policy in aws_iam_policy.this : file => policy.arn } }
+
+# The documents themselves, likewise, to put them elsewhere.
+output "policy_documents" { value = local.documents }
