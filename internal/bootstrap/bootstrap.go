@@ -135,7 +135,7 @@ func (e *environment) assemble() error {
 		return err
 	}
 	if s.SnapStart && s.Preload {
-		if e.processes, err = snapshot.Listen(e.cfg.Logger); err != nil {
+		if e.processes, err = snapshot.Listen(e.cfg.Logger, s.Snapshot.Age); err != nil {
 			return fmt.Errorf("tell the app of a snapshot: %w", err)
 		}
 	}

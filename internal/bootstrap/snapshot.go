@@ -55,7 +55,7 @@ func (e *environment) snapshot(ctx context.Context) error {
 		return err
 	}
 	begun := time.Now()
-	age := max(0, begun.Round(0).Sub(taken))
+	age := max(0, begun.Round(0).Sub(taken)) + e.cfg.Settings.Snapshot.Age
 	if err := e.afterRestore(ctx, age); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -182,7 +182,7 @@ func (e *environment) refresh(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	changed, err := e.cfg.Refresh(ctx, env, e.cfg.Settings.Snapshot.Refresh)
+	changed, err := e.cfg.Refresh(ctx, env, max(0, e.cfg.Settings.Snapshot.Refresh-e.cfg.Settings.Snapshot.Age))
 	if err != nil {
 		return nil, fmt.Errorf("fetch anew what is older than SLUICE_RESTORE_REFRESH: %w", err)
 	}

@@ -364,6 +364,9 @@ func (w *World) environment() map[string]string {
 	}
 	env[settings.ReadyProbesVariable] = "running"                                 // Lambda's environments have their processors to themselves
 	env[settings.PublicHostVariable] = strings.TrimPrefix(w.ViewerURL, "http://") // the stack's is that of AWS
+	if w.cfg.SnapshotAge > 0 {
+		env[settings.SnapshotAgeVariable] = w.cfg.SnapshotAge.String()
+	}
 	dropColdStart(env, w.cfg.App)
 	maps.Copy(env, w.cfg.App.Env)
 	return env

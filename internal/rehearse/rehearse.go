@@ -77,6 +77,9 @@ type Config struct {
 	// Start is how environments start: StartOnDemand, StartSnapStart, or as the stack says
 	// if empty. SnapStart takes the place of provisioned concurrency.
 	Start string
+	// SnapshotAge is how old the snapshot of SnapStart is to be found, beyond what it is:
+	// until the restore, Node's clock is so much behind.
+	SnapshotAge time.Duration
 	// Progress, if set, hears what the start waits for.
 	Progress func(what string)
 

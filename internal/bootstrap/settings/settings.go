@@ -85,6 +85,8 @@ type Snapshot struct {
 	RestoreLimit time.Duration
 	// Refresh is the age from which what was fetched before the snapshot is fetched anew.
 	Refresh time.Duration
+	// Age is added to that of the snapshot, and Node's clock is so much behind before: a rehearsal does not wait.
+	Age time.Duration
 }
 
 // Uploads says how bodies that are too large for Lambda come by way of S3. Without a bucket they do not.

@@ -40,6 +40,7 @@ const (
 	WarmPathsVariable      = Prefix + "WARM_PATHS"
 	BeforeSnapshotVariable = Prefix + "BEFORE_SNAPSHOT_PATH"
 	AfterRestoreVariable   = Prefix + "AFTER_RESTORE_PATH"
+	SnapshotAgeVariable    = Prefix + "SNAPSHOT_AGE"
 
 	UploadsS3Variable       = Prefix + "UPLOADS_S3"
 	UploadAuthorizeVariable = Prefix + "UPLOAD_AUTHORIZE"
@@ -142,6 +143,7 @@ func table(s *Settings) []variable {
 		row(BeforeSnapshotVariable, "", Restored, "path of the app that is posted to before the snapshot; an answer other than 2xx fails the publishing of the version", optional(path(&s.Snapshot.BeforePath))),
 		row(AfterRestoreVariable, "", Restored, "path of the app that is posted to after a restore; an answer other than 2xx ends the environment. Nobody else reaches either path", optional(path(&s.Snapshot.AfterPath))),
 		row("SLUICE_RESTORE_REFRESH", "5m", Restored, "age from which secrets, variables and configuration that were fetched before the snapshot are fetched anew after a restore; an app that does not take what has changed is then started anew", duration(&s.Snapshot.Refresh, 0)),
+		row(SnapshotAgeVariable, "0", Restored, "how much older than it is a snapshot counts, with Node's clock so much behind before it; a rehearsal sets it, which does not wait for hours", duration(&s.Snapshot.Age, 0)),
 		row("SLUICE_RESTORE_LIMIT", "7s", Restored, "time for all that is done after a restore; Lambda allows 10 s", duration(&s.Snapshot.RestoreLimit, time.Millisecond)),
 	}
 }

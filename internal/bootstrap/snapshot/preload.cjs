@@ -26,6 +26,7 @@ function attend(socketPath) {
   const pools = watchPools();
   const timers = watchTimers();
   const shiftClock = ownClock();
+  const catchUp = ownDate(Number(process.env.SLUICE_SNAPSHOT_BEHIND) || 0);
   const reseedMath = ownMath();
 
   let snapshotAt = 0; // by the monotonic clock and by the wall's
@@ -53,6 +54,7 @@ function attend(socketPath) {
       reseedMath();
       pools.refill();
       renewLibraries();
+      catchUp();
       const age = Math.max(restored.snapshotAge * 1000, Date.now() - snapshotTime);
       const missed = snapshotAt ? age - (monotonic() - snapshotAt) : 0;
       if (missed > 500) { // the monotonic clock stood still
@@ -321,6 +323,21 @@ function attend(socketPath) {
       value: { now() { return now.call(this) + missed; } }.now,
     });
     return (ms) => { missed += ms; };
+  }
+
+  // ownDate has Date be behind until the returned function is called, for a rehearsal of a snapshot that is old.
+  function ownDate(behind) {
+    if (!behind) return () => {};
+    const Real = Date;
+    const real = Real.now;
+    const now = () => real() - behind;
+    Real.now = now;
+    globalThis.Date = new Proxy(Real, {
+      construct: (target, args, newTarget) => Reflect.construct(target, args.length ? args : [now()], newTarget),
+      apply: () => new Real(now()).toString(),
+    });
+    Real.prototype.constructor = globalThis.Date;
+    return () => { behind = 0; delete process.env.SLUICE_SNAPSHOT_BEHIND; };
   }
 
   // watchTimers knows the timers of a second and more.

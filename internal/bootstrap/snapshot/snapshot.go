@@ -24,7 +24,10 @@ import (
 	_ "embed"
 	"log/slog"
 	"runtime"
+	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrap/preload"
 )
@@ -43,19 +46,22 @@ const (
 type Processes struct {
 	log     *slog.Logger
 	scripts *preload.Scripts
+	behind  atomic.Int64 // in milliseconds, the clock of processes that are started now
 
 	mu     sync.Mutex
 	peers  map[*peer]bool
 	serial int
 }
 
-// Listen makes the script, in the directory for temporary files, and listens for the app's processes.
-func Listen(log *slog.Logger) (*Processes, error) {
+// Listen makes the script, in the directory for temporary files, and listens for the app's processes. Until a restore, their Date is behind
+// by a time, as it would be in a snapshot of that age.
+func Listen(log *slog.Logger, behind time.Duration) (*Processes, error) {
 	poll, err := addon(runtime.GOARCH)
 	if err != nil {
 		return nil, err
 	}
 	p := &Processes{log: log, peers: map[*peer]bool{}}
+	p.behind.Store(behind.Milliseconds())
 	if p.scripts, err = preload.Listen(map[string][]byte{nodeScript: script, module: poll}, socket, p.attend); err != nil {
 		return nil, err
 	}
@@ -64,7 +70,11 @@ func Listen(log *slog.Logger) (*Processes, error) {
 
 // AddTo returns env with what the script needs. It goes before what stands in NODE_OPTIONS.
 func (p *Processes) AddTo(env []string) []string {
-	return append(preload.Require(env, p.scripts.Path(nodeScript)), "SLUICE_SNAPSHOT_SOCKET="+p.scripts.Path(socket))
+	env = append(preload.Require(env, p.scripts.Path(nodeScript)), "SLUICE_SNAPSHOT_SOCKET="+p.scripts.Path(socket))
+	if behind := p.behind.Load(); behind > 0 {
+		env = append(env, "SLUICE_SNAPSHOT_BEHIND="+strconv.FormatInt(behind, 10))
+	}
+	return env
 }
 
 // Before tells the processes that a snapshot will be taken, and waits for their listeners. An error of one is returned, and so is a process whose
@@ -93,6 +103,7 @@ type Restored struct {
 
 // Renew makes what the processes have in common with those of other environments their own. It calls no listener.
 func (p *Processes) Renew(ctx context.Context, r Restored) error {
+	p.behind.Store(0)
 	_, err := p.ask(ctx, question{Verb: "renew", Restored: &r})
 	return err
 }

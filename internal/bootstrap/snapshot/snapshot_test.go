@@ -40,7 +40,7 @@ func startNode(t *testing.T, p *Processes, script string, count int) (said func(
 
 func listen(t *testing.T) *Processes {
 	t.Helper()
-	p, err := Listen(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	p, err := Listen(slog.New(slog.NewTextHandler(t.Output(), nil)), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

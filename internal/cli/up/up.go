@@ -46,6 +46,7 @@ type options struct {
 	timeline string
 
 	start       string
+	snapshotAge time.Duration
 	concurrency int
 	memory      int
 	timeout     time.Duration
@@ -85,6 +86,7 @@ front of the app. Everything streams, and a timeline page shows it live.`,
 	f.StringVar(&o.timeline, "timeline", "", "`HOST:PORT` of the timeline page (default: the next free port)")
 	o.stack.AddFlags(cmd, f)
 	f.StringVar(&o.start, "start", "", "how environments start, `MODE`: on-demand, or snapstart, from a snapshot of a published version (default: the stack's)")
+	f.DurationVar(&o.snapshotAge, "snapshot-age", 0, "with SnapStart, how old the snapshot is found by those restored from it, such as `3h`: until then the clock of\nNode is so much behind")
 	f.IntVar(&o.concurrency, "concurrency", rehearse.DefaultConcurrency, "most environments at a time; a request beyond gets 429 from Lambda")
 	f.IntVar(&o.memory, "memory", 0, "`MB` of memory per environment (default: the stack's)")
 	f.DurationVar(&o.timeout, "timeout", 0, "timeout of the function, at most 15m (default: the stack's)")
@@ -111,6 +113,8 @@ func (o *options) check() error {
 		return command.Usagef("--timeout %s: Lambda allows 1s to 15m, in whole seconds", o.timeout)
 	case o.start != "" && o.start != rehearse.StartOnDemand && o.start != rehearse.StartSnapStart:
 		return command.Usagef("--start %q: want on-demand or snapstart", o.start)
+	case o.snapshotAge < 0:
+		return command.Usagef("--snapshot-age %s: want a time such as 3h", o.snapshotAge)
 	case o.transfer != "" && transferModes[o.transfer] == "":
 		return command.Usagef("--transfer-mode %q: want stream or buffered", o.transfer)
 	case o.function.dir != "" && o.image.ref != "":
@@ -161,6 +165,9 @@ func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.Flag
 	if err != nil {
 		return err
 	}
+	if err := o.checkAge(topology); err != nil {
+		return err
+	}
 	var source *frontend.Source
 	if o.site != "" { // as it is deployed: nothing is read that a link leads out to
 		if source, err = frontend.Open(ctx, frontend.From{Ref: o.site}); err != nil {
@@ -206,6 +213,19 @@ func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.Flag
 	err = world.Close(context.WithoutCancel(ctx))
 	shown.Ended()
 	return err
+}
+
+// checkAge refuses the age of a snapshot where there is none, or nobody who would find it so old.
+func (o *options) checkAge(topology *stack.Stack) error {
+	switch {
+	case o.snapshotAge == 0:
+		return nil
+	case o.start == rehearse.StartOnDemand, o.start == "" && topology.Function.SnapStart != stack.SnapStartVersions:
+		return command.Usagef("--snapshot-age goes with --start snapstart: else there is no snapshot")
+	case o.function.dir != "" || o.image.app.Function != nil:
+		return command.Usagef("--snapshot-age needs Sluice's bootstrap, which the function does not have")
+	}
+	return nil
 }
 
 // name is what is started, for people.
@@ -273,7 +293,7 @@ func (o *options) config(p apps.Prepared, topology *stack.Stack) rehearse.Config
 	c := rehearse.Config{
 		Stack: topology, App: p.App, Stores: p.Stores, Site: p.Site, Include: o.include, Routes: p.Routes,
 		TransferMode: transferModes[o.transfer], FunctionAdvice: "--function DIR instead of --app DIR rehearses it as one",
-		Start: o.start, Concurrency: o.concurrency, MemorySize: o.memory, Timeout: o.timeout, NoFreeze: o.noFreeze, Speed: o.speed,
+		Start: o.start, SnapshotAge: o.snapshotAge, Concurrency: o.concurrency, MemorySize: o.memory, Timeout: o.timeout, NoFreeze: o.noFreeze, Speed: o.speed,
 	}
 	if o.stack.Embedded() && p.App.Function != nil {
 		topology.Function.Environment, topology.Function.ImageEnvironment = nil, nil

@@ -6,6 +6,7 @@ const http = require('http');
 
 const build = '2f1d8c7e90ab4c55';
 const token = { issued: Date.now(), expires: Date.now() + 3600e3 };
+const began = process.hrtime.bigint();
 let late = 0; // how many timers of two hours have fired
 setTimeout(() => { late++; }, 2 * 3600e3);
 
@@ -27,7 +28,7 @@ http.createServer((request, response) => {
     case '/api/instance':
       return answer({ build, instance });
     case '/api/clock':
-      return answer({ now: Date.now(), expired: Date.now() > token.expires, late, monotonic: Number(process.hrtime.bigint()) / 1e6, performance: performance.now() });
+      return answer({ now: Date.now(), expired: Date.now() > token.expires, late, monotonic: Number(process.hrtime.bigint() - began) / 1e6, performance: performance.now() });
     default:
       return response.end();
   }
