@@ -1,6 +1,8 @@
 package rehearse_test
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,14 +31,35 @@ func needClones(t testing.TB) {
 // idsConfig is a rehearsal of testdata/ids.cjs with SnapStart.
 func idsConfig(t testing.TB, env map[string]string) rehearse.Config {
 	t.Helper()
-	app, err := filepath.Abs("testdata/ids.cjs")
+	return snapStartOf(t, "ids", env)
+}
+
+// snapStartOf is a rehearsal of testdata/NAME.cjs with SnapStart.
+func snapStartOf(t testing.TB, name string, env map[string]string) rehearse.Config {
+	t.Helper()
+	app, err := filepath.Abs("testdata/" + name + ".cjs")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rehearse.Config{
-		App:    rehearse.App{Name: "ids", Command: []string{testdeps.Node(t), app}, Env: env, ImageEnv: []string{"PATH=" + os.Getenv("PATH")}},
+		App:    rehearse.App{Name: name, Command: []string{testdeps.Node(t), app}, Env: env, ImageEnv: []string{"PATH=" + os.Getenv("PATH")}},
 		Start:  rehearse.StartSnapStart,
 		Listen: "127.0.0.1:0",
+	}
+}
+
+// TestClonesCompileWebAssembly: what V8 guards by a processor's memory protection keys, which CRIU does not restore. Node's fetch
+// compiles some when it is used first.
+func TestClonesCompileWebAssembly(t *testing.T) {
+	needClones(t)
+	w := start(t, snapStartOf(t, "fetches", nil))
+	response, err := http.Get(w.ViewerURL + "/fetch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); err != nil || string(body) != "fetched" {
+		t.Errorf("%s: %.300s %v", response.Status, body, err)
 	}
 }
 

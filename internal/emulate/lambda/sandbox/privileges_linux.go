@@ -11,21 +11,21 @@ import (
 // dropPrivileges takes from this thread, and from what it starts, all that a
 // function on Lambda has not got either: capabilities, setuid programs, the system
 // calls of [refused], and the abstract sockets and processes outside of the
-// sandbox. One with a network of its own has no abstract sockets but its own: there the last
-// is left out, which would keep CRIU from its part in the process.
-func dropPrivileges(ownNetwork bool) error {
+// sandbox. One that is to be cloned has a network of its own, and no abstract sockets but
+// its own: there the last is left out, which would keep CRIU from its part in the process.
+func dropPrivileges(cloneable bool) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("forbid new privileges: %w", err)
 	}
 	if err := dropCapabilities(); err != nil {
 		return err
 	}
-	if !ownNetwork {
+	if !cloneable {
 		if err := scope(); err != nil {
 			return err
 		}
 	}
-	return filterSystemCalls()
+	return filterSystemCalls(cloneable)
 }
 
 // dropCapabilities empties every set. Where the bounding set may not be changed,

@@ -38,8 +38,11 @@ const (
 )
 
 // filter answers each system call. The order is: the machine's own way of calling
-// only, calls that are refused, calls that are refused with some arguments.
-func filter() []unix.SockFilter {
+// only, calls that are refused, calls that are refused with some arguments. Processes that
+// are to be cloned get no memory protection keys, by which V8 guards the code of
+// WebAssembly: CRIU does not restore them, and a clone that compiles some would end.
+// https://man7.org/linux/man-pages/man7/pkeys.7.html
+func filter(cloneable bool) []unix.SockFilter {
 	const (
 		load  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
 		equal = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
@@ -57,6 +60,9 @@ func filter() []unix.SockFilter {
 	}
 	for _, call := range refused {
 		p = append(p, unix.SockFilter{Code: equal, K: call, Jf: 1}, fail(unix.EPERM))
+	}
+	if cloneable {
+		p = append(p, unix.SockFilter{Code: equal, K: unix.SYS_PKEY_ALLOC, Jf: 1}, fail(unix.ENOSPC))
 	}
 	// Its flags are in memory, where no filter looks: callers fall back on clone.
 	p = append(p, unix.SockFilter{Code: equal, K: unix.SYS_CLONE3, Jf: 1}, fail(unix.ENOSYS))
@@ -81,11 +87,11 @@ func filter() []unix.SockFilter {
 
 // filterSystemCalls holds for this thread and what it starts. A kernel that was
 // built without seccomp is rare, and runs the rest of the sandbox.
-func filterSystemCalls() error {
+func filterSystemCalls(cloneable bool) error {
 	if len(refusedHere) == 0 {
 		return nil // a processor whose numbers nobody wrote down
 	}
-	p := filter()
+	p := filter(cloneable)
 	program := unix.SockFprog{Len: uint16(len(p)), Filter: &p[0]}
 	// Before Linux 5.16 a filter would also switch a processor's speculation off, which
 	// costs an app up to a third of its speed; Lambda does not do so.
