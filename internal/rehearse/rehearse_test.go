@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 			os.Exit(uploadApp())
 		case "function":
 			runFunction()
+		case "snapstart-rehearsal":
+			os.Exit(snapStartRehearsal())
 		case "clock-app":
 			os.Exit(clockApp())
 		}

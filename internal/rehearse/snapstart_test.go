@@ -2,11 +2,15 @@ package rehearse_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/aproorg/sluice/internal/app/demo"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -60,4 +64,25 @@ func TestStartSnapStartFails(t *testing.T) {
 	if !strings.Contains(err.Error(), "publish version 1") {
 		t.Error(err)
 	}
+}
+
+// snapStartRehearsal is the process that is killed: it prints where the site is, and lasts until SIGINT.
+func snapStartRehearsal() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	executable, _ := os.Executable()
+	w, err := rehearse.Start(ctx, rehearse.Config{
+		App:  rehearse.App{Name: "demo", Command: []string{executable, "demo-app"}, ReadyPath: "/health", State: "DEMO_STATE_DIR"},
+		Site: demo.Site(), Listen: "127.0.0.1:0", Start: rehearse.StartSnapStart,
+	})
+	if err == nil {
+		fmt.Println(w.ViewerURL)
+		<-ctx.Done()
+		err = w.Close(context.Background())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
