@@ -2,15 +2,19 @@ package bootstrap_test
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -49,8 +53,34 @@ func takesUploads(mux *http.ServeMux) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		io.WriteString(w, "too large for me")
 	})
+	mux.HandleFunc("POST /api/scanned", func(w http.ResponseWriter, r *http.Request) { // with rights, and a scanner of viruses
+		if r.Header.Get("Authorization") == "Bearer guest" {
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, "guests send no files")
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil || bytes.Contains(body, []byte(eicar)) {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			fmt.Fprint(w, "a virus ", err)
+		}
+	})
+	mux.HandleFunc("POST /api/head", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		head, _ := httputil.DumpRequest(r, false)
+		_, _ = w.Write(head)
+		_ = filepath.WalkDir(os.TempDir(), func(path string, _ fs.DirEntry, err error) error {
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+				fmt.Fprintf(w, "%d bytes in %s\n", info.Size(), path)
+			}
+			return nil
+		})
+	})
 	mux.HandleFunc("POST /api/die", func(http.ResponseWriter, *http.Request) { os.Exit(1) })
 }
+
+// eicar is a file that scanners take for a virus: https://www.eicar.org
+const eicar = `X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*`
 
 // bucket is an S3 whose requests can be broken.
 type bucket struct {
@@ -193,6 +223,7 @@ func randomBytes(n int) []byte {
 
 func TestUpload(t *testing.T) {
 	u := startUploads(t)
+	var resident []int // MB of the bootstrap, the most so far
 	for _, size := range []int{1, 5 << 20, 30 << 20, 130 << 20} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {
 			body := randomBytes(size)
@@ -212,12 +243,16 @@ func TestUpload(t *testing.T) {
 			if again := u.send("/api/files?a=1&b=x y", o.Ticket); again.status != http.StatusConflict {
 				t.Errorf("a ticket that was used before: %d %s", again.status, again.body)
 			}
+			resident = append(resident, residentMB(t, u.cmd.Process.Pid))
 		})
 	}
 	if bodies, claims := u.keys(t); bodies != 0 || claims != 4 {
 		t.Errorf("%d bodies and %d claims are left, want 0 and 4", bodies, claims)
 	}
-	t.Logf("memory of the bootstrap: %d MB", residentMB(t, u.cmd.Process.Pid))
+	t.Logf("memory of the bootstrap: %d MB", resident)
+	if small, large := resident[0], resident[len(resident)-1]; large-small > 64 { // a buffer of the body would be 130
+		t.Errorf("the bootstrap took %d MB after the smallest body, and %d MB after one of 130 MiB", small, large)
+	}
 }
 
 func residentMB(t *testing.T, pid int) int {
@@ -301,6 +336,62 @@ func TestUploadRefusals(t *testing.T) {
 	redirected := request{method: "GET", path: "/api/done", header: u.header(map[string]string{"Sluice-Upload": o.Ticket})}
 	if got := u.do(redirected.event()); got.status != 200 || got.body != "done []" {
 		t.Errorf("a GET that a browser makes of it after 303: %d %s", got.status, got.body)
+	}
+}
+
+// TestUploadSeenByTheApp: each byte passes by the app, with its rights and its scanner, and nothing tells it of the ticket.
+func TestUploadSeenByTheApp(t *testing.T) {
+	tmp := t.TempDir()
+	u := startUploads(t, "TMPDIR="+tmp)
+	upload := func(path string, body []byte) (offer, *answer) {
+		t.Helper()
+		status, o := u.ask(t, path, "text/plain", int64(len(body)))
+		if status != 200 {
+			t.Fatalf("%d %s", status, o.Message)
+		}
+		o.put(t, body)
+		return o, u.send(path, o.Ticket)
+	}
+	clean := randomBytes(7 << 20)
+	for name, c := range map[string]struct {
+		user   string
+		body   []byte
+		status int
+		says   string
+	}{
+		"clean":                {"ann", clean, 200, ""},
+		"a virus at the end":   {"ann", append(bytes.Clone(clean), eicar...), 422, "a virus"},
+		"a virus at the begin": {"ann", append([]byte(eicar), clean...), 422, "a virus"},
+		"of who has no right":  {"guest", clean, 403, "guests send no files"},
+	} {
+		u.user = c.user
+		if _, got := upload("/api/scanned", c.body); got.status != c.status || !strings.Contains(got.body, c.says) {
+			t.Errorf("%s: %d %s, want %d %s", name, got.status, got.body, c.status, c.says)
+		}
+	}
+
+	u.user = "ann"
+	o, got := upload("/api/head", randomBytes(30<<20))
+	seal, sum, _ := strings.Cut(o.Ticket, ".")
+	for _, secret := range []string{"sluice-upload", strings.ToLower(seal[:40]), "staging/"} {
+		if strings.Contains(strings.ToLower(got.body), secret) {
+			t.Errorf("the app gets %q:\n%s", secret, got.body)
+		}
+	}
+	for _, line := range strings.Split(got.body, "\n") {
+		if n, where, ok := strings.Cut(line, " bytes in "); ok && len(n) > 6 {
+			t.Errorf("%s bytes lie in %s", n, where)
+		}
+	}
+	const secret = "0123456789abcdef0123456789abcdef"
+	data, err := base64.RawURLEncoding.DecodeString(seal)
+	if err != nil || bytes.Contains(data, []byte(secret[:8])) {
+		t.Errorf("the ticket says %s, %v", data, err)
+	}
+	plain := hmac.New(sha256.New, []byte(secret))
+	plain.Write([]byte(seal))
+	if sum == base64.RawURLEncoding.EncodeToString(plain.Sum(nil)) {
+		t.Error("the secret itself is the key of tickets: whoever has one can try secrets of the app's other tokens with it")
 	}
 }
 
@@ -474,7 +565,7 @@ func TestUploadWhereS3Fails(t *testing.T) {
 			t.Errorf("sent to the app twice: %d %s", again.status, again.body)
 		}
 	})
-	if bodies, _ := u.keys(t); bodies > 2 { // those that S3 refused to remove
-		t.Errorf("%d bodies are left", bodies)
+	if bodies, _ := u.keys(t); bodies != 2 { // those of "403 and 503", where the claim was refused and nothing more was asked of S3
+		t.Errorf("%d bodies are left, want 2", bodies)
 	}
 }

@@ -158,16 +158,26 @@
 
   const requests = new WeakMap();
 
-  Native.prototype.open = function (method, url, async = true, ...rest) {
+  Native.prototype.open = function (method, url) {
     const before = requests.get(this);
+    const shown = Object.getOwnPropertyDescriptor(this, 'readyState');
+    delete this.readyState;
+    giveBackTimeout(this);
+    // With a third argument that is undefined, the request is synchronous: https://webidl.spec.whatwg.org/#js-overloads
+    const async = arguments.length < 3 || Boolean(arguments[2]);
+    requests.set(this, { method: String(method), url: String(url), async, headers: [], staging: null });
+    try {
+      open.apply(this, arguments);
+    } catch (err) { // the request before it is as it was
+      if (before) requests.set(this, before);
+      if (shown) Object.defineProperty(this, 'readyState', shown);
+      throw err;
+    }
     const staging = before && before.staging;
     if (staging) {
       before.staging = null; // it ends without a word
       staging.abort();
     }
-    delete this.readyState;
-    requests.set(this, { method: String(method), url: String(url), async: async !== false, headers: [], staging: null });
-    return open.call(this, method, url, async, ...rest);
   };
 
   Native.prototype.setRequestHeader = function (name, value) {
@@ -207,17 +217,43 @@
     if (kind === 'abort' && x.readyState === 4) state(0); // unless a listener has opened it again
   }
 
+  const timeouts = Object.getOwnPropertyDescriptor(Native.prototype, 'timeout');
+
+  // countTimeout calls late when the time is over that the page gives the request. What is left after stop is the browser's to count.
+  function countTimeout(x, late) {
+    const begun = performance.now();
+    let given = x.timeout; // in ms, 0 for any
+    let clock;
+    let stopped = 0; // when
+    const count = () => {
+      const left = given > 0 ? Math.max(1, begun + given - (stopped || performance.now())) : 0;
+      clearTimeout(clock);
+      if (stopped) timeouts.set.call(x, left);
+      else if (given > 0) clock = setTimeout(late, left);
+    };
+    count();
+    Object.defineProperty(x, 'timeout', { configurable: true, enumerable: true, get: () => given, set(ms) { given = ms >>> 0; count(); } });
+    return { end: () => clearTimeout(clock), stop() { stopped = performance.now(); count(); } };
+  }
+
+  // giveBackTimeout has the browser count the whole of it again, from the next send.
+  function giveBackTimeout(x) {
+    if (!Object.prototype.hasOwnProperty.call(x, 'timeout')) return;
+    const given = x.timeout;
+    delete x.timeout;
+    x.timeout = given;
+  }
+
   async function sendStaged(x, r, { blob, type }, body) {
     const staging = new AbortController();
     r.staging = staging;
-    const begun = performance.now();
     const own = r.headers.filter(([name]) => /^content-type$/i.test(name)).map(([, value]) => value).join(', ');
-    const clock = x.timeout > 0 && setTimeout(() => {
+    const clock = countTimeout(x, () => {
       if (r.staging !== staging) return;
       r.staging = null;
       staging.abort();
       finish(x, 'timeout', true);
-    }, x.timeout);
+    });
     fire(x.upload, 'loadstart', 0, blob.size);
     try {
       const ticket = await stage({
@@ -226,17 +262,20 @@
       });
       if (r.staging !== staging) return;
       r.staging = null;
-      if (ticket === null) return send.call(x, body);
+      if (ticket === null) {
+        giveBackTimeout(x);
+        return send.call(x, body);
+      }
       for (const event of ['load', 'loadend']) fire(x.upload, event, blob.size, blob.size);
       setRequestHeader.call(x, header, ticket);
-      if (x.timeout > 0) x.timeout = Math.max(1, x.timeout - (performance.now() - begun));
+      clock.stop();
       send.call(x, null);
     } catch (err) {
       if (r.staging !== staging) return; // it was aborted, and said so
       r.staging = null;
       finish(x, 'error', true);
     } finally {
-      clearTimeout(clock);
+      clock.end();
     }
   }
 
@@ -272,7 +311,8 @@
   async function fetchStaged(input, init, method, url, { blob, type }) {
     const headers = new Headers((init && init.headers) || (input instanceof Request ? input.headers : undefined));
     const own = headers.get('Content-Type');
-    const signal = (init && init.signal) || (input instanceof Request && input.signal) || new AbortController().signal;
+    const given = init && init.signal !== undefined ? init.signal : input instanceof Request && input.signal; // null is none
+    const signal = given || new AbortController().signal;
     let ticket;
     try {
       ticket = await stage({ method, url, blob, type: own === null ? type : own, headers, signal, progress() {} });

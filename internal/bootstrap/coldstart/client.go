@@ -141,15 +141,6 @@ func (cfg Config) provider(client *http.Client) (aws.CredentialsProvider, error)
 	return nil, hint.With(errors.New("there are no credentials: neither AWS_ACCESS_KEY_ID nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set"), "Lambda sets one of them for the function's role")
 }
 
-// code is the error code of an AWS API, or "".
-func code(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
-}
-
 // expired are what SSM and S3 call credentials that are no longer good.
 var expired = []string{"ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidToken"}
 
@@ -175,7 +166,7 @@ func (c clients) object(ctx context.Context, o settings.Object, limit int64) ([]
 	out, err := c.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &o.Key})
 	if err != nil {
 		failed := fmt.Errorf("get %s: %w", o, reason(ctx, err))
-		switch code(err) {
+		switch uploads.ErrorCode(err) {
 		case "NoSuchKey", "NoSuchBucket":
 			failed = hint.With(failed, "upload it, or correct the setting")
 		case "AccessDenied":

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/aproorg/sluice/internal/bootstrap/settings"
+	"github.com/aproorg/sluice/internal/bootstrap/uploads"
 	"github.com/aproorg/sluice/internal/hint"
 )
 
@@ -98,7 +99,7 @@ func (c clients) parameters(ctx context.Context, names []string) *found {
 func (c clients) batch(ctx context.Context, names []string, got *found) {
 	out, err := c.ssm.GetParameters(ctx, &ssm.GetParametersInput{Names: names, WithDecryption: aws.Bool(true)})
 	if err != nil {
-		if code(err) == "" || len(names) == 1 {
+		if uploads.ErrorCode(err) == "" || len(names) == 1 {
 			got.fault(reason(ctx, err), names...)
 			return
 		}

@@ -84,7 +84,7 @@ func (s Store) claim(ctx context.Context, key string) error {
 	key += ".claim"
 	mine := rand.Text()
 	_, err := s.Client.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.Bucket, Key: &key, Body: strings.NewReader(mine), IfNoneMatch: aws.String("*")})
-	switch code(err) {
+	switch ErrorCode(err) {
 	case "PreconditionFailed", "ConditionalRequestConflict": // or by this very request, sent again where its answer was lost
 		return s.claimed(ctx, key, mine)
 	}
@@ -103,7 +103,8 @@ func (s Store) claimed(ctx context.Context, key, mine string) error {
 	return nil
 }
 
-func code(err error) string {
+// ErrorCode is the error code of an AWS API, or "".
+func ErrorCode(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return api.ErrorCode()
@@ -115,7 +116,7 @@ func code(err error) string {
 func (s Store) open(ctx context.Context, t Ticket, silence time.Duration) (*Body, error) {
 	b := &Body{Size: t.Size, Type: t.Type, store: s, key: t.Object, ctx: ctx, silence: silence}
 	if t.Upload != "" {
-		if err := s.complete(ctx, t); err != nil && code(err) != "NoSuchUpload" { // whose parts were joined, if the answer was lost
+		if err := s.complete(ctx, t); err != nil && ErrorCode(err) != "NoSuchUpload" { // whose parts were joined, if the answer was lost
 			b.remove(t.Upload)
 			return nil, err
 		}
@@ -150,7 +151,7 @@ func (s Store) complete(ctx context.Context, t Ticket) error {
 
 // missing tells what S3 does not have from what it did not do.
 func missing(err error) error {
-	switch code(err) {
+	switch ErrorCode(err) {
 	case "NoSuchKey", "NoSuchUpload", "InvalidPart", "AccessDenied", "NotFound": // AccessDenied where the role may not list the bucket
 		return fmt.Errorf("%w: %w", errMissing, err)
 	}
@@ -167,6 +168,7 @@ type Body struct {
 	ctx     context.Context // of the request to the app
 	silence time.Duration
 	cancel  context.CancelFunc // of the connection
+	quiet   *time.Timer        // cancels it; runs while Read waits
 	log     *slog.Logger
 	etag    *string
 	from    io.ReadCloser
@@ -211,6 +213,8 @@ func (b *Body) get() error {
 		return fmt.Errorf("%w: it has %d bytes of %d", errMissing, n+b.read, b.Size)
 	}
 	b.etag, b.from, b.cancel = out.ETag, out.Body, cancel
+	b.quiet = time.AfterFunc(b.silence, cancel)
+	b.quiet.Stop()
 	return nil
 }
 
@@ -220,9 +224,9 @@ const maxBroken = 3
 // Read reads the body, over as many connections to S3 as it takes.
 func (b *Body) Read(p []byte) (int, error) {
 	for {
-		given := time.AfterFunc(b.silence, b.cancel)
+		b.quiet.Reset(b.silence)
 		n, err := b.from.Read(p)
-		given.Stop()
+		b.quiet.Stop()
 		b.read += int64(n)
 		switch {
 		case n > 0 || b.read == b.Size:

@@ -103,7 +103,7 @@ const off = "off"
 
 var transferModes = map[string]string{"stream": stack.TransferStream, "buffered": stack.TransferBuffered}
 
-func (o *options) check() error {
+func (o *options) check(flags *pflag.FlagSet) error {
 	switch {
 	case o.concurrency < 1:
 		return command.Usagef("--concurrency %d: want at least 1", o.concurrency)
@@ -121,7 +121,7 @@ func (o *options) check() error {
 		return command.Usagef("--function and --image are two things to run: give one")
 	case o.function.dir == "" && (o.function.handler != "" || len(o.function.extensions) > 0):
 		return command.Usagef("--handler and --extension go with --function")
-	case o.uploads != "" && o.uploads != off && !strings.HasPrefix(o.uploads, "/"):
+	case flags.Changed("uploads") && o.uploads != off && !strings.HasPrefix(o.uploads, "/"):
 		return command.Usagef("--uploads %q: want a path such as /api/user, or off", o.uploads)
 	case o.uploads != "" && o.function.dir != "":
 		return command.Usagef("--uploads needs the bootstrap: it does not go with --function")
@@ -146,7 +146,7 @@ func (o *options) check() error {
 // up what stands beside the app, and then the rehearsal.
 func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.FlagSet) (err error) {
 	begin := time.Now()
-	if err := o.check(); err != nil {
+	if err := o.check(flags); err != nil {
 		return err
 	}
 	notes, err := rehearse.CheckMachine(o.concurrency)
