@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,10 +28,12 @@ import (
 
 	"github.com/aproorg/sluice/internal/bootstrap/uploads"
 	"github.com/aproorg/sluice/internal/chromiumtest"
+	"github.com/aproorg/sluice/internal/emulate/lambda"
 	"github.com/aproorg/sluice/internal/probe"
 	"github.com/aproorg/sluice/internal/probe/description"
 	"github.com/aproorg/sluice/internal/probe/report"
 	"github.com/aproorg/sluice/internal/rehearse"
+	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -58,6 +61,11 @@ func uploadApp() int {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(got)
+	})
+	mux.HandleFunc("POST /api/hang", func(_ http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Println("the app has", n, "bytes") // its log
+		time.Sleep(time.Minute)
 	})
 	mux.HandleFunc("POST /api/fill", func(w http.ResponseWriter, r *http.Request) {
 		f, err := os.Create("/tmp/" + r.URL.Query().Get("name"))
@@ -183,6 +191,170 @@ func TestUploadOverABadNetwork(t *testing.T) {
 	_ = json.Unmarshal([]byte(got.Text), &got.Got)
 	if got.Status != 200 || got.Got.SHA256 != got.Sum {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestUploadWhoseEnvironmentEnds between the PUT and the request is sent to another one. If it ends while the app has the
+// request, the page sees that, the app has it once, and the user's next attempt works.
+func TestUploadWhoseEnvironmentEnds(t *testing.T) {
+	ctx := chromiumtest.Start(t, 90*time.Second)
+	arrived, goOn := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	w := uploadWorld(t, func(c *rehearse.Config) {
+		c.App.Observe = func(distribution http.Handler) http.Handler {
+			return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Sluice-Upload") != "" { // it is between the PUT and the request
+					first.Do(func() { close(arrived); <-goOn })
+				}
+				distribution.ServeHTTP(out, r)
+			})
+		}
+	})
+	kill := func() {
+		t.Helper()
+		all := w.Lambda.Environments()
+		if len(all) != 1 {
+			t.Errorf("%d environments", len(all))
+		}
+		for _, e := range all {
+			w.Lambda.Kill(e.ID)
+		}
+		testkit.Wait(t, 20*time.Second, "they have ended", func() (string, bool) {
+			return "", !slices.ContainsFunc(w.Lambda.Environments(), func(e lambda.EnvironmentInfo) bool { return e.ID == all[0].ID })
+		})
+	}
+	const had = "the app has 7000000 bytes"
+	logged := func() (n int) {
+		events, _ := w.Recorder.Since(0)
+		for _, e := range events {
+			if e.Kind == timeline.Log && strings.Contains(e.Note, had) {
+				n++
+			}
+		}
+		return n
+	}
+	begin := func(path string) {
+		t.Helper()
+		chromiumtest.Evaluate[int](t, ctx, `(() => { window.result = ''; (async () => { const b = random(7e6); window.result = JSON.stringify({ ...await xhr(b, { url: '`+path+`' }), sum: await hex(b) }) })(); return 0 })()`)
+	}
+	end := func() (s sent) {
+		t.Helper()
+		chromiumtest.Do(t, ctx, chromedp.Poll[chromedp.Void](`window.result`))
+		if err := json.Unmarshal([]byte(chromiumtest.Evaluate[string](t, ctx, "result")), &s); err != nil {
+			t.Fatal(err)
+		}
+		_ = json.Unmarshal([]byte(s.Text), &s.Got)
+		return s
+	}
+	chromiumtest.Do(t, ctx, chromedp.Navigate(w.ViewerURL))
+	begin("/api/files")
+	<-arrived
+	kill()
+	close(goOn)
+	if got := end(); got.Status != 200 || got.Got.SHA256 != got.Sum {
+		t.Errorf("killed between PUT and request: %+v", got)
+	}
+	begin("/api/hang")
+	testkit.Wait(t, 20*time.Second, "the app has the request", func() (string, bool) { return "", logged() == 1 })
+	kill()
+	if got := end(); got.Status < 500 || logged() != 1 {
+		t.Errorf("killed in the request: %+v, and the app had it %d times", got, logged())
+	}
+	begin("/api/files")
+	if got := end(); got.Status != 200 || got.Got.SHA256 != got.Sum {
+		t.Errorf("the next attempt: %+v", got)
+	}
+}
+
+// serviceWorkers are others than LibreChat's, which looks at GETs alone.
+var serviceWorkers = map[string]string{
+	"that passes all on": `self.onfetch = (e) => { note(e); if (!e.request.url.endsWith('/seen')) e.respondWith(fetch(e.request)) };`,
+	"that clones and caches": `self.onfetch = (e) => { note(e); if (!e.request.url.endsWith('/seen')) e.respondWith((async () => {
+		const copy = e.request.clone(), cache = await caches.open('all'), kept = e.request.method === 'GET' && await cache.match(e.request);
+		const answer = kept || await fetch(e.request);
+		if (e.request.method === 'GET' && answer.ok) await cache.put(e.request, answer.clone());
+		note({ request: { method: (await copy.arrayBuffer()).byteLength, url: copy.url } });
+		return answer;
+	})()) };`,
+}
+
+const anyServiceWorker = `
+const seen = [];
+const note = (e) => { const url = new URL(e.request.url); seen.push(e.request.method + ' ' + url.pathname.replace(/^\/sluice-rehearsal-uploads\/staging\/.*/, 'S3'));
+	if (e.respondWith && url.pathname === '/seen') e.respondWith(new Response(JSON.stringify(seen))); };
+self.oninstall = () => self.skipWaiting();
+self.onactivate = (e) => e.waitUntil(self.clients.claim());
+`
+
+// TestUploadsBesideServiceWorkers that stand between the page and the network.
+func TestUploadsBesideServiceWorkers(t *testing.T) {
+	ctx := chromiumtest.Start(t, 90*time.Second)
+	for name, worker := range serviceWorkers {
+		w := uploadWorld(t, func(c *rehearse.Config) {
+			c.Site.(fstest.MapFS)["sw.js"] = &fstest.MapFile{Data: []byte(anyServiceWorker + worker)}
+		})
+		chromiumtest.Do(t, ctx, chromedp.Navigate(w.ViewerURL))
+		text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => {
+			const controlled = new Promise((resolve) => { navigator.serviceWorker.oncontrollerchange = resolve });
+			await navigator.serviceWorker.register('/sw.js');
+			await controlled;
+			const b = random(9e6), done = [];
+			done.push({ ...await xhr(form(new Blob([b]))), sum: await hex(b) });
+			const r = await fetch('/api/files', { method: 'POST', body: b, headers: { Authorization: 'Bearer ann', 'X-Other': 'kept' } });
+			done.push({ status: r.status, text: await r.text(), sum: await hex(b) });
+			done.push(await xhr('small'));
+			done.push(await xhr(random(30e6), { during: (x) => setTimeout(() => x.abort(), 30) }));
+			return JSON.stringify({ done, seen: await (await fetch('/seen')).json() });
+		})()`, chromedp.EvalAwaitPromise))
+		var got struct {
+			Done []sent
+			Seen []string
+		}
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &got)
+		}
+		if err != nil || len(got.Done) != 4 {
+			t.Fatalf("%s: %v %s", name, err, text)
+		}
+		for i := range got.Done {
+			_ = json.Unmarshal([]byte(got.Done[i].Text), &got.Done[i].Got)
+		}
+		if form := got.Done[0]; form.Status != 200 || len(form.Got.Parts) != 3 || !strings.HasSuffix(form.Got.Parts[1], form.Sum[:12]) || form.Events[0] != "up.loadstart" || form.Events[len(form.Events)-1] != "loadend" {
+			t.Errorf("%s: a form: %+v", name, form)
+		}
+		if fetched := got.Done[1]; fetched.Status != 200 || fetched.Got.SHA256 != fetched.Sum || fetched.Got.Other != "kept" {
+			t.Errorf("%s: fetch: %+v", name, fetched)
+		}
+		if small, aborted := got.Done[2], got.Done[3]; small.Status != 200 || small.Got.Length != 5 || aborted.Status != 0 || aborted.State != 0 {
+			t.Errorf("%s: small %+v, aborted %+v", name, small, aborted)
+		}
+		for _, want := range []string{"POST /_sluice/uploads", "PUT S3", "POST /api/files"} {
+			if !slices.Contains(got.Seen, want) {
+				t.Errorf("%s: the worker was not asked for %s: %q", name, want, got.Seen)
+			}
+		}
+	}
+}
+
+// TestRequestsOfAWorker: a dedicated worker has no script, and its requests are as they are without uploads.
+func TestRequestsOfAWorker(t *testing.T) {
+	ctx := chromiumtest.Start(t, 90*time.Second)
+	w := uploadWorld(t, func(c *rehearse.Config) {
+		c.Site.(fstest.MapFS)["worker.js"] = &fstest.MapFile{Data: []byte(`onmessage = async (e) => {
+			const r = await fetch('/api/files', { method: 'POST', body: new Uint8Array(e.data), headers: { Authorization: 'Bearer ann' } });
+			postMessage({ status: r.status, text: await r.text() });
+		};`)}
+	})
+	chromiumtest.Do(t, ctx, chromedp.Navigate(w.ViewerURL))
+	for size, want := range map[string]int{"1e6": 200, "7e6": 413} {
+		text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`new Promise((resolve) => { const w = new Worker('/worker.js'); w.onmessage = (e) => resolve(JSON.stringify(e.data)); w.postMessage(`+size+`) })`, chromedp.EvalAwaitPromise))
+		var got sent
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &got)
+		}
+		if err != nil || got.Status != want {
+			t.Errorf("%s bytes: %d %.200s, %v, want %d", size, got.Status, got.Text, err, want)
+		}
 	}
 }
 
@@ -451,13 +623,19 @@ func TestUploadsAreVerified(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, r := range got.Results {
-				switch {
-				case r.Name == "20 MB by way of S3" && (r.Status != c.status || !strings.Contains(r.Detail, c.says)):
-					t.Errorf("%+v, want %s %q", r, c.status, c.says)
-				case r.Name == "request of 7 MB" && !strings.Contains(r.Detail, "refused with 413"):
-					t.Errorf("%+v", r)
+			row := func(name string) (found report.Result) {
+				t.Helper()
+				i := slices.IndexFunc(got.Results, func(r report.Result) bool { return r.Name == name })
+				if i < 0 {
+					t.Fatalf("no row %q in %+v", name, got.Results)
 				}
+				return got.Results[i]
+			}
+			if r := row("20 MB by way of S3"); r.Status != c.status || !strings.Contains(r.Detail, c.says) {
+				t.Errorf("%+v, want %s %q", r, c.status, c.says)
+			}
+			if r := row("request of 7 MB"); !strings.Contains(r.Detail, "refused with 413") {
+				t.Errorf("%+v", r)
 			}
 			if c.status != report.Pass {
 				return
@@ -589,6 +767,28 @@ func TestLargeRequestsOfAPage(t *testing.T) {
 	}
 	if got := do(`return await xhr(random(60e6), {timeout: 30})`); got.Status != 0 || !strings.Contains(strings.Join(got.Events, " "), "up.timeout up.loadend timeout loadend") {
 		t.Errorf("timed out: %+v", got)
+	}
+	for _, async := range []string{"undefined", "null", "0", "''", "false"} { // as WebIDL makes a boolean of it
+		if got := do(`const x = new XMLHttpRequest(); x.open('POST', '/api/files', ` + async + `); x.setRequestHeader('Authorization', 'Bearer ann'); x.send('small'); return {state: x.readyState, status: x.status, text: x.responseText}`); got.State != 4 || got.Got.Length != 5 {
+			t.Errorf("open(…, %s) is not synchronous: %+v", async, got)
+		}
+	}
+	for _, async := range []string{"", ", true", ", 1", ", 'no'", ", true, undefined, null"} {
+		if got := do(`const x = new XMLHttpRequest(); x.open('POST', '/api/files'` + async + `); x.setRequestHeader('Authorization', 'Bearer ann'); const b = random(5e6); x.send(b); const state = x.readyState;
+			await new Promise((resolve) => { x.onloadend = resolve }); return {state, status: x.status, text: x.responseText, sum: await hex(b)}`); got.State != 1 || got.Status != 200 || got.Got.SHA256 != got.Sum {
+			t.Errorf("open(…%s): %+v", async, got)
+		}
+	}
+	if got := do(`const x = new XMLHttpRequest(), errors = []; for (const a of [[], ['POST'], ['P T', '/'], ['POST', 'http://[']]) try { x.open(...a) } catch (e) { errors.push(e.name) } return {text: errors.join()}`); got.Text != "TypeError,TypeError,SyntaxError,SyntaxError" {
+		t.Errorf("what open refuses: %+v", got)
+	}
+	if got := do(`const x = new XMLHttpRequest(), seen = [], real = () => Object.getOwnPropertyDescriptor(XMLHttpRequest.prototype, 'timeout').get.call(x);
+		const send = (b) => new Promise((resolve) => { x.open('POST', '/api/files'); x.setRequestHeader('Authorization', 'Bearer ann'); x.onload = () => { seen.push(x.timeout, real()); resolve() }; x.send(b) });
+		x.timeout = 60000; await send(random(5e6)); await send('small'); return {text: seen.map((ms) => ms === 60000 ? 'all' : ms > 0 && ms < 60000 ? 'less' : ms).join()}`); got.Text != "all,less,all,all" {
+		t.Errorf("the timeout that a page sees and the one that is left: %+v", got)
+	}
+	if got := do(`return await xhr(random(60e6), {timeout: 60000, during: (x) => x.upload.addEventListener('progress', () => { x.timeout = 1 }, {once: true})})`); got.Status != 0 || !strings.Contains(strings.Join(got.Events, " "), "up.timeout up.loadend timeout loadend") {
+		t.Errorf("a timeout that is set in the middle: %+v", got)
 	}
 	if got := do(`const c = new AbortController(); setTimeout(() => c.abort(), 30); const r = await fetch('/api/files', {method: 'POST', body: random(60e6), signal: c.signal}); return {status: r.status}`); got.Name != "AbortError" {
 		t.Errorf("aborted fetch: %+v", got)

@@ -108,7 +108,8 @@ func TestBuiltLargeFiles(t *testing.T) {
 		chromiumtest.Picture(t, p.ctx, "uploads-"+r.Version)
 		p.send("/api/files/images/avatar", photo(t, "avatar.png", 5<<20), 200)
 		p.progressed(8)
-		p.send("/api/convos/import", large(t, "fifty.json", 50<<20), 201, 504) // it is answered when all is saved, for which CloudFront waits a minute
+		p.changesPicture()
+		p.imports(large(t, "fifty.json", 50<<20))
 		w.hasTalks(t, "fifty.json")
 		for _, id := range w.environments() {
 			w.Lambda.Kill(id)
@@ -189,6 +190,82 @@ func (p *tab) drop(file string) {
 	const choice = `document.querySelector('[role="dialog"] button.flex, [role="dialog"] button')`
 	p.within(soon, "what can be done with the file", choice)
 	js[int](p, choice+`.click() ?? 0`)
+}
+
+// settings opens a tab of LibreChat's settings.
+func (p *tab) settings(name string) {
+	p.t.Helper()
+	const (
+		menu = `document.querySelector('[data-testid="nav-user"]')`
+		item = `[...document.querySelectorAll('[role="option"], [role="menuitem"]')].find((e) => e.innerText.trim() === 'Settings')`
+	)
+	trigger := fmt.Sprintf(`document.querySelector('[role="tab"][id$="-trigger-%s"]')`, name)
+	p.within(soon, "the user's menu", menu)
+	js[int](p, menu+`.click() ?? 0`)
+	p.within(soon, "the settings in the user's menu", item)
+	js[int](p, item+`.click() ?? 0`)
+	p.within(soon, "the settings' tab "+name, trigger)
+	js[int](p, trigger+`.dispatchEvent(new MouseEvent('mousedown', { bubbles: true, button: 0 })), `+trigger+`.click() ?? 0`)
+}
+
+// changesPicture takes another avatar by way of the settings: the page refuses a large one itself, and makes a small picture of any other.
+func (p *tab) changesPicture() {
+	p.t.Helper()
+	const chosen = `[role="dialog"] input[accept=".png, .jpg, .jpeg"]`
+	changed := func() (n int) {
+		for _, line := range p.w.uploads() {
+			if strings.Contains(line, "/api/files/images/avatar 200") {
+				n++
+			}
+		}
+		return n
+	}
+	before := changed()
+	p.settings("account")
+	p.press("Change picture")
+	p.within(soon, "an input for a picture", `document.querySelector('`+chosen+`')`)
+	p.give(chosen, photo(p.t, "five.png", 5<<20))
+	p.within(soon, "the page's refusal of 5 MB", `/image not exceeding 2|JPEG image up to 2/.test(document.body.innerText)`)
+	p.give(chosen, photo(p.t, "small.png", 3<<19))
+	p.within(soon, "a preview", `document.querySelector('[role="dialog"] canvas')`)
+	p.press("Upload")
+	testkit.Wait(p.t, opening, "another picture", func() (string, bool) { return strings.Join(p.w.uploads(), "\n"), changed() == before+1 })
+	p.do(chromedp.Navigate(p.w.ViewerURL))
+	p.ready()
+	p.watchSends()
+}
+
+// imports has the settings read a file of conversations. It is answered when all is saved, for which CloudFront waits a minute.
+func (p *tab) imports(file string) {
+	p.t.Helper()
+	const chosen = `[role="dialog"] input[accept=".json"]`
+	p.settings("data")
+	p.within(soon, "an input for conversations", `document.querySelector('`+chosen+`')`)
+	p.give(chosen, file)
+	p.within(3*time.Minute, "an answer to the import", `sends.length`)
+	if got := js[[]int](p, `[sends.length, sends[0].status, Number(sends[0].seen.at(-1) === 1)]`); got[0] != 1 || got[1] != 201 && got[1] != 504 || got[2] != 1 {
+		p.t.Errorf("the import: %s", js[string](p, `JSON.stringify(sends)`))
+	}
+	if js[int](p, `sends[0].status`) == 201 {
+		p.within(soon, "the page's word of it", `document.body.innerText.includes('Conversations imported successfully')`)
+	}
+	if !p.w.hadTicket("/api/convos/import") {
+		p.t.Error("the import did not come by way of S3")
+	}
+}
+
+// hadTicket says whether a request to a path brought its body by way of S3.
+func (w *world) hadTicket(path string) bool {
+	events, _ := w.Recorder.Since(0)
+	had := map[string]bool{}
+	for _, e := range events {
+		if e.Kind == timeline.Upload && e.Note == timeline.UploadRequest {
+			had[e.Request] = true
+		}
+	}
+	return slices.ContainsFunc(events, func(e timeline.Event) bool {
+		return e.Kind == timeline.RequestStart && e.Hop == timeline.CloudFront && e.Path == path && had[e.Request]
+	})
 }
 
 // send sends a file as LibreChat's page does, with its own session.
