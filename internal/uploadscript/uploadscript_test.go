@@ -5,15 +5,13 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/aproorg/sluice/internal/testdeps"
 	"github.com/aproorg/sluice/internal/uploadscript"
 )
 
 // TestSyntax: the script is ECMAScript 2018, which docs/uploads.md promises, as the parser reads it that Node has in it.
 func TestSyntax(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("no node here: .ci/deps")
-	}
+	node := testdeps.Node(t)
 	parse := func(source []byte) ([]byte, error) {
 		cmd := exec.CommandContext(t.Context(), node, "--expose-internals", "-e",
 			`require('internal/deps/acorn/acorn/dist/acorn').parse(require('fs').readFileSync(0, 'utf8'), { ecmaVersion: 2018 })`)
