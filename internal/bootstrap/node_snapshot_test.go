@@ -78,17 +78,18 @@ func TestRotatedSecret(t *testing.T) {
 		if (process.env.TAKES) process.on("sluice:after-restore", ({ changed, accept }) => { jwt.secret = process.env.JWT_SECRET; jwt.changed = changed; accept(); });
 		require("http").createServer((q, s) => s.end(JSON.stringify(jwt))).listen(process.env.PORT, "127.0.0.1", () => console.log("listening as", process.pid));`
 	for _, c := range []struct {
-		name, takes, refresh, rotated string
-		anew                          bool
+		name, takes, refresh, age, rotated string
+		anew                               bool
 	}{
-		{"taken", "1", "0", "second", false},
-		{"not taken", "", "0", "third", true},
-		{"not rotated", "", "0", "third", false},
-		{"young", "", "1h", "fourth", false},
+		{"taken", "1", "0", "0", "second", false},
+		{"not taken", "", "0", "0", "third", true},
+		{"not rotated", "", "0", "0", "third", false},
+		{"young", "", "1h", "0", "fourth", false},
+		{"old, in a rehearsal", "1", "1h", "3h", "fifth", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := value(t, store, "/app/jwt")
-			w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, patient, "TAKES="+c.takes, "SLUICE_RESTORE_REFRESH="+c.refresh, "SLUICE_SECRETS=JWT_SECRET=/app/jwt",
+			w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, patient, "TAKES="+c.takes, "SLUICE_RESTORE_REFRESH="+c.refresh, "SLUICE_SNAPSHOT_AGE="+c.age, "SLUICE_SECRETS=JWT_SECRET=/app/jwt",
 				"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=x", "AWS_SESSION_TOKEN=x", "SLUICE_ENDPOINT_URL_SSM="+parameters.URL)
 			w.wantAskedForRestore()
 			if err := store.Put("/app/jwt", c.rotated); err != nil {
@@ -104,7 +105,7 @@ func TestRotatedSecret(t *testing.T) {
 				t.Fatal(body)
 			}
 			want := c.rotated
-			if c.refresh != "0" {
+			if c.refresh != "0" && c.age == "0" {
 				want = before
 			}
 			if jwt.Secret != want || c.takes != "" && !slices.Equal(jwt.Changed, []string{"JWT_SECRET"}) {
