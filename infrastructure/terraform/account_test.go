@@ -16,6 +16,7 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -180,7 +181,7 @@ func newAccount() (*account, error) {
 	a.env = append(os.Environ(), "AWS_ENDPOINT_URL="+server.URL, "AWS_ENDPOINT_URL_S3_CONTROL=http://aws.test", "HTTP_PROXY="+server.URL, "http_proxy="+server.URL,
 		"AWS_ACCESS_KEY_ID=testing", "AWS_SECRET_ACCESS_KEY=testing", "AWS_SESSION_TOKEN=", "AWS_PROFILE=", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
 		"AWS_EC2_METADATA_DISABLED=true", "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_INPUT=0")
-	if err := errors.Join(a.installProvider(), a.serveRegistry(), a.furnish()); err != nil {
+	if err := errors.Join(a.installProvider(), a.serveRegistry(), a.furnish(nil)); err != nil {
 		a.stop()
 		return nil, err
 	}
@@ -218,18 +219,19 @@ func startMoto() (*url.URL, func(), error) {
 		return nil, nil, err
 	}
 	u := &url.URL{Scheme: "http", Host: address}
-	if !testkit.Until(30*time.Second, func() bool {
+	if !testkit.Until(2*time.Minute, func() bool {
 		resp, err := http.Get(u.String() + "/moto-api/")
 		return err == nil && resp.Body.Close() == nil
 	}) {
 		stop()
-		return nil, nil, fmt.Errorf("moto_server does not answer at %s within 30 s", address)
+		return nil, nil, fmt.Errorf("moto_server does not answer at %s within 2 min", address)
 	}
 	return u, stop, nil
 }
 
-// furnish applies testdata/account, which holds what an account has before a stack comes.
-func (a *account) furnish() error {
+// furnish applies testdata/account, which holds what an account has before a stack comes,
+// with further variables such as another region than eu-west-1.
+func (a *account) furnish(more map[string]any) error {
 	dir, err := os.MkdirTemp("", "account")
 	if err != nil {
 		return err
@@ -239,10 +241,12 @@ func (a *account) furnish() error {
 	if err != nil {
 		return err
 	}
-	vars, err := json.Marshal(map[string]any{
+	given := map[string]any{
 		"certificate": selfSigned("*.sandbox.data.apro.is"),
 		"shared":      selfSigned("www.example.org", "lambda-test.sandbox.data.apro.is"),
-	})
+	}
+	maps.Copy(given, more)
+	vars, err := json.Marshal(given)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -61,6 +62,27 @@ func (c *calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.Close()
 		}
 	}
+}
+
+// count is how many calls there were.
+func (c *calls) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.kept)
+}
+
+// places are the regions that calls from the n-th on were signed for, each with the service.
+func (c *calls) places(n int) (places []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, call := range c.kept[n:] {
+		region := signedRegion(&http.Request{Header: call.Header})
+		if found := signedFor.FindStringSubmatch(call.Header.Get("Authorization")); found != nil {
+			places = append(places, region+" "+found[1])
+		}
+	}
+	slices.Sort(places)
+	return slices.Compact(places)
 }
 
 // runs says what runs from now on.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,10 +43,10 @@ type gaps struct {
 	policies  map[string][]byte // inner XML of the configuration
 	sites     map[string][]byte // distributions, likewise
 	made      int               // policies and distributions so far
-	siteTags  []byte            // inner XML
+	siteTags  map[string][]byte // of distributions by their id, likewise
 	logRole   string            // of API Gateway's account settings
-	groups    map[string]string // security group of a replication group's nodes; empty where the group is gone
-	gone      map[string]bool   // subnet groups
+	groups    map[string]string // by region and name, security group of a replication group's nodes; empty where the group is gone
+	gone      map[string]bool   // subnet groups, likewise
 	ready     map[string]int    // environments kept ready, by path and qualifier
 }
 
@@ -60,7 +61,7 @@ type cfFunction struct {
 }
 
 func newGaps(next http.Handler) *gaps {
-	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, groups: map[string]string{}, gone: map[string]bool{}, ready: map[string]int{}}
+	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, siteTags: map[string][]byte{}, groups: map[string]string{}, gone: map[string]bool{}, ready: map[string]int{}}
 }
 
 func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -81,7 +82,7 @@ func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(r.URL.Path, cloudfront+"distribution"):
 		g.distribution(w, r, strings.Trim(strings.TrimPrefix(r.URL.Path, cloudfront+"distribution"), "/"))
 	case r.URL.Path == cloudfront+"tagging" && r.Method == http.MethodGet:
-		fmt.Fprintf(w, `<Tags>%s</Tags>`, g.siteTags)
+		fmt.Fprintf(w, `<Tags>%s</Tags>`, g.tagsOf(r.URL.Query().Get("Resource")))
 	case r.Method == http.MethodPost && strings.Contains(r.Header.Get("Authorization"), "/elasticache/"):
 		g.elasticache(w, r)
 	case strings.HasPrefix(r.URL.Path, cloudWatch):
@@ -196,6 +197,13 @@ func (g *gaps) policy(w http.ResponseWriter, r *http.Request, id string) {
 	fmt.Fprintf(w, `<ResponseHeadersPolicy><Id>%s</Id><LastModifiedTime>2026-01-01T00:00:00Z</LastModifiedTime><ResponseHeadersPolicyConfig>%s</ResponseHeadersPolicyConfig></ResponseHeadersPolicy>`, id, g.policies[id])
 }
 
+// tagsOf are those of the distribution with the ARN.
+func (g *gaps) tagsOf(arn string) []byte {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.siteTags[path.Base(arn)]
+}
+
 func (g *gaps) distribution(w http.ResponseWriter, r *http.Request, id string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -226,7 +234,7 @@ func (g *gaps) distribution(w http.ResponseWriter, r *http.Request, id string) {
 		}
 		g.made++
 		id = fmt.Sprintf("E%013d", g.made)
-		g.sites[id], g.siteTags = both.Config.XML, both.Tags.XML
+		g.sites[id], g.siteTags[id] = both.Config.XML, both.Tags.XML
 	case g.sites[id] == nil:
 		notFound(w, "NoSuchDistribution")
 		return
@@ -370,6 +378,17 @@ func (g *gaps) account(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(settings)
 }
 
+var signedIn = regexp.MustCompile(`Credential=[^/]+/\d+/([^/]*)/`)
+
+// signedRegion is where a call goes: names that AWS takes once a region stand for another thing in each.
+func signedRegion(r *http.Request) string {
+	found := signedIn.FindStringSubmatch(r.Header.Get("Authorization"))
+	if found == nil {
+		return ""
+	}
+	return found[1]
+}
+
 var nodeNumber = regexp.MustCompile(`-00[1-6]$`)
 
 // elasticache answers for the nodes of any group that is asked for by name, and for what
@@ -378,21 +397,22 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(strings.NewReader(string(body)))
 	form := parseForm(string(body))
+	region := signedRegion(r) + " "
 	id, name, subnets := form.Get("CacheClusterId"), form.Get("ReplicationGroupId"), form.Get("CacheSubnetGroupName")
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	security, known := g.groups[name]
+	security, known := g.groups[region+name]
 	switch action := form.Get("Action"); {
 	case action == "CreateReplicationGroup":
 		if !known || security == "" {
-			g.groups[name] = form.Get("SecurityGroupIds.SecurityGroupId.1")
+			g.groups[region+name] = form.Get("SecurityGroupIds.SecurityGroupId.1")
 		}
 		if known && security == "" { // made anew
 			replicationGroup(w, action, name, "creating")
 			return
 		}
 	case action == "DeleteReplicationGroup" && known:
-		g.groups[name] = ""
+		g.groups[region+name] = ""
 		replicationGroup(w, action, name, "deleting")
 		return
 	case action == "ModifyReplicationGroup" && security != "":
@@ -402,20 +422,20 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 		notFound(w, "ReplicationGroupNotFoundFault")
 		return
 	case action == "DeleteCacheSubnetGroup":
-		g.gone[subnets] = true
+		g.gone[region+subnets] = true
 		fmt.Fprint(w, `<DeleteCacheSubnetGroupResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"/>`)
 		return
-	case action == "CreateCacheSubnetGroup" && g.gone[subnets]:
-		g.gone[subnets] = false
+	case action == "CreateCacheSubnetGroup" && g.gone[region+subnets]:
+		g.gone[region+subnets] = false
 		fmt.Fprintf(w, `<%[1]sResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><%[1]sResult><CacheSubnetGroup><CacheSubnetGroupName>%[2]s</CacheSubnetGroupName>`+
 			`<ARN>arn:aws:elasticache:eu-west-1:123456789012:subnetgroup:%[2]s</ARN></CacheSubnetGroup></%[1]sResult></%[1]sResponse>`, action, subnets)
 		return
-	case action == "DescribeCacheSubnetGroups" && g.gone[subnets]:
+	case action == "DescribeCacheSubnetGroups" && g.gone[region+subnets]:
 		notFound(w, "CacheSubnetGroupNotFoundFault")
 		return
 	}
 	group := nodeNumber.ReplaceAllString(id, "")
-	if form.Get("Action") != "DescribeCacheClusters" || group == id || g.groups[group] == "" {
+	if form.Get("Action") != "DescribeCacheClusters" || group == id || g.groups[region+group] == "" {
 		g.next.ServeHTTP(w, r)
 		return
 	}
@@ -425,7 +445,7 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 		`<CacheSubnetGroupName>%[1]s</CacheSubnetGroupName><CacheParameterGroup><CacheParameterGroupName>default.redis7</CacheParameterGroupName></CacheParameterGroup>`+
 		`<PreferredMaintenanceWindow>sun:03:00-sun:04:00</PreferredMaintenanceWindow><TransitEncryptionEnabled>true</TransitEncryptionEnabled><AtRestEncryptionEnabled>true</AtRestEncryptionEnabled>`+
 		`<SecurityGroups><member><SecurityGroupId>%[2]s</SecurityGroupId><Status>active</Status></member></SecurityGroups>`+
-		`</CacheCluster></CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, group, g.groups[group], id)
+		`</CacheCluster></CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, group, g.groups[region+group], id)
 }
 
 func replicationGroup(w http.ResponseWriter, action, name, status string) {

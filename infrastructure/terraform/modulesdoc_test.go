@@ -37,8 +37,9 @@ func TestModulesDoc(t *testing.T) {
 
 // documented are the folders of HCL in the order of docs/modules.md.
 var documented = []string{
-	"environments/dev", "environments/prod", "environments/account", "modules/frontend", "modules/domain", "modules/api-gateway", "modules/usage-plan", "modules/account",
+	"environments/dev", "environments/prod", "environments/account", "environments/ci", "modules/frontend", "modules/domain", "modules/api-gateway", "modules/usage-plan", "modules/account",
 	"modules/backend", "modules/network", "modules/files", "modules/alias", "modules/redis", "modules/monitoring", "modules/deployer",
+	"modules/github",
 }
 
 func modulesDoc(all map[string]*module) string {

@@ -321,9 +321,21 @@ func (q *quickstart) certificatesAreInTheImage(t *testing.T) {
 	t.Errorf("the image has no /%s", file)
 }
 
-// rehearse starts a release as the function would, with the account's parameters but for
-// the addresses of the stores, and has sluice verify it.
+// rehearse starts a release as the function would, and has sluice verify it.
 func (q *quickstart) rehearse(t *testing.T, release facts.Release) {
+	site := q.serve(t, release)
+	verify := exec.CommandContext(t.Context(), filepath.Join(q.bin, "sluice"), "verify", site, "--app", "librechat", "--quick",
+		"--var", "email="+readerEmail, "--var", "password="+readerPassword)
+	if out, err := verify.CombinedOutput(); err != nil {
+		t.Errorf("verify: %v\n%s", err, out)
+	} else {
+		t.Logf("verify:\n%s", out)
+	}
+}
+
+// serve starts a release as the function would, with the account's parameters but for
+// the addresses of the stores, with the reader as its user, and returns where it is.
+func (q *quickstart) serve(t *testing.T, release facts.Release) string {
 	object, err := settings.ParseObject(q.environment[settings.ConfigS3Variable])
 	if err != nil {
 		t.Fatal(err)
@@ -383,13 +395,7 @@ func (q *quickstart) rehearse(t *testing.T, release facts.Release) {
 		t.Fatal(err)
 	}
 	logIn(t, world.ViewerURL)
-	verify := exec.CommandContext(ctx, filepath.Join(q.bin, "sluice"), "verify", world.ViewerURL, "--app", "librechat", "--quick",
-		"--var", "email="+readerEmail, "--var", "password="+readerPassword)
-	if out, err := verify.CombinedOutput(); err != nil {
-		t.Errorf("verify: %v\n%s", err, out)
-	} else {
-		t.Logf("verify:\n%s", out)
-	}
+	return world.ViewerURL
 }
 
 const readerEmail, readerPassword = "reader@example.com", "correct horse battery staple"

@@ -33,7 +33,7 @@ type versions struct {
 	next http.Handler
 
 	mu      sync.Mutex
-	deleted map[string]bool   // by path of the function and number
+	deleted map[string]bool   // by region and path of the function and number
 	images  map[string]string // likewise; of the function itself by its path and a space
 }
 
@@ -50,7 +50,7 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	parts := strings.Split(strings.Trim(strings.TrimPrefix(r.URL.Path, functions), "/"), "/")
-	path, part := functions+"/"+parts[0]+" ", strings.Join(parts[1:], "/")
+	path, part := signedRegion(r)+functions+"/"+parts[0]+" ", strings.Join(parts[1:], "/")
 	number := r.URL.Query().Get("Qualifier")
 	switch {
 	case v.deleted[path+number]:
@@ -80,7 +80,7 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.Unmarshal(answer.Body.Bytes(), &body)
 	switch {
 	case r.Method == http.MethodPost && parts[0] == "":
-		v.images[functions+"/"+asked.FunctionName+" "] = asked.Code.ImageUri
+		v.images[signedRegion(r)+functions+"/"+asked.FunctionName+" "] = asked.Code.ImageUri
 	case r.Method == http.MethodPut && part == "code":
 		v.images[path] = asked.ImageUri
 	case r.Method == http.MethodPost && part == "versions":
@@ -103,8 +103,8 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// TestVersions releases images of one function by its alias and goes back to earlier
-// ones: what is beyond the two that are kept is removed, versions and images in step,
+// TestVersions releases images of one function by its alias, to all callers or to some, and goes
+// back to earlier ones: what is beyond the two that are kept is removed, versions and images in step,
 // and what the alias names stays. Each second plan is empty.
 func TestVersions(t *testing.T) {
 	a := emulated(t)
@@ -142,23 +142,31 @@ func TestVersions(t *testing.T) {
 		alias   string // the version that is called
 		left    []string
 		images  []int // by the order of their push
+		canary  int
 	}{
-		{"first release", false, "null", "1", []string{"1"}, []int{1}},
-		{"second release", true, "null", "2", []string{"1", "2"}, []int{1, 2}},
-		{"third release removes the first", true, "null", "3", []string{"2", "3"}, []int{2, 3}},
-		{"rollback to a version", false, "2", "2", []string{"2", "3"}, []int{2, 3}},
-		{"what the alias names stays", true, "2", "2", []string{"2", "3", "4"}, []int{2, 3, 4}},
-		{"forward again removes it", false, "null", "4", []string{"3", "4"}, []int{3, 4}},
-		{"rollback to an image", false, "3", "5", []string{"4", "5"}, []int{3, 4}},
+		{"first release", false, "null", "1", []string{"1"}, []int{1}, 0},
+		{"second release", true, "null", "2", []string{"1", "2"}, []int{1, 2}, 0},
+		{"third release removes the first", true, "null", "3", []string{"2", "3"}, []int{2, 3}, 0},
+		{"rollback to a version", false, "2", "2", []string{"2", "3"}, []int{2, 3}, 0},
+		{"what the alias names stays", true, "2", "2", []string{"2", "3", "4"}, []int{2, 3, 4}, 0},
+		{"forward again removes it", false, "null", "4", []string{"3", "4"}, []int{3, 4}, 0},
+		{"a canary", true, "4", "4", []string{"4", "5"}, []int{4, 5}, 10},
+		{"back from it", false, "4", "4", []string{"4", "5"}, []int{4, 5}, 0},
+		{"the canary again", false, "4", "4", []string{"4", "5"}, []int{4, 5}, 25},
+		{"promoted", false, "null", "5", []string{"4", "5"}, []int{4, 5}, 0},
+		{"rollback to an image", false, "4", "6", []string{"5", "6"}, []int{4, 5}, 0},
 	} {
 		if c.push {
 			s.push(t)
 		}
 		release := c.release
 		if c.what == "rollback to an image" {
-			release = s.digests[3]
+			release = s.digests[4]
 		}
-		s.apply(t, c.what, release, i >= 2) // TestApply plans after first releases
+		s.apply(t, c.what, release, c.canary, i >= 2) // TestApply plans after first releases
+		if share := s.share(t); share != float64(c.canary)/100 {
+			t.Errorf("%s: the newest version gets %v of the calls", c.what, share)
+		}
 		if alias, left, images := s.there(t); alias != c.alias || !slices.Equal(left, c.left) || !slices.Equal(images, c.images) {
 			t.Errorf("%s: the alias stands for %s, not %s; versions %v, not %v; images %v, not %v", c.what, alias, c.alias, left, c.left, images, c.images)
 		}
@@ -177,6 +185,7 @@ provider "aws" { region = "eu-west-1" }
 provider "sluice" { region = "eu-west-1" }
 variable "image" {}
 variable "release" { default = null }
+variable "canary" { default = 0 }
 module "backend" {
   source    = "../../modules/backend"
   name      = "releases"
@@ -188,6 +197,7 @@ module "backend" {
   secrets = { for name in ["MONGO_URI", "JWT_SECRET", "JWT_REFRESH_SECRET", "CREDS_KEY", "CREDS_IV", "REDIS_URI", "SLUICE_ORIGIN_SECRET"] :
   name => "/releases/${name}" }
   release     = var.release
+  canary      = var.canary
   images_kept = 2
 }
 `
@@ -220,9 +230,9 @@ func (s *versioned) push(t *testing.T) string {
 	return s.image
 }
 
-func (s *versioned) apply(t *testing.T, what, release string, again bool) {
+func (s *versioned) apply(t *testing.T, what, release string, canary int, again bool) {
 	t.Helper()
-	vars := []string{"-var=image=" + s.image}
+	vars := []string{"-var=image=" + s.image, fmt.Sprint("-var=canary=", canary)}
 	if release != "null" {
 		vars = append(vars, "-var=release="+release)
 	}
@@ -239,6 +249,22 @@ func (s *versioned) apply(t *testing.T, what, release string, again bool) {
 	if out, err := s.run(s.dir, append([]string{"plan", "-detailed-exitcode"}, vars...)...); err != nil {
 		t.Errorf("%s: the second plan is not empty: %v\n%s", what, err, changes(out))
 	}
+}
+
+// share is what of the calls goes to another version than that which the alias stands for.
+func (s *versioned) share(t *testing.T) float64 {
+	t.Helper()
+	live, err := s.functions.GetAlias(t.Context(), &lambda.GetAliasInput{FunctionName: aws.String("releases"), Name: aws.String("live")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	if live.RoutingConfig != nil {
+		for _, weight := range live.RoutingConfig.AdditionalVersionWeights {
+			sum += weight
+		}
+	}
+	return sum
 }
 
 // there are the version that the alias stands for, and all versions and images.

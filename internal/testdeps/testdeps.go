@@ -62,6 +62,13 @@ func IAM(t testing.TB) (python, packages string) {
 	return program(t, "python3"), folder(t, "iam", "parliament", "policy_sentry")
 }
 
+// Workflows returns the path of Python, and a folder for its PYTHONPATH with
+// check_jsonschema, which carries the published schema of GitHub's workflows.
+func Workflows(t testing.TB) (python, packages string) {
+	t.Helper()
+	return program(t, "python3"), folder(t, "workflows", "check_jsonschema")
+}
+
 func program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

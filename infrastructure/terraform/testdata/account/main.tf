@@ -6,7 +6,17 @@ terraform {
   }
 }
 
-provider "aws" { region = "eu-west-1" }
+provider "aws" { region = var.region }
+
+variable "region" {
+  type    = string
+  default = "eu-west-1"
+}
+
+variable "config_bucket" {
+  type    = string
+  default = "apro-librechat-config"
+}
 
 variable "domain" {
   type    = string
@@ -27,28 +37,28 @@ resource "aws_vpc_ipv4_cidr_block_association" "second" {
 resource "aws_vpc" "other" { cidr_block = "10.1.0.0/16" }
 
 resource "aws_subnet" "private" {
-  for_each          = { "eu-west-1a" = "10.0.1.0/24", "eu-west-1b" = "10.0.2.0/24" }
+  for_each          = { a = "10.0.1.0/24", b = "10.0.2.0/24" }
   vpc_id            = aws_vpc.this.id
-  availability_zone = each.key
+  availability_zone = "${var.region}${each.key}"
   cidr_block        = each.value
 }
 
 resource "aws_subnet" "same_zone" {
   vpc_id            = aws_vpc.this.id
-  availability_zone = "eu-west-1a"
+  availability_zone = "${var.region}a"
   cidr_block        = "10.0.3.0/24"
 }
 
 resource "aws_subnet" "public" {
   vpc_id                  = aws_vpc.this.id
-  availability_zone       = "eu-west-1b"
+  availability_zone       = "${var.region}b"
   cidr_block              = "10.0.4.0/24"
   map_public_ip_on_launch = true
 }
 
 resource "aws_subnet" "other_vpc" {
   vpc_id            = aws_vpc.other.id
-  availability_zone = "eu-west-1b"
+  availability_zone = "${var.region}b"
   cidr_block        = "10.1.1.0/24"
 }
 
@@ -84,7 +94,7 @@ resource "aws_service_discovery_private_dns_namespace" "this" {
   vpc  = aws_vpc.this.id
 }
 
-resource "aws_s3_bucket" "config" { bucket = "apro-librechat-config" }
+resource "aws_s3_bucket" "config" { bucket = var.config_bucket }
 
 resource "aws_s3_object" "config" {
   bucket  = aws_s3_bucket.config.id
@@ -96,8 +106,8 @@ resource "aws_kms_key" "own" {}
 
 # What environments/account makes once a region.
 resource "aws_iam_role" "log" {
-  name               = "sluice-api-log-eu-west-1"
-  path               = "/sluice/api-log/eu-west-1/"
+  name               = "sluice-api-log-${var.region}"
+  path               = "/sluice/api-log/${var.region}/"
   assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [] })
 }
 
@@ -128,7 +138,7 @@ output "options" {
 
 output "wrong" {
   value = {
-    first_zone = aws_subnet.private["eu-west-1a"].id
+    first_zone = aws_subnet.private["a"].id
     same_zone  = aws_subnet.same_zone.id
     public     = aws_subnet.public.id
     other_vpc  = aws_subnet.other_vpc.id
