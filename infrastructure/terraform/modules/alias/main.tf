@@ -11,7 +11,7 @@ locals { pinned = can(regex("^[0-9]+$", var.release)) }
 # permission to call it needs it, and with both permissions in place the API changes
 # from one to the other without a gap.
 resource "aws_lambda_alias" "this" {
-  name             = "live"
+  name             = "live" # another name forces a new alias; another version is an update, live within seconds and not everywhere at once
   function_name    = var.function.name
   function_version = !var.function.published ? "$LATEST" : local.pinned ? var.release : var.function.version
   # A canary: the newest version gets its share of the calls, the version that release names the rest. Both need one role.

@@ -3,7 +3,7 @@ resource "aws_ecr_repository" "this" {
   #checkov:skip=CKV_AWS_51:the function names its image by digest, which no tag can move
   #checkov:skip=CKV_AWS_136:ECR encrypts with AES-256 by itself; the image holds no secret
   name         = var.name
-  force_delete = true
+  force_delete = true # another name, or other encryption, forces a new repository, and the images go with the old one
   image_scanning_configuration { scan_on_push = true }
 }
 

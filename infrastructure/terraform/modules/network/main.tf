@@ -95,7 +95,7 @@ resource "aws_iam_role_policy" "join" {
 resource "aws_security_group" "this" {
   #checkov:skip=CKV2_AWS_5:the function joins it
   name        = var.name
-  description = "The function ${var.name}"
+  description = "The function ${var.name}" # AWS changes no description, name or VPC: each forces a new group
   vpc_id      = data.aws_vpc.this.id
   depends_on  = [aws_iam_role_policy.join]
   timeouts { delete = "60m" } # Lambda keeps its network interfaces for up to 40 minutes

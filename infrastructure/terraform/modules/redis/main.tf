@@ -14,6 +14,7 @@ module "redis" {
   source  = "terraform-aws-modules/elasticache/aws"
   version = "1.10.3"
 
+  # Another name or subnet group forces a new group: sessions and snapshots go with the old one, of which no last snapshot is made.
   replication_group_id       = var.name
   description                = "Sessions and streams of ${aws_elasticache_subnet_group.this.name}" # made after it
   engine_version             = var.engine_version
@@ -23,7 +24,7 @@ module "redis" {
   automatic_failover_enabled = var.redis.nodes > 1 # needs a second node
   multi_az_enabled           = var.redis.nodes > 1
   snapshot_retention_limit   = var.redis.snapshot_days # they go with the group when that is destroyed or replaced
-  apply_immediately          = true
+  apply_immediately          = true                    # not in the next maintenance window, the default
   # TLS, which a token needs, and encryption at rest are the module's defaults.
   auth_token                 = var.auth_token
   auth_token_update_strategy = var.redis.password_update

@@ -4,7 +4,7 @@ terraform { required_version = ">= 1.5.7" }
 
 resource "aws_api_gateway_api_key" "this" {
   name  = var.name
-  value = var.key
+  value = var.key # another value forces a new key: requests by the old one get 403 until the distribution has the new one
 }
 
 resource "aws_api_gateway_usage_plan" "this" {
