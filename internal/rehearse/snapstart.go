@@ -35,6 +35,10 @@ func (w *World) publish(ctx context.Context) error {
 	if w.cfg.Progress != nil {
 		w.cfg.Progress("publishing a version: the app starts once for its snapshot")
 	}
+	if age := w.cfg.SnapshotAge; age > 0 && w.cfg.Stores != nil && w.cfg.Stores.Redis != nil {
+		w.cfg.Stores.Redis.SetBehind(age) // an app may compare its clock with Redis's
+		defer w.cfg.Stores.Redis.SetBehind(0)
+	}
 	snapshot, err := w.Lambda.Publish(ctx)
 	if err != nil {
 		return err

@@ -201,7 +201,7 @@ func (o *options) run(ctx context.Context, p *command.Program, flags *pflag.Flag
 	config.Addresses, config.Recorder, config.Log = addresses, recorder, slog.New(shown.Log())
 	world, err := rehearse.Start(ctx, config)
 	if err != nil {
-		shown.Stop()
+		shown.Failed(recorder)
 		return err
 	}
 	shown.Ready(world, time.Since(begin))

@@ -41,6 +41,7 @@ type Server struct {
 	mu     sync.Mutex // guards what follows, and serializes Restart and Close
 	addr   string
 	redis  *miniredis.Miniredis // nil once closed
+	behind time.Duration        // the node's clock, see SetBehind
 	peak   int
 	before int // connections to earlier lives of the node
 }
@@ -99,6 +100,26 @@ func (s *Server) run() {
 	}
 }
 
+// SetBehind has the node's clock be behind by d. When it is less behind than before, that
+// time passes for all keys.
+func (s *Server) SetBehind(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	passed := s.behind - d
+	s.behind = d
+	if s.redis == nil {
+		return
+	}
+	now := time.Time{} // the machine's
+	if d > 0 {
+		now = time.Now().Add(-d)
+	}
+	s.redis.SetTime(now)
+	if passed > 0 {
+		s.redis.FastForward(passed)
+	}
+}
+
 func (s *Server) advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,6 +127,9 @@ func (s *Server) advance(d time.Duration) {
 		return
 	}
 	s.redis.FastForward(d)
+	if s.behind > 0 {
+		s.redis.SetTime(time.Now().Add(-s.behind))
+	}
 	s.peak = max(s.peak, s.redis.CurrentConnectionCount())
 }
 

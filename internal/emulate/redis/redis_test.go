@@ -100,3 +100,31 @@ func TestAddressInUse(t *testing.T) {
 		t.Error("two servers on one address")
 	}
 }
+
+// TestClockBehind: the node's clock is behind, and what expires until it is right again is gone then.
+func TestClockBehind(t *testing.T) {
+	s := start(t, redis.Config{})
+	c := connect(t, s.URI())
+	ctx := t.Context()
+	off := func() time.Duration {
+		at, err := c.Time(ctx).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.Since(at)
+	}
+	s.SetBehind(3 * time.Hour)
+	if d := off() - 3*time.Hour; d.Abs() > time.Minute {
+		t.Errorf("the clock is off by %s", off())
+	}
+	if err := errors.Join(c.Set(ctx, "short", "v", time.Hour).Err(), c.Set(ctx, "long", "v", 6*time.Hour).Err()); err != nil {
+		t.Fatal(err)
+	}
+	s.SetBehind(0)
+	if off().Abs() > time.Minute {
+		t.Errorf("the clock is off by %s", off())
+	}
+	if n, err := c.Exists(ctx, "short", "long").Result(); n != 1 || err != nil || c.Get(ctx, "long").Val() != "v" {
+		t.Errorf("%d keys are left, %v", n, err)
+	}
+}

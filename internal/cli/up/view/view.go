@@ -108,6 +108,16 @@ func (v *View) Waiting(what string) {
 // Stop ends the view of a start that failed; the command reports the error itself.
 func (v *View) Stop() { v.terminal.Status("") }
 
+// Failed ends the view of a rehearsal that did not start, with what it came to until then: the
+// lines of an app whose version is not published.
+func (v *View) Failed(recorder *timeline.Recorder) {
+	v.Stop()
+	events, _ := recorder.Since(0)
+	for _, e := range events {
+		v.show(e)
+	}
+}
+
 // Ready tells where everything is.
 func (v *View) Ready(w *rehearse.World, took time.Duration) {
 	v.terminal.Status("")
