@@ -234,3 +234,25 @@ func TestConnectionsWaitForTheRestore(t *testing.T) {
 		t.Errorf("%d connections after the restore", n)
 	}
 }
+
+// TestChildrenWithAnEnvironmentOfTheirOwn: a process of Node that inherits nothing of the app's variables, such as a server of MCP, hears of the
+// restore all the same, and keeps the options that it was given.
+func TestChildrenWithAnEnvironmentOfTheirOwn(t *testing.T) {
+	const app = `const { spawn } = require("child_process");
+		const said = [];
+		for (const env of [{}, { NODE_OPTIONS: "--no-deprecation" }]) {
+			spawn(process.execPath, ["-e", "process.on('sluice:after-restore', (e) => console.log(e.environment, !!process.noDeprecation, process.env.HOME)); setInterval(() => {}, 1e6); console.log('up')"],
+				{ env, stdio: ["ignore", "pipe", "inherit"] }).stdout.setEncoding("utf8").on("data", (d) => said.push(d));
+		}
+		require("http").createServer((q, s) => {
+			if (q.url !== "/") return s.writeHead(said.length > 1 ? 200 : 503).end();
+			const look = setInterval(() => { if (said.length > 3) { clearInterval(look); s.end(said.join("")); } }, 10);
+		}).listen(process.env.PORT, "127.0.0.1");`
+	w := start(t, []string{testdeps.Node(t), "-e", app}, snapStart, patient)
+	w.wantAskedForRestore()
+	w.Restore()
+	lines := strings.Fields(w.do(get("/")).body)
+	if len(lines) != 8 || lines[2] != lines[5] || len(lines[2]) < 20 || !slices.Contains(lines, "true") || !slices.Contains(lines, "false") || lines[4] != "undefined" || lines[7] != "undefined" {
+		t.Errorf("the children say %q", lines)
+	}
+}

@@ -25,6 +25,7 @@ function attend(socketPath) {
   const sockets = watchSockets();
   const pools = watchPools();
   const timers = watchTimers();
+  tellChildren();
   const shiftClock = ownClock();
   const catchUp = ownDate(Number(process.env.SLUICE_SNAPSHOT_BEHIND) || 0);
   const reseedMath = ownMath();
@@ -84,6 +85,23 @@ function attend(socketPath) {
     gc({ type: 'major', execution: 'sync', flavor: 'last-resort' }); // gives pages back; Node 20 takes it for a minor one
     v8.setFlagsFromString('--no-expose-gc');
     v8.setFlagsFromString('--flush-bytecode');
+  }
+
+  // tellChildren has processes that get an environment of their own load this script as well, as those do that inherit one: servers of MCP that
+  // are children, for one, which would draw the same numbers in all environments.
+  function tellChildren() {
+    const { ChildProcess } = require('child_process');
+    const { spawn } = ChildProcess.prototype;
+    const script = /[ "\\]/.test(__filename) ? `"${__filename.replace(/["\\]/g, '\\$&')}"` : __filename; // as NODE_OPTIONS is read
+    ChildProcess.prototype.spawn = function (options, ...rest) {
+      const env = options && options.envPairs;
+      if (Array.isArray(env) && !env.some((pair) => pair.startsWith('SLUICE_SNAPSHOT_SOCKET='))) {
+        const at = env.findIndex((pair) => pair.startsWith('NODE_OPTIONS='));
+        const own = at < 0 ? '' : ` ${env.splice(at, 1)[0].slice('NODE_OPTIONS='.length)}`;
+        env.push(`NODE_OPTIONS=--require ${script}${own}`, `SLUICE_SNAPSHOT_SOCKET=${socketPath}`);
+      }
+      return spawn.call(this, options, ...rest);
+    };
   }
 
   // call calls the listeners of an event, one after the other, and waits for each.
