@@ -244,3 +244,33 @@ func TestClonesOfLibreChatsModules(t *testing.T) {
 		})
 	}
 }
+
+// TestClonesOfPython: what of Python draws its numbers in the process is the same in all environments, and what docs/snapstart.md has an app do
+// about it is enough for the generators that it names. The others ask the kernel.
+func TestClonesOfPython(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("needs python3; install it and run go test ./internal/bootstrap -run ClonesOfPython")
+	}
+	fresh := []string{"urandom", "secrets", "systemRandom", "uuid4"}
+	seeded := []string{"random", "tls", "ssl"}
+	for _, c := range []struct {
+		name, path string
+		fresh      []string
+	}{
+		{"by itself", "", fresh},
+		{"seeded", "SLUICE_AFTER_RESTORE_PATH=/seed", append(seeded, fresh...)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			drawn := dumpEnvironment(t, []string{python, "snapshot/testdata/ids.py"}, c.path).ids("/ids")
+			for kind, id := range drawn[0] {
+				if same, want := drawn[1][kind] == id, !slices.Contains(c.fresh, kind); same != want {
+					t.Errorf("%s: %q and %q, want the same: %v", kind, id, drawn[1][kind], want)
+				}
+			}
+			if len(drawn[0]) != 11 {
+				t.Errorf("%d kinds", len(drawn[0]))
+			}
+		})
+	}
+}
