@@ -35,7 +35,8 @@ var hooks = []hook{
 	// A late reader gets all of an answer, which ends before its environment does, or soon
 	// after one that was killed.
 	{"answers", answersScript, []mark{afterPost}, nil},
-	// The election of a start waits a thirtieth of its time.
+	// The election of a start waits a thirtieth of its time, and environments of one snapshot
+	// stand for it by ids of their own.
 	{"start", startScript, []mark{afterPost}, nil},
 }
 

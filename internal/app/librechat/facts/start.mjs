@@ -1,14 +1,17 @@
 // Loaded by NODE_OPTIONS before LibreChat, whose files stay as they are.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
 import Module from 'node:module';
 
 const load = Module._load; // of Node, or of another hook
 let hooked = false;
 Module._load = function (request, ...rest) {
-  const loaded = load.call(this, request, ...rest);
-  if (!hooked && request === '@librechat/api' && loaded.MCPManager) {
+  if (hooked || request !== '@librechat/api') return load.call(this, request, ...rest);
+  const { loaded, election } = withElection(() => load.call(this, request, ...rest));
+  if (loaded.MCPManager && !hooked) {
     hooked = true;
     hasten(loaded.MCPManager);
+    if (election) standAnew(election);
   }
   return loaded;
 };
@@ -31,4 +34,28 @@ function hasten(mcp) {
     globalThis.setTimeout = quick;
     return starting.run(true, () => initialize.apply(this, config)).finally(() => (globalThis.setTimeout = setTimeout));
   };
+}
+
+// withElection finds the election among what a module makes while it is loaded: it is no export, and what has an id by the name of UUID.
+function withElection(act) {
+  let election;
+  Object.defineProperty(Object.prototype, 'UUID', {
+    configurable: true,
+    set(value) {
+      Object.defineProperty(this, 'UUID', { value, configurable: true, enumerable: true, writable: true });
+      if (this.isLeader && this.resign) election ??= this;
+    },
+  });
+  try {
+    return { loaded: act(), election };
+  } finally {
+    delete Object.prototype.UUID;
+  }
+}
+
+// Environments that are restored from one snapshot would stand for election by one id, and each would take itself for the leader that another
+// is. Nobody leads in the snapshot, and each has an id of its own.
+function standAnew(election) {
+  process.on('sluice:before-snapshot', () => election.resign());
+  process.on('sluice:after-restore', () => { election.UUID = randomUUID(); });
 }
