@@ -108,13 +108,13 @@ func TestBuiltLargeFiles(t *testing.T) {
 		chromiumtest.Picture(t, p.ctx, "uploads-"+r.Version)
 		p.send("/api/files/images/avatar", photo(t, "avatar.png", 5<<20), 200)
 		p.progressed(8)
-		p.changesPicture()
-		p.imports(large(t, "fifty.json", 50<<20))
-		w.hasTalks(t, "fifty.json")
 		for _, id := range w.environments() {
 			w.Lambda.Kill(id)
 		}
 		w.finds(t, pdf, text)
+		p.changesPicture() // after which LibreChat forgets what was attached and never sent
+		p.imports(large(t, "fifty.json", 50<<20))
+		w.hasTalks(t, "fifty.json")
 	})
 }
 
@@ -208,7 +208,7 @@ func (p *tab) settings(name string) {
 	js[int](p, trigger+`.dispatchEvent(new MouseEvent('mousedown', { bubbles: true, button: 0 })), `+trigger+`.click() ?? 0`)
 }
 
-// changesPicture takes another avatar by way of the settings: the page refuses a large one itself, and makes a small picture of any other.
+// changesPicture takes another avatar by way of the settings, of which the page makes a small one before it sends it.
 func (p *tab) changesPicture() {
 	p.t.Helper()
 	const chosen = `[role="dialog"] input[accept=".png, .jpg, .jpeg"]`
@@ -225,8 +225,6 @@ func (p *tab) changesPicture() {
 	p.press("Change picture")
 	p.within(soon, "an input for a picture", `document.querySelector('`+chosen+`')`)
 	p.give(chosen, photo(p.t, "five.png", 5<<20))
-	p.within(soon, "the page's refusal of 5 MB", `/image not exceeding 2|JPEG image up to 2/.test(document.body.innerText)`)
-	p.give(chosen, photo(p.t, "small.png", 3<<19))
 	p.within(soon, "a preview", `document.querySelector('[role="dialog"] canvas')`)
 	p.press("Upload")
 	testkit.Wait(p.t, opening, "another picture", func() (string, bool) { return strings.Join(p.w.uploads(), "\n"), changed() == before+1 })
