@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,6 +75,15 @@ func TestApply(t *testing.T) {
 		}
 		if s.RestAPI.StageName != "live" || len(s.RestAPI.Resources) != 5 || len(s.Distribution.Origins) != 2 || s.Function.Environment["SLUICE_SECRETS"] == "" {
 			t.Errorf("the state reads as %+v", s)
+		}
+		files := slices.IndexFunc(s.Buckets, func(b stack.Bucket) bool { return b.Role == stack.RoleFiles })
+		if files < 0 || len(s.Buckets[files].CORSRules) != 1 {
+			t.Fatalf("the buckets read as %+v", s.Buckets)
+		}
+		origins := s.Buckets[files].CORSRules[0].AllowedOrigins
+		own := slices.DeleteFunc(slices.Clone(origins), func(o string) bool { return !regexp.MustCompile(`^https://[a-z0-9]+\.cloudfront\.net$`).MatchString(o) })
+		if len(origins) != 2 || len(own) != 1 || !slices.Contains(origins, "https://"+s.Distribution.Aliases[0]) {
+			t.Errorf("pages of %q may use the bucket of files, want those of %q and of CloudFront's own name", origins, s.Distribution.Aliases)
 		}
 		for _, secret := range regexp.MustCompile(`"triggers_replace":\s*"([^"]+)"`).FindAllStringSubmatch(out, -1) {
 			for name, value := range s.Function.Environment {

@@ -190,7 +190,7 @@ module "backend" {
   source    = "../../modules/backend"
   name      = "releases"
   image_uri = var.image
-  url       = "https://chat.example.com"
+  urls      = ["https://chat.example.com"]
   network   = { subnet_ids = [], security_group_ids = [] }
   config    = { bucket = "apro-librechat-config", key = "dev/librechat.yaml" }
   function  = { alias = true }

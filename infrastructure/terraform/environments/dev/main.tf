@@ -83,7 +83,7 @@ module "backend" {
   source             = "../../modules/backend"
   name               = local.name
   image_uri          = sluice_image.app.uri
-  url                = module.frontend.url
+  urls               = [module.frontend.url, "https://${module.frontend.domain_name}"]
   network            = module.network.function
   config             = var.config
   parameters_kms_key = var.parameters_kms_key

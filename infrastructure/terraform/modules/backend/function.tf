@@ -10,14 +10,14 @@ locals {
   # would run with what is the new one's. What is a release's own, such as Redis's key prefix, the image sets.
   # One value that is unknown at plan makes the provider call all of them unknown: with a custom domain none is.
   environment = merge(var.environment_defaults, module.files.environment, {
-    DOMAIN_CLIENT = var.url
-    DOMAIN_SERVER = var.url
+    DOMAIN_CLIENT = var.urls[0]
+    DOMAIN_SERVER = var.urls[0]
     # The API sees its own host; links and forms need the site's.
-    SLUICE_PUBLIC_HOST = trimprefix(var.url, "https://")
+    SLUICE_PUBLIC_HOST = trimprefix(var.urls[0], "https://")
     # Names alone stand in the configuration; the bootstrap reads the values at a cold start.
     SLUICE_SECRETS        = join("\n", [for name, parameter in var.secrets : "${name}=${parameter}"])
     SLUICE_CONFIG_S3      = "s3://${var.config.bucket}/${var.config.key}"
-    SLUICE_CONFIG_REPLACE = join(",", [for from, to in merge({ "__SITE_URL__" = var.url }, var.config.replace) : "${from}=${to}"])
+    SLUICE_CONFIG_REPLACE = join(",", [for from, to in merge({ "__SITE_URL__" = var.urls[0] }, var.config.replace) : "${from}=${to}"])
   }, var.environment)
   # Whether AWS streams from a version is not proven, as it is for the function itself: the API calls one only where it has to.
   published = var.function.alias || var.function.start != "on-demand"
@@ -27,7 +27,7 @@ locals {
 module "files" {
   source      = "../files"
   bucket      = local.files
-  url         = var.url
+  urls        = var.urls
   expire_days = var.files_expire_days
 }
 

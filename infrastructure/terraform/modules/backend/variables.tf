@@ -24,9 +24,12 @@ variable "image_uri" {
   }
 }
 
-variable "url" {
-  description = "Where people open the site, without a trailing slash (module frontend's output url)."
-  type        = string
+variable "urls" {
+  description = <<-EOT
+    Where people open the site, without a trailing slash: the one that the app calls its own (module frontend's output url), and
+    others that lead to the same distribution. Pages of all of them may use the bucket of files.
+  EOT
+  type        = list(string)
 }
 
 variable "network" {

@@ -45,7 +45,7 @@ resource "aws_s3_bucket_cors_configuration" "this" {
   bucket = module.bucket.s3_bucket_id
   cors_rule {
     allowed_methods = ["GET", "HEAD", "PUT", "POST"]
-    allowed_origins = [var.url]
+    allowed_origins = var.urls
     allowed_headers = ["*"]
     expose_headers  = ["ETag"]
   }
