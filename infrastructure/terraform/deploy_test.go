@@ -144,7 +144,7 @@ func (p *program) command(ctx context.Context, args ...string) *exec.Cmd {
 
 func (p *program) run(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	out, err := p.command(ctx, args...).CombinedOutput()
 	return string(out), err

@@ -178,9 +178,6 @@ func newRunner(t *testing.T) *runner {
 	a := separate(t)
 	r := &runner{program: newProgram(t, a), account: a, root: filepath.Join(t.TempDir(), "chat"), temp: t.TempDir(), bin: t.TempDir()}
 	r.roles(t)
-	if err := a.stateBucket(t); err != nil {
-		t.Fatal(err)
-	}
 	if err := os.Mkdir(r.root, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +192,7 @@ func newRunner(t *testing.T) *runner {
 		vars["image"], vars["site"] = image, image
 	})
 	a.override(t, prod)
+	r.must(t, "init", "--dir", prod)
 	for name, script := range map[string]string{
 		"curl": `[ "$1 $3" = "-fsSo https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem" ] || exit 22
 cat >"$2" <<'PEM'
@@ -217,12 +215,6 @@ esac`,
 		}
 	}
 	return r
-}
-
-// stateBucket makes what an earlier `sluice init` has made.
-func (a *account) stateBucket(t *testing.T) error {
-	_, err := s3.NewFromConfig(a.sdk("us-east-1"), func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("sluice-state-123456789012-eu-west-1")})
-	return err
 }
 
 // roles applies environments/ci as the account's owner does, and reads what the roles trust.
