@@ -152,6 +152,16 @@ func (a *account) judged(t *testing.T) {
 		defer a.calls.mu.Unlock()
 		lawful(t, policies(a.calls.kept))
 	})
+	t.Run("CloudFormation would take each resource", func(t *testing.T) {
+		a.calls.mu.Lock()
+		defer a.calls.mu.Unlock()
+		inSchema(t, a.calls.kept)
+	})
+	t.Run("the function's role has what its code calls", func(t *testing.T) {
+		a.calls.mu.Lock()
+		defer a.calls.mu.Unlock()
+		functionRole(t, policies(a.calls.kept))
+	})
 	t.Run("the deployer's rights suffice", func(t *testing.T) { a.calls.guard.report(t) })
 }
 
@@ -164,6 +174,8 @@ func TestRecordedCalls(t *testing.T) {
 	calls := readCalls(t, file)
 	newJudge(t).calls(calls).report(t)
 	lawful(t, policies(calls))
+	functionRole(t, policies(calls))
+	inSchema(t, calls)
 }
 
 // readCalls reads calls as the recorder writes them.

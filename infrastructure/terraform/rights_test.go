@@ -25,6 +25,8 @@ type rights struct {
 // ask is what a call needs.
 type ask = awsiam.Request
 
+const multipart = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions"
+
 // renamed are the actions of operations whose name no table has, each with its page.
 var renamed = map[string]struct{ action, source string }{
 	"s3:HeadBucket":                         {"s3:ListBucket", "https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html"},
@@ -34,6 +36,10 @@ var renamed = map[string]struct{ action, source string }{
 	"s3:DeleteBucketLifecycle":              {"s3:PutLifecycleConfiguration", "https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketLifecycle.html"},
 	"s3:DeletePublicAccessBlock":            {"s3:PutBucketPublicAccessBlock", "https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeletePublicAccessBlock.html"},
 	"s3:DeleteObjects":                      {"s3:DeleteObject", "https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"},
+	"s3:CreateMultipartUpload":              {"s3:PutObject", multipart},
+	"s3:UploadPart":                         {"s3:PutObject", multipart},
+	"s3:CompleteMultipartUpload":            {"s3:PutObject", multipart},
+	"s3:ListParts":                          {"s3:ListMultipartUploadParts", multipart},
 	"s3:GetObject":                          {"s3:GetObject", "https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"},
 	"s3:GetObjectTagging":                   {"s3:GetObjectTagging", "https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html"},
 	"cloudfront:CreateDistributionWithTags": {"cloudfront:CreateDistribution", "https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateDistributionWithTags.html"},

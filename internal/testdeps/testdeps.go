@@ -70,6 +70,13 @@ func Workflows(t testing.TB) (python, packages string) {
 	return program(t, "python3"), folder(t, "workflows", "check_jsonschema")
 }
 
+// CloudFormation returns the path of Python, and a folder for its PYTHONPATH with cfn-lint,
+// which brings CloudFormation's schemas of resources.
+func CloudFormation(t testing.TB) (python, packages string) {
+	t.Helper()
+	return program(t, "python3"), folder(t, "cfn", "cfnlint")
+}
+
 func program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

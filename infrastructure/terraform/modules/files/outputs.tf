@@ -7,10 +7,10 @@ output "environment" { value = { AWS_BUCKET_NAME = var.bucket, SLUICE_UPLOADS_S3
 # What the function's role may do with it: IAM statements.
 output "statements" {
   value = [
-    { Sid = "Files", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = "${local.arn}/*" },
+    # The app, too, uploads in parts what it does not know the length of, and takes back one that fails.
+    { Sid = "Files", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+    Resource = "${local.arn}/*" },
     { Sid = "FilesList", Effect = "Allow", Action = "s3:ListBucket", Resource = local.arn },
-    # For bodies in parts. What the app itself uploads comes in one piece.
-    { Sid = "Staging", Effect = "Allow", Action = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-    Resource = "${local.arn}/${local.staging}*" },
+    { Sid = "Staging", Effect = "Allow", Action = "s3:ListMultipartUploadParts", Resource = "${local.arn}/${local.staging}*" },
   ]
 }
