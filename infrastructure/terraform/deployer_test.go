@@ -246,12 +246,18 @@ func TestRecordedNeeds(t *testing.T) {
 	}
 	_, packages := testdeps.IAM(t)
 	r := &rights{newJudge(t), newSentry(t, packages), map[string]map[string]string{}}
-	d, err := newDeployer(deployerValues)
+	values := maps.Clone(deployerValues)
+	values["documentdb_security_group_id"] = "*" // a recording does not say which one it was
+	d, err := newDeployer(values)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []need
 	for _, c := range readCalls(t, file) {
+		if !strings.Contains(c.Header.Get("Authorization"), "Credential="+deployerKey+"/") {
+			r.learn(c)
+			continue
+		}
 		asks, err := r.asks(c)
 		if err != nil {
 			t.Error(err)
