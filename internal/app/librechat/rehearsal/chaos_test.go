@@ -23,6 +23,8 @@ import (
 var (
 	chaosSeed  = flag.Uint64("seed", 1, "of the chaos tests' random choices")
 	chaosChats = flag.Int("chats", 100, "of a chaos test")
+
+	snapshotAge = flag.Duration("snapshot-age", 0, "of the chaos test with SnapStart")
 )
 
 // standInWorld rehearses the stand-in of a design, whose database is a directory
@@ -87,13 +89,14 @@ func TestChaosBuilt(t *testing.T) {
 	})
 }
 
-// TestChaosSnapStart is TestChaosBuilt with environments that are clones of a snapshot.
-// Beside what is lost it looks for ids that two of them made.
+// TestChaosSnapStart is TestChaosBuilt with environments that are clones of a snapshot, of
+// the age that -snapshot-age says. Beside what is lost it looks for ids that two of them
+// made.
 func TestChaosSnapStart(t *testing.T) {
 	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		w := start(t, r, nil, func(cfg *rehearse.Config) {
 			remembering(cfg)
-			cfg.Start = rehearse.StartSnapStart
+			cfg.Start, cfg.SnapshotAge = rehearse.StartSnapStart, *snapshotAge
 		})
 		if !w.Snapshot.Clones {
 			t.Skip("no clones of a snapshot: " + w.Snapshot.Why)
