@@ -262,7 +262,8 @@ func (c *chaos) judge(t *testing.T) {
 		case !taken && !asked:
 			refused++ // no environment took it, and the page says so
 		default:
-			t.Errorf("%s is lost, and nobody has killed %s, which had it; asked %v, the model %s; its page saw: %v\n%s", key, work.environment, asked, r.Outcome, q.err, c.w.story(q.request))
+			t.Errorf("%s is lost, and nobody has killed %s, which had it; asked %v, the model %s at %s; its page saw: %v\n%s\n%s", key, work.environment, asked,
+				r.Outcome, r.Ended.Format("05.000"), q.err, c.w.story(q.request), c.w.diary(work.environment))
 		}
 		if work.killed || !taken || !asked {
 			continue
