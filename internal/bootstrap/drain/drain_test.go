@@ -210,6 +210,7 @@ func TestNodeWork(t *testing.T) {
 		{"save", "", 350 * time.Millisecond},
 		{"none", "", 0},
 		{"piped", "", 40 * time.Millisecond},
+		{"busy", "", 750 * time.Millisecond},
 		{"none", "", 0},
 		{"retry", "", 250 * time.Millisecond},
 		{"sleep", "", 250 * time.Millisecond},

@@ -94,15 +94,24 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
 
   // --- sockets to databases and the like: one that was written to and has not answered is work
 
+  const unused = () => ({ epoch, at: now(), read: 0, standing: false, spoken: false, piped: -Infinity, asked: 0, slow: 0 });
   const proto = net.Socket.prototype;
-  const { connect, _write, _writev } = proto;
+  const { connect, push, _write, _writev } = proto;
   proto.connect = function (...args) {
     if (!this[state]) {
-      this[state] = { epoch, at: now(), read: 0, standing: false, spoken: false, piped: -Infinity };
+      this[state] = unused();
       if (sockets.size > 512) prune();
       sockets.add(this);
     }
     return connect.apply(this, args);
+  };
+  proto.push = function (...args) {
+    const s = this[state];
+    if (s && s.asked) {
+      if (s.epoch === epoch) s.slow = Math.max(s.slow, now() - s.asked);
+      s.asked = 0;
+    }
+    return push.apply(this, args);
   };
   proto._write = function (...args) {
     if (this[state]) wrote(this, this[state]);
@@ -118,8 +127,9 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   // those of a spare one, such as undici makes when a request is aborted.
   const greeting = 250; // ms
   // pipeline is how long a question counts as unanswered that was asked before the last one had its answer, as Redis clients
-  // do: the next bytes may answer the earlier one alone.
+  // do: the next bytes may answer the earlier one alone. Where answers were slow in this epoch, it is as many times as long.
   const pipeline = 50; // ms
+  const patience = (s) => Math.max(pipeline, 4 * s.slow);
 
   // A child process is a peer too: what is written to its input waits for its output. Servers of MCP are such, and take
   // longer than databases.
@@ -136,7 +146,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   function adopt(child) {
     const { stdin, stdout } = child;
     if (!stdin || !stdout || stdin[state]) return;
-    stdin[state] = { epoch, at: now(), read: 0, standing: false, spoken: false, output: stdout };
+    stdin[state] = { ...unused(), output: stdout };
     sockets.add(stdin);
     child.once('exit', () => { if (sockets.delete(stdin)) kick(); });
   }
@@ -147,7 +157,9 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
     const read = received(socket);
     const time = now();
     if (s.standing && read > s.read && (s.output || time - s.at < quickAnswer)) s.standing = false;
-    if (s.spoken && (read === s.read || time - s.piped < pipeline)) s.piped = time;
+    if (s.epoch !== epoch) s.asked = s.slow = 0;
+    s.asked ||= time;
+    if (s.spoken && (read === s.read || time - s.piped < patience(s))) s.piped = time;
     if (s.spoken && read > s.read && s.epoch === epoch) s.answered = epoch;
     s.epoch = epoch;
     s.read = read;
@@ -405,7 +417,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
       const s = socket[state];
       if (s.epoch !== epoch || s.standing) continue;
       sum += received(socket) + socket.bytesWritten;
-      until = Math.max(until, s.piped + pipeline);
+      until = Math.max(until, s.piped + patience(s));
     }
     if (sum === 0) return 0;
     if (sum !== moved) {

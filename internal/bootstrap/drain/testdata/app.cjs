@@ -71,6 +71,14 @@ const work = {
     await new Promise((r) => db.once('data', r));
     done('piped');
   },
+  async busy({ port }) { // the same with a database that has much to do
+    const first = query(port, 'slow');
+    await turn();
+    db.write('slow\n');
+    await first;
+    await new Promise((r) => db.once('data', r));
+    done('busy');
+  },
   async retry() { await new Promise((r) => setTimeout(r, 300)); done('retry'); },
   async sleep() { await require('timers/promises').setTimeout(300); done('sleep'); },
   async child() { if (!child) startChild(10); await tell('tools/call'); await tell('tools/call'); done('child'); },
