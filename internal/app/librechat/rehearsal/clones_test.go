@@ -124,11 +124,10 @@ func sessionsOfClones(t *testing.T, w *world) {
 	if t.Failed() {
 		return
 	}
-	w.atOnceIn(t, clones, func(ctx context.Context, i int) error { return refresh(ctx, w, cookies[i], true) })
 	if _, err := exchange(t.Context(), w, "/api/auth/logout", tokens[0], cookies[0]); err != nil {
 		t.Error("log out:", err)
 	}
-	w.atOnceIn(t, 4, func(ctx context.Context, i int) error { return refresh(ctx, w, cookies[i], i > 0) })
+	w.atOnceIn(t, clones, func(ctx context.Context, i int) error { return refresh(ctx, w, cookies[i], i > 0) })
 }
 
 // signIn returns an access token and the cookies of a session.
@@ -206,7 +205,9 @@ func chatsInClones(t *testing.T, w *world, p *person) {
 		}
 		for _, m := range messages {
 			note(m.MessageID, i)
-			note(m.ID, i)
+			if m.ID != "" { // which later releases keep for themselves
+				note(m.ID, i)
+			}
 		}
 		if text, err := p.answer(t.Context(), q.conversation); err != nil || len(strings.Fields(text)) < 50 {
 			t.Errorf("conversation %d: %.100q, %v", i, text, err)
