@@ -153,7 +153,7 @@ func upstream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// database answers each line after 20 ms, "soon" after 10 ms, "slow" after 400 ms, "never" not at all.
+// database answers each line after 20 ms, "soon" after 10 ms, "slow" after 400 ms, "slower" after 2 s, "never" not at all.
 func database(t *testing.T) int {
 	t.Helper()
 	return testkit.Accept(t, func(conn net.Conn) {
@@ -164,6 +164,8 @@ func database(t *testing.T) int {
 				continue
 			case "soon":
 				took = 10 * time.Millisecond
+			case "slower":
+				took = 2 * time.Second
 			case "late":
 				took = 6 * time.Second
 			case "slow":
@@ -269,6 +271,15 @@ func TestNodeDatabaseThatIsSlowForOnce(t *testing.T) {
 		t.Errorf("held %v for a database that answers after 6 s", held)
 	}
 	n.output.await(t, "done late")
+}
+
+// A question behind one that took long may never have an answer, such as a subscription's: it is waited for for a second.
+func TestNodeQuestionBehindASlowOne(t *testing.T) {
+	n := startNode(t)
+	if held, _ := n.get("behind", ""); held < 2900*time.Millisecond {
+		t.Errorf("held %v for a question behind an answer of 2 s, want a second more", held)
+	}
+	n.output.await(t, "done behind")
 }
 
 func TestNodeUnansweredSocketStopsCounting(t *testing.T) {

@@ -108,7 +108,9 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   proto.push = function (...args) {
     const s = this[state];
     if (s && s.asked) {
-      if (s.epoch === epoch) s.slow = Math.max(s.slow, now() - s.asked);
+      const time = now();
+      if (s.epoch === epoch) s.slow = Math.max(s.slow, time - s.asked);
+      if (s.piped >= s.asked) s.piped = time; // these bytes answer what was asked before it
       s.asked = 0;
     }
     return push.apply(this, args);
@@ -127,9 +129,9 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   // those of a spare one, such as undici makes when a request is aborted.
   const greeting = 250; // ms
   // pipeline is how long a question counts as unanswered that was asked before the last one had its answer, as Redis clients
-  // do: the next bytes may answer the earlier one alone. Where answers were slow in this epoch, it is as many times as long.
+  // do: the next bytes may answer the earlier one alone. It is more where answers were slow in this epoch, up to settleLimit.
   const pipeline = 50; // ms
-  const patience = (s) => Math.max(pipeline, 4 * s.slow);
+  const patience = (s) => Math.min(Math.max(pipeline, 4 * s.slow), settleLimit);
 
   // A child process is a peer too: what is written to its input waits for its output. Servers of MCP are such, and take
   // longer than databases.
@@ -384,8 +386,8 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
     rounds++;
     if (rounds < restRounds) return nextTurn();
     if (rounds === restRounds) restedAt = now();
-    const wait = unsettled();
-    if (wait > 0 && now() - restedAt < settleLimit) return again(wait);
+    const wait = Math.min(unsettled(), settleLimit - (now() - restedAt));
+    if (wait > 0) return again(wait);
     const answer = asked;
     forget();
     endStart();

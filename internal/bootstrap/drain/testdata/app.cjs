@@ -79,6 +79,13 @@ const work = {
     await new Promise((r) => db.once('data', r));
     done('busy');
   },
+  async behind({ port }) {
+    const first = query(port, 'slower');
+    await turn();
+    db.write('never\n');
+    await first;
+    done('behind');
+  },
   async retry() { await new Promise((r) => setTimeout(r, 300)); done('retry'); },
   async sleep() { await require('timers/promises').setTimeout(300); done('sleep'); },
   async child() { if (!child) startChild(10); await tell('tools/call'); await tell('tools/call'); done('child'); },
