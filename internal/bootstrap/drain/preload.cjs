@@ -282,6 +282,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
     const children = unanswered(true);
     if (requests.size > 0 || short > 0 || children.length > 0) {
       alone = 0;
+      settleLeft = settleLimit;
       return `requests=${requests.size} timers=${short} children=${children.length}`;
     }
     const begun = startWork();
@@ -355,7 +356,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
 
   const restRounds = 3; // turns of the event loop without work
   const settle = 2; // ms without a byte on the sockets used: a long answer may still be arriving
-  const settleLimit = 1000; // ms in which a socket that is never quiet may hold an invocation
+  const settleLimit = 1000; // ms in which sockets that are never quiet may hold an invocation
   let asked = 0;
   let rounds = 0;
   let reported = 0;
@@ -363,7 +364,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   let turn = false;
   let moved = 0;
   let movedAt = 0;
-  let restedAt = 0;
+  let settleLeft = 0; // anew with each request, timer or child process that counts; the background has none
 
   function kick() {
     if (!asked) return;
@@ -385,9 +386,11 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
     if (why) return stay(why);
     rounds++;
     if (rounds < restRounds) return nextTurn();
-    if (rounds === restRounds) restedAt = now();
-    const wait = Math.min(unsettled(), settleLimit - (now() - restedAt));
-    if (wait > 0) return again(wait);
+    const wait = Math.min(unsettled(), settleLeft);
+    if (wait > 0) {
+      settleLeft -= wait;
+      return again(wait);
+    }
     const answer = asked;
     forget();
     endStart();
@@ -456,6 +459,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
     }
     if (verb === 'drain') {
       asked = Number(n);
+      settleLeft = settleLimit;
       startAsked = now();
       rounds = 0;
       reported = 0;
