@@ -19,7 +19,7 @@
 //     in all, of the time that invocations are held;
 //   - a child process whose input was written to and whose output has not answered, such as a server of MCP: for 30 s;
 //   - anything at all, until the event loop has turned three times without one of these, and used sockets were quiet for 2 ms, and for
-//     50 ms, or four times the slowest answer up to a second, after one was written to again before it had answered: its next bytes may answer the
+//     50 ms, or twice the slowest answer up to 500 ms, after one was written to again before it had answered: its next bytes may answer the
 //     first question alone.
 //
 // It does not see work in the thread pool that is no file or DNS request (password hashing, zlib), child processes otherwise, and

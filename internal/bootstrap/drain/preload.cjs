@@ -129,9 +129,10 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   // those of a spare one, such as undici makes when a request is aborted.
   const greeting = 250; // ms
   // pipeline is how long a question counts as unanswered that was asked before the last one had its answer, as Redis clients
-  // do: the next bytes may answer the earlier one alone. It is more where answers were slow in this epoch, up to settleLimit.
+  // do: the next bytes may answer the earlier one alone. It is twice the slowest answer of this epoch where that is more, up to slowPipeline.
   const pipeline = 50; // ms
-  const patience = (s) => Math.min(Math.max(pipeline, 4 * s.slow), settleLimit);
+  const slowPipeline = 500; // ms
+  const patience = (s) => Math.min(Math.max(pipeline, 2 * s.slow), slowPipeline);
 
   // A child process is a peer too: what is written to its input waits for its output. Servers of MCP are such, and take
   // longer than databases.

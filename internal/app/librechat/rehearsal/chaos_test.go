@@ -125,6 +125,13 @@ type chaos struct {
 func (c *chaos) run(t *testing.T, w *world) {
 	t.Logf("seed %d; to repeat its choices: -run '%s' -seed %d", *chaosSeed, t.Name(), *chaosSeed)
 	begun := time.Now()
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, e := range w.Lambda.Environments() {
+				t.Logf("%s %s:\n%s", e.ID, e.State, w.diary(e.ID))
+			}
+		}
+	})
 	c.w, c.p = w, newPerson(t, w.ViewerURL, w.release.Design)
 	// On a machine at work a start takes longer, and kills that do not wait for it hit nothing but starts.
 	slow := max(1, time.Since(begun).Seconds()/c.usual.Seconds())
