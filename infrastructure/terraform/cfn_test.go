@@ -31,7 +31,7 @@ var templates = map[string]template{
 	"iam:CreateRole":                     {kind: "AWS::IAM::Role"},
 	"iam:PutRolePolicy":                  {kind: "AWS::IAM::RolePolicy"},
 	"s3:CreateBucket":                    {kind: "AWS::S3::Bucket", rename: map[string]string{"Bucket": "BucketName", "CreateBucketConfiguration": "", "ObjectOwnership": "", "ACL": ""}},
-	"s3:PutBucketPolicy":                 {kind: "AWS::S3::BucketPolicy", rename: map[string]string{"Policy": "PolicyDocument"}},
+	"s3:PutBucketPolicy":                 {kind: "AWS::S3::BucketPolicy", rename: map[string]string{"Policy": "PolicyDocument", "ExpectedBucketOwner": ""}},
 	"elasticache:CreateReplicationGroup": {kind: "AWS::ElastiCache::ReplicationGroup"},
 	"elasticache:CreateCacheSubnetGroup": {kind: "AWS::ElastiCache::SubnetGroup", rename: map[string]string{"CacheSubnetGroupDescription": "Description"}},
 	"apigateway:CreateRestApi":           {kind: "AWS::ApiGateway::RestApi"},
@@ -250,8 +250,9 @@ func TestSchemaRefuses(t *testing.T) {
 
 func cfnLint(t *testing.T, python, packages, file string) []byte {
 	t.Helper()
+	// E3019 is of templates: there no two resources have one name, which things of two regions, and those that are made anew, have.
 	const run = "import sys; from cfnlint.runner import main; sys.exit(main())"
-	cmd := exec.CommandContext(t.Context(), python, "-c", run, "--non-zero-exit-code", "none", "--regions", "eu-west-1", "--format", "json", file)
+	cmd := exec.CommandContext(t.Context(), python, "-c", run, "--non-zero-exit-code", "none", "--ignore-checks", "E3019", "--regions", "eu-west-1", "--format", "json", file)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+packages)
 	out, err := cmd.Output()
 	if err != nil {

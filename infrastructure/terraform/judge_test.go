@@ -139,8 +139,20 @@ func (j *judge) calls(calls []call) verdict {
 
 var indexes = regexp.MustCompile(`\[\d+\]`)
 
-// judged holds what the account was asked so far against AWS's models.
+// judged holds what the account was asked so far, for environments/dev in eu-west-1, against AWS's
+// models, and against the rights of the deployer and of the function.
 func (a *account) judged(t *testing.T) {
+	a.lawful(t)
+	t.Run("the function's role has what its code calls", func(t *testing.T) {
+		a.calls.mu.Lock()
+		defer a.calls.mu.Unlock()
+		functionRole(t, policies(a.calls.kept))
+	})
+	t.Run("the deployer's rights suffice", func(t *testing.T) { a.calls.guard.report(t) })
+}
+
+// lawful holds what the account was asked so far, for any environment, against AWS's models.
+func (a *account) lawful(t *testing.T) {
 	t.Run("AWS takes every call", func(t *testing.T) {
 		j := newJudge(t)
 		a.calls.mu.Lock()
@@ -157,12 +169,6 @@ func (a *account) judged(t *testing.T) {
 		defer a.calls.mu.Unlock()
 		inSchema(t, a.calls.kept)
 	})
-	t.Run("the function's role has what its code calls", func(t *testing.T) {
-		a.calls.mu.Lock()
-		defer a.calls.mu.Unlock()
-		functionRole(t, policies(a.calls.kept))
-	})
-	t.Run("the deployer's rights suffice", func(t *testing.T) { a.calls.guard.report(t) })
 }
 
 // TestRecordedCalls judges the calls that an earlier test wrote to the file SLUICE_CALLS.

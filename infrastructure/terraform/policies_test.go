@@ -78,7 +78,21 @@ func newSentry(t *testing.T, packages string) sentry {
 type policyStatement struct {
 	Sid, Effect      string
 	Action, Resource any
+	Principal        any
 	Condition        map[string]map[string]any
+}
+
+// claims are the condition keys of a token that an OpenID Connect provider signs, which has the
+// provider's name before them and is in no table
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif).
+func (s policyStatement) claims() (keys []string) {
+	principal, _ := s.Principal.(map[string]any)
+	for _, provider := range many(principal["Federated"]) {
+		if _, issuer, ok := strings.Cut(provider, ":oidc-provider/"); ok {
+			keys = append(keys, issuer+":aud", issuer+":sub")
+		}
+	}
+	return keys
 }
 
 // everywhere are condition keys that any request has
@@ -112,6 +126,9 @@ func (s sentry) faults(p policy) (faults []string) {
 				continue
 			}
 			keys, fits := slices.Clone(everywhere), false
+			if action == "sts:AssumeRoleWithWebIdentity" {
+				keys = append(keys, of.claims()...)
+			}
 			for kind, takes := range privilege.Types {
 				keys = append(append(keys, takes.Keys...), table.Resources[kind].Keys...)
 				if service == "apigateway" { // its table has REST APIs and the newer ones, which share their actions, and the kinds of one of both
@@ -259,14 +276,16 @@ func TestPolicyFaults(t *testing.T) {
 	_, packages := testdeps.IAM(t)
 	tables := newSentry(t, packages)
 	for document, want := range map[string]string{
-		`{"Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/b"}`:                                                                      "",
-		`{"Action": "s3:GetObjects", "Resource": "arn:aws:s3:::a/b"}`:                                                                     ": there is no action s3:GetObjects, : no action takes arn:aws:s3:::a/b",
-		`{"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::a/b"}`:                                                                     ": s3:ListBucket takes none of [arn:aws:s3:::a/b], : no action takes arn:aws:s3:::a/b",
-		`{"Action": ["s3:ListBucket", "s3:GetObject"], "Resource": ["arn:aws:s3:::a", "arn:aws:s3:::a/*"]}`:                               "",
-		`{"Action": "s3:ListAllMyBuckets", "Resource": "arn:aws:s3:::a"}`:                                                                 ": s3:ListAllMyBuckets takes none of [arn:aws:s3:::a], : no action takes arn:aws:s3:::a",
-		`{"Action": "kms:Decrypt", "Resource": "arn:aws:kms:eu-west-1:1:key/a", "Condition": {"StringEquals": {"kms:ViaService": "x"}}}`:  "",
-		`{"Action": "kms:Decrypt", "Resource": "arn:aws:kms:eu-west-1:1:key/a", "Condition": {"StringEquals": {"kms:ViaServices": "x"}}}`: ": requests for kms:Decrypt have no kms:ViaServices",
-		`{"Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/b", "Condition": {"StringEquals": {"s3:prefix": "x"}}}`:                   ": requests for s3:GetObject have no s3:prefix",
+		`{"Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/b"}`:                                                                                                                         "",
+		`{"Action": "s3:GetObjects", "Resource": "arn:aws:s3:::a/b"}`:                                                                                                                        ": there is no action s3:GetObjects, : no action takes arn:aws:s3:::a/b",
+		`{"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::a/b"}`:                                                                                                                        ": s3:ListBucket takes none of [arn:aws:s3:::a/b], : no action takes arn:aws:s3:::a/b",
+		`{"Action": ["s3:ListBucket", "s3:GetObject"], "Resource": ["arn:aws:s3:::a", "arn:aws:s3:::a/*"]}`:                                                                                  "",
+		`{"Action": "s3:ListAllMyBuckets", "Resource": "arn:aws:s3:::a"}`:                                                                                                                    ": s3:ListAllMyBuckets takes none of [arn:aws:s3:::a], : no action takes arn:aws:s3:::a",
+		`{"Action": "kms:Decrypt", "Resource": "arn:aws:kms:eu-west-1:1:key/a", "Condition": {"StringEquals": {"kms:ViaService": "x"}}}`:                                                     "",
+		`{"Action": "kms:Decrypt", "Resource": "arn:aws:kms:eu-west-1:1:key/a", "Condition": {"StringEquals": {"kms:ViaServices": "x"}}}`:                                                    ": requests for kms:Decrypt have no kms:ViaServices",
+		`{"Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": "arn:aws:iam::1:oidc-provider/issuer.example"}, "Condition": {"StringEquals": {"issuer.example:sub": "x"}}}`: "",
+		`{"Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": "arn:aws:iam::1:oidc-provider/issuer.example"}, "Condition": {"StringEquals": {"other.example:sub": "x"}}}`:  ": requests for sts:AssumeRoleWithWebIdentity have no other.example:sub",
+		`{"Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/b", "Condition": {"StringEquals": {"s3:prefix": "x"}}}`:                                                                      ": requests for s3:GetObject have no s3:prefix",
 	} {
 		got := strings.Join(tables.faults(policy{"", `{"Statement": [` + document + `]}`}), ", ")
 		if got != want {

@@ -47,7 +47,7 @@ func TestRegions(t *testing.T) {
 			t.Errorf("destroy left %v", left)
 		}
 	}
-	a.judged(t)
+	a.lawful(t)
 }
 
 // elsewhere is what is asked in us-east-1 from every region: services that have one endpoint, and

@@ -159,7 +159,7 @@ func TestWorkflowRuns(t *testing.T) {
 	if got := r.context["steps.deploy.outputs.url"]; got != "https://lambda-prod.sandbox.data.apro.is" {
 		t.Errorf("the job deployed %q", got)
 	}
-	r.account.judged(t)
+	r.account.lawful(t)
 }
 
 // runner is GitHub's machine for one job after the other.
