@@ -6,11 +6,13 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -27,7 +29,7 @@ import (
 //     defaults for the rest. A caller reference or an alternate name that is taken is refused
 //     (https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateDistribution.html).
 //   - ElastiCache DescribeCacheClusters for the nodes of a replication group: moto
-//     keeps the group and makes no nodes. It changes no group either, and deletes neither
+//     keeps the group, with one member however many are asked for, and makes no nodes. It changes no group either, and deletes neither
 //     a group, which is "deleting" for ever, nor a subnet group: it keeps them, and gaps
 //     says which are gone. What is made anew has the attributes of the first.
 //   - API Gateway's account settings: moto refuses to take the log role away again.
@@ -46,6 +48,7 @@ type gaps struct {
 	siteTags  map[string][]byte // of distributions by their id, likewise
 	logRole   string            // of API Gateway's account settings
 	groups    map[string]string // by region and name, security group of a replication group's nodes; empty where the group is gone
+	nodes     map[string]int    // of a replication group, likewise
 	gone      map[string]bool   // subnet groups, likewise
 	ready     map[string]int    // environments kept ready, by path and qualifier
 }
@@ -61,7 +64,7 @@ type cfFunction struct {
 }
 
 func newGaps(next http.Handler) *gaps {
-	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, siteTags: map[string][]byte{}, groups: map[string]string{}, gone: map[string]bool{}, ready: map[string]int{}}
+	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, siteTags: map[string][]byte{}, groups: map[string]string{}, gone: map[string]bool{}, nodes: map[string]int{}, ready: map[string]int{}}
 }
 
 func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -404,6 +407,7 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 	security, known := g.groups[region+name]
 	switch action := form.Get("Action"); {
 	case action == "CreateReplicationGroup":
+		g.nodes[region+name], _ = strconv.Atoi(form.Get("NumCacheClusters"))
 		if !known || security == "" {
 			g.groups[region+name] = form.Get("SecurityGroupIds.SecurityGroupId.1")
 		}
@@ -420,6 +424,9 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 		return
 	case action == "DescribeReplicationGroups" && known && security == "":
 		notFound(w, "ReplicationGroupNotFoundFault")
+		return
+	case action == "DescribeReplicationGroups" && g.nodes[region+name] > 1:
+		g.members(w, r, name, g.nodes[region+name])
 		return
 	case action == "DeleteCacheSubnetGroup":
 		g.gone[region+subnets] = true
@@ -446,6 +453,26 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 		`<PreferredMaintenanceWindow>sun:03:00-sun:04:00</PreferredMaintenanceWindow><TransitEncryptionEnabled>true</TransitEncryptionEnabled><AtRestEncryptionEnabled>true</AtRestEncryptionEnabled>`+
 		`<SecurityGroups><member><SecurityGroupId>%[2]s</SecurityGroupId><Status>active</Status></member></SecurityGroups>`+
 		`</CacheCluster></CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, group, g.groups[region+group], id)
+}
+
+// members adds to a group of moto's the nodes that it lacks.
+func (g *gaps) members(w http.ResponseWriter, r *http.Request, name string, nodes int) {
+	answer := httptest.NewRecorder()
+	g.next.ServeHTTP(answer, r)
+	body, ids, replicas := answer.Body.String(), "", ""
+	for n := range nodes {
+		id := fmt.Sprintf("%s-%03d", name, n+1)
+		ids += "<ClusterId>" + id + "</ClusterId>"
+		if n > 0 {
+			replicas += "<NodeGroupMember><CacheClusterId>" + id + "</CacheClusterId><CacheNodeId>0001</CacheNodeId><CurrentRole>replica</CurrentRole></NodeGroupMember>"
+		}
+	}
+	body = strings.Replace(body, "<ClusterId>"+name+"-001</ClusterId>", ids, 1)
+	body = strings.Replace(body, "</NodeGroupMembers>", replicas+"</NodeGroupMembers>", 1)
+	maps.Copy(w.Header(), answer.Header())
+	w.Header().Del("Content-Length")
+	w.WriteHeader(answer.Code)
+	fmt.Fprint(w, body)
 }
 
 func replicationGroup(w http.ResponseWriter, action, name, status string) {
