@@ -49,6 +49,7 @@ type gaps struct {
 	logRole   string            // of API Gateway's account settings
 	groups    map[string]string // by region and name, security group of a replication group's nodes; empty where the group is gone
 	nodes     map[string]int    // of a replication group, likewise
+	types     map[string]string // of its nodes
 	gone      map[string]bool   // subnet groups, likewise
 	ready     map[string]int    // environments kept ready, by path and qualifier
 }
@@ -64,7 +65,7 @@ type cfFunction struct {
 }
 
 func newGaps(next http.Handler) *gaps {
-	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, siteTags: map[string][]byte{}, groups: map[string]string{}, gone: map[string]bool{}, nodes: map[string]int{}, ready: map[string]int{}}
+	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, siteTags: map[string][]byte{}, groups: map[string]string{}, gone: map[string]bool{}, nodes: map[string]int{}, types: map[string]string{}, ready: map[string]int{}}
 }
 
 func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -408,6 +409,7 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 	switch action := form.Get("Action"); {
 	case action == "CreateReplicationGroup":
 		g.nodes[region+name], _ = strconv.Atoi(form.Get("NumCacheClusters"))
+		g.types[region+name] = form.Get("CacheNodeType")
 		if !known || security == "" {
 			g.groups[region+name] = form.Get("SecurityGroupIds.SecurityGroupId.1")
 		}
@@ -448,11 +450,11 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 	}
 	fmt.Fprintf(w, `<DescribeCacheClustersResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><DescribeCacheClustersResult><CacheClusters><CacheCluster>`+
 		`<CacheClusterId>%[3]s</CacheClusterId><ReplicationGroupId>%[1]s</ReplicationGroupId><CacheClusterStatus>available</CacheClusterStatus><Engine>redis</Engine>`+
-		`<EngineVersion>7.1.0</EngineVersion><CacheNodeType>cache.t4g.micro</CacheNodeType><NumCacheNodes>1</NumCacheNodes><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>`+
+		`<EngineVersion>7.1.0</EngineVersion><CacheNodeType>%[4]s</CacheNodeType><NumCacheNodes>1</NumCacheNodes><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>`+
 		`<CacheSubnetGroupName>%[1]s</CacheSubnetGroupName><CacheParameterGroup><CacheParameterGroupName>default.redis7</CacheParameterGroupName></CacheParameterGroup>`+
 		`<PreferredMaintenanceWindow>sun:03:00-sun:04:00</PreferredMaintenanceWindow><TransitEncryptionEnabled>true</TransitEncryptionEnabled><AtRestEncryptionEnabled>true</AtRestEncryptionEnabled>`+
 		`<SecurityGroups><member><SecurityGroupId>%[2]s</SecurityGroupId><Status>active</Status></member></SecurityGroups>`+
-		`</CacheCluster></CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, group, g.groups[region+group], id)
+		`</CacheCluster></CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, group, g.groups[region+group], id, g.types[region+group])
 }
 
 // members adds to a group of moto's the nodes that it lacks.

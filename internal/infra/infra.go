@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -127,15 +128,20 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions, progress func(Ev
 	if opts.Destroy {
 		args = append(args, "-destroy")
 	}
+	var vars []string
 	for name, value := range opts.Vars {
-		args = append(args, "-var", name+"="+value)
+		vars = append(vars, "-var", name+"="+value)
 	}
 	stream := newStream(progress)
-	err = w.program.run(ctx, stream, args...)
+	err = w.program.run(ctx, stream, append(args, vars...)...)
 	if err := w.failure("plan", stream, err); err != nil {
 		return nil, err
 	}
-	return w.ShowPlan(ctx, file)
+	plan, err := w.ShowPlan(ctx, file)
+	if plan != nil {
+		plan.vars = vars
+	}
+	return plan, err
 }
 
 // private makes an empty file that its owner alone may read, for the program to write to.
@@ -178,17 +184,32 @@ func document(out []byte) []byte {
 // nothing. When ctx ends, the program is interrupted and given a minute to write its
 // state; a second Apply of a new plan goes on from there.
 func (w *Workspace) Apply(ctx context.Context, plan *Plan, progress func(Event)) error {
-	stream := newStream(func(e Event) {
+	refused := false
+	watch := func(e Event) {
 		if e.Type == "apply_start" {
 			_ = os.Remove(plan.File) // where an open file cannot be removed, Forget does it later
 		}
-		if progress != nil {
+		if strings.HasPrefix(e.Message, planHasVariables) {
+			refused = true
+		} else if progress != nil {
 			progress(e)
 		}
-	})
-	err := w.program.run(ctx, stream, "apply", "-no-color", "-input=false", "-json", plan.File)
+	}
+	apply := func(vars ...string) (*stream, error) {
+		stream := newStream(watch)
+		return stream, w.program.run(ctx, stream, slices.Concat([]string{"apply", "-no-color", "-input=false", "-json"}, vars, []string{plan.File})...)
+	}
+	// OpenTofu 1.12 compares the values that an apply finds in files with those of the plan, and wants the command
+	// line's again. Terraform 1.11 takes them too; Terraform 1.5.7 and OpenTofu 1.6 refuse them before anything else.
+	stream, err := apply(plan.vars...)
+	if refused && ctx.Err() == nil {
+		stream, err = apply()
+	}
 	return w.failure("apply", stream, err)
 }
+
+// planHasVariables is how programs begin that take variables from the plan alone.
+const planHasVariables = "Can't set variables when applying a saved plan"
 
 // failure is what the program said with what became of it, and advice where the state
 // is locked: by a program that an earlier run has left at work, or by somebody's run

@@ -86,6 +86,55 @@ output "said" { value = terraform_data.a.output }
 	}
 }
 
+// TestVariableOfFileAndCommandLine: the command line's value goes before the file's, and what was
+// planned by it is applied, by each program of SLUICE_TERRAFORMS (a list as PATH is) and by those of PATH.
+func TestVariableOfFileAndCommandLine(t *testing.T) {
+	programs := filepath.SplitList(os.Getenv("SLUICE_TERRAFORMS"))
+	for _, name := range []string{"tofu", "terraform"} {
+		if path, err := exec.LookPath(name); err == nil {
+			programs = append(programs, path)
+		}
+	}
+	if len(programs) == 0 {
+		t.Skip("neither OpenTofu nor Terraform is here: https://opentofu.org/docs/intro/install/")
+	}
+	for _, program := range programs {
+		dir := t.TempDir()
+		for name, text := range map[string]string{
+			"main.tf":               "variable \"image\" {}\noutput \"image\" { value = var.image }\nresource \"terraform_data\" \"a\" { input = var.image }\n",
+			"terraform.tfvars.json": `{"image": "of the file"}`,
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w, err := Open(dir, program, filepath.Join(t.TempDir(), "scratch"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Init(t.Context()); err != nil {
+			t.Fatalf("%s: %v", program, err)
+		}
+		plan, err := w.Plan(t.Context(), PlanOptions{Out: w.PlanFile(), Vars: map[string]string{"image": "of the command line"}}, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", program, err)
+		}
+		var faults []string
+		err = w.Apply(t.Context(), plan, func(e Event) {
+			if e.Severity == "error" {
+				faults = append(faults, e.Message)
+			}
+		})
+		if err != nil || len(faults) > 0 {
+			t.Errorf("%s: %v, %v", program, err, faults)
+			continue
+		}
+		if outputs, err := w.Outputs(t.Context()); err != nil || outputs["image"] != "of the command line" {
+			t.Errorf("%s: %v, %v", program, outputs, err)
+		}
+	}
+}
+
 func TestApplyIsInterruptedAndGoesOn(t *testing.T) {
 	w := workspace(t, `
 resource "terraform_data" "first" {}

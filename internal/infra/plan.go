@@ -32,6 +32,8 @@ type Plan struct {
 	File    string
 	Changes []Change // in the order of the plan; what stays as it is is left out
 	JSON    *tfjson.Plan
+
+	vars []string // -var of the command line
 }
 
 // Count returns how many resources the plan gives the action.
