@@ -44,7 +44,6 @@ import (
 func TestDeployEndToEnd(t *testing.T) {
 	a := separate(t) // moto forgets to forget a few things that an interrupted apply has made
 	p := newProgram(t, a)
-	a.guarded(t)
 
 	out := p.must(t, "plan", "--dir", p.dev)
 	for _, want := range []string{"+ sluice_image.app", "+ module.frontend.module.distribution.aws_cloudfront_distribution.this[0]", "to create", "a month"} {

@@ -65,6 +65,7 @@ func (m *module) validatesItself(t *testing.T, variable *hclsyntax.Block) {
 // TestPrograms has each program of SLUICE_TERRAFORMS (a list as PATH is), and terraform and tofu
 // of PATH, validate the environments: dev, account and ci from 1.5.7 on, prod from 1.10.
 func TestPrograms(t *testing.T) {
+	long(t)
 	needTofu(t)
 	programs := filepath.SplitList(os.Getenv("SLUICE_TERRAFORMS"))
 	for _, name := range []string{"tofu", "terraform"} {

@@ -65,6 +65,7 @@ func (a *account) sdk(region string) aws.Config {
 // account has, by one command: the bucket of its state comes first. A new image gets some of
 // the calls, then all of them; the destruction leaves dev as it was.
 func TestProd(t *testing.T) {
+	long(t)
 	a := separate(t)
 	p := newProgram(t, a)
 	image := runnable(t)

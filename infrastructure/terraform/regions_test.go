@@ -14,6 +14,7 @@ import (
 // us-east-1, which S3 and CloudFront's certificates treat as no other, and eu-north-1. Each
 // second plan is empty, and the destruction of one leaves the other.
 func TestRegions(t *testing.T) {
+	long(t)
 	a := separate(t)
 	places := map[string]string{}
 	regions := []string{"us-east-1", "eu-north-1"}

@@ -135,6 +135,7 @@ func runsFor(t *testing.T, condition string, context map[string]string) bool {
 //   - the distribution has no address: what is verified is a rehearsal of what was deployed, with
 //     LibreChat's stand-in.
 func TestWorkflowRuns(t *testing.T) {
+	long(t)
 	for _, program := range []string{"bash", "jq", "git", "tar"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("no %s", program)
