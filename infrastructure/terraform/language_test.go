@@ -144,12 +144,17 @@ func everyRegistry(t *testing.T) string {
 	if _, err := plugin.Install(self, providerVersion, mirror); err != nil {
 		t.Fatal(err)
 	}
+	shared := filepath.Join(os.Getenv("TF_PLUGIN_MIRROR"), opentofu)
+	files, _ := filepath.Glob(filepath.Join(shared, "hashicorp", "*", "*", "*", "*")) // name, version, platform; a mirror is searched through no link to a folder
 	for _, host := range []string{opentofu, terraform} {
-		if err := os.MkdirAll(filepath.Join(mirror, host), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(filepath.Join(os.Getenv("TF_PLUGIN_MIRROR"), opentofu, "hashicorp"), filepath.Join(mirror, host, "hashicorp")); err != nil {
-			t.Fatal(err)
+		for _, file := range files {
+			to := filepath.Join(mirror, host, strings.TrimPrefix(file, shared))
+			if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(file, to); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	i := bytes.Index(config, []byte(`host "`+opentofu))
