@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/wildcard"
 )
 
 // Policy is a policy document.
@@ -93,8 +95,8 @@ func Allows(policies []Policy, r Request) bool {
 }
 
 func (s Statement) matches(r Request) bool {
-	action := func(pattern string) bool { return like(strings.ToLower(pattern), strings.ToLower(r.Action)) }
-	resource := func(pattern string) bool { return like(pattern, r.Resource) }
+	action := func(pattern string) bool { return wildcard.Match(strings.ToLower(pattern), strings.ToLower(r.Action)) }
+	resource := func(pattern string) bool { return wildcard.Match(pattern, r.Resource) }
 	return slices.ContainsFunc(s.Action, action) && slices.ContainsFunc(s.Resource, resource) && s.holds(r.Context)
 }
 
@@ -130,7 +132,7 @@ func (s Statement) holds(context map[string][]string) bool {
 // matchers are the operators, without what says how often and whether at all.
 var matchers = map[string]func(pattern, value string) bool{
 	"StringEquals": func(pattern, value string) bool { return pattern == value },
-	"StringLike":   like,
+	"StringLike":   wildcard.Match,
 	"ArnEquals":    arnLike,
 	"ArnLike":      arnLike,
 }
@@ -140,28 +142,6 @@ func plain(operator string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(operator, "ForAnyValue:"), "ForAllValues:")
 }
 
-// like matches a text with * for any characters and ? for one.
-func like(pattern, text string) bool {
-	star, again := -1, 0 // the last star, and where the text after it was tried last
-	p, t := 0, 0
-	for t < len(text) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, again = p, t
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[t]):
-			p++
-			t++
-		case star >= 0:
-			again++
-			p, t = star+1, again
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
-}
-
 // arnLike matches each of an ARN's six parts by itself.
 func arnLike(pattern, arn string) bool {
 	wanted, given := strings.SplitN(pattern, ":", 6), strings.SplitN(arn, ":", 6)
@@ -169,7 +149,7 @@ func arnLike(pattern, arn string) bool {
 		return false
 	}
 	for i := range wanted {
-		if !like(wanted[i], given[i]) {
+		if !wildcard.Match(wanted[i], given[i]) {
 			return false
 		}
 	}
