@@ -82,15 +82,12 @@ func (w *World) startUploads() (map[string]string, error) {
 	return env, nil
 }
 
-// tmpMargin is what the bootstrap leaves of /tmp for what else the app writes, in MB.
-const tmpMargin = 32
-
 // limitUploads tells the bootstrap how much fits into /tmp, for a machine where it cannot see that.
 func limitUploads(f stack.Function) map[string]string {
 	if f.Environment[settings.UploadsS3Variable] == "" || f.Environment[settings.UploadLimitVariable] != "" {
 		return nil
 	}
-	return map[string]string{settings.UploadLimitVariable: fmt.Sprintf("%dMiB", f.EphemeralStorage-tmpMargin)}
+	return map[string]string{settings.UploadLimitVariable: fmt.Sprintf("%dMiB", f.EphemeralStorage-settings.TmpMargin>>20)}
 }
 
 // configureUploads does what docs/uploads.md asks for of a bucket.

@@ -89,6 +89,9 @@ type Snapshot struct {
 	Age time.Duration
 }
 
+// TmpMargin is what of /tmp is left for what else the app writes beside an upload, in bytes.
+const TmpMargin = 32 << 20
+
 // Uploads says how bodies that are too large for Lambda come by way of S3. Without a bucket they do not.
 type Uploads struct {
 	// Object is the bucket, and the prefix of the keys.

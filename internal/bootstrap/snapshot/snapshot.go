@@ -9,8 +9,8 @@
 //     then on. Pools that libraries have filled by randomFill or getRandomValues, of 128 bytes and more, are filled anew where they stand.
 //   - MongoDB's driver, for its ids and sessions are made of random numbers that it drew once: two environments with one session would have
 //     each other's writes taken for repetitions.
-//   - Sockets over TCP are destroyed, so that clients connect anew at once. Connections that are asked for between the app's rest and that are made
-//     after it.
+//   - Sockets over TCP are destroyed, so that clients connect anew at once. A connection that the app asks for once it is at rest is made after
+//     that.
 //   - Time. performance.now and long timers take the time between into account where the system's monotonic clock does not.
 //   - Garbage is collected before the snapshot, for each restore would load it.
 //

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"os"
 	"syscall"
-)
 
-// margin is left for what else the app writes, in bytes.
-const margin = 32 << 20
+	"github.com/aproorg/sluice/internal/bootstrap/settings"
+)
 
 // room is the size of the largest body that the app can write to its directory for temporary files.
 func room() (int64, error) {
@@ -17,5 +16,5 @@ func room() (int64, error) {
 	if err := syscall.Statfs(os.TempDir(), &s); err != nil {
 		return 0, fmt.Errorf("find the free space of %s: %w", os.TempDir(), err)
 	}
-	return max(0, int64(s.Bavail)*int64(s.Bsize)-margin), nil
+	return max(0, int64(s.Bavail)*int64(s.Bsize)-settings.TmpMargin), nil
 }
