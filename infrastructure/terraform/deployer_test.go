@@ -1,7 +1,6 @@
 package terraform
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -111,21 +110,12 @@ func noted(phase string, a ask) need {
 var needsFile = filepath.Join("testdata", "deployer", "needs.jsonl")
 
 // needs are those of the committed file, which TestApply and others write with -update.
-func needs(t *testing.T) (all []need) {
+func needs(t *testing.T) []need {
 	t.Helper()
-	data, err := os.ReadFile(needsFile)
-	if err != nil && !*update {
-		t.Fatal(err)
+	if _, err := os.Stat(needsFile); err != nil && *update {
+		return nil
 	}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
-		var n need
-		if err := json.Unmarshal(lines.Bytes(), &n); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, n)
-	}
-	return all
+	return jsonLines[need](t, needsFile)
 }
 
 // noteNeeds adds needs to the file, each once and in order.
@@ -253,7 +243,7 @@ func TestRecordedNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all []need
-	for _, c := range readCalls(t, file) {
+	for _, c := range jsonLines[call](t, file) {
 		if !strings.Contains(c.Header.Get("Authorization"), "Credential="+deployerKey+"/") {
 			r.learn(c)
 			continue

@@ -177,15 +177,15 @@ func TestRecordedCalls(t *testing.T) {
 	if file == "" {
 		t.Skip("TestApply judges its calls by itself: SLUICE_CALLS=FILE go test -run TestApply writes them, SLUICE_JUDGE=FILE judges them again")
 	}
-	calls := readCalls(t, file)
+	calls := jsonLines[call](t, file)
 	newJudge(t).calls(calls).report(t)
 	lawful(t, policies(calls))
 	functionRole(t, policies(calls))
 	inSchema(t, calls)
 }
 
-// readCalls reads calls as the recorder writes them.
-func readCalls(t *testing.T, file string) (calls []call) {
+// jsonLines reads a file with a JSON document a line, as the recorder writes calls.
+func jsonLines[T any](t *testing.T, file string) (all []T) {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -194,13 +194,13 @@ func readCalls(t *testing.T, file string) (calls []call) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
-		var c call
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+		var one T
+		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
 			t.Fatal(err)
 		}
-		calls = append(calls, c)
+		all = append(all, one)
 	}
-	return calls
+	return all
 }
 
 func (v verdict) report(t *testing.T) {
