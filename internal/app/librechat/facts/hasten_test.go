@@ -1,13 +1,7 @@
 package facts
 
 import (
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
-
-	"github.com/aproorg/sluice/internal/testdeps"
 )
 
 // hastened is a program with the part of LibreChat's module that a start waits in: a
@@ -49,31 +43,11 @@ exports.MCPManager = class {
 // TestStartDoesNotWaitForItsElection: the two waits of a start are short, its work and all
 // other timers are not.
 func TestStartDoesNotWaitForItsElection(t *testing.T) {
-	node := testdeps.Node(t)
-	dir := t.TempDir()
-	module := filepath.Join(dir, "node_modules", "@librechat", "api")
-	if err := os.MkdirAll(module, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for path, text := range map[string]string{filepath.Join(module, "index.js"): hastenedModule, filepath.Join(dir, "main.js"): hastened} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.CommandContext(t.Context(), node, filepath.Join(dir, "main.js"))
-	cmd.Env = append(os.Environ(), "NODE_OPTIONS="+Release{Design: GeneratesAfterPost}.nodeOptions())
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var took struct {
 		Start, Work, After, Config int
 		Restored, Late             bool
 	}
-	if err := json.Unmarshal(out, &took); err != nil {
-		t.Fatalf("%v in %q", err, out)
-	}
+	runHooks(t, Release{Design: GeneratesAfterPost}, hastenedModule, hastened, &took)
 	if took.Start-took.Work > 2500 { // of 5 s; 170 ms on an idle machine
 		t.Errorf("the start waited %d ms", took.Start-took.Work)
 	}

@@ -14,10 +14,10 @@ import (
 )
 
 //go:embed testdata/hooks.cjs
-var hooksProgram []byte
+var hooksProgram string
 
 //go:embed testdata/hooks_api.cjs
-var hooksModule []byte
+var hooksModule string
 
 // TestHooks runs the hooks of each design around a program with LibreChat's seams.
 func TestHooks(t *testing.T) {
@@ -71,7 +71,7 @@ func hooked(t *testing.T, r Release) {
 			Written       map[string]string
 		}
 	}
-	runHooks(t, r, &got)
+	runHooks(t, r, hooksModule, hooksProgram, &got)
 
 	passed := got.Passed
 	service := map[string]any{"isRedis": true, "extra": 1.0}
@@ -146,17 +146,18 @@ func hooked(t *testing.T, r Release) {
 	}
 }
 
-// runHooks runs the program with the hooks of a release.
-func runHooks(t *testing.T, r Release, out any) {
+// runHooks runs a program beside a module in the place of LibreChat's, with the hooks of a
+// release, and reads the JSON that it prints.
+func runHooks(t *testing.T, r Release, module, program string, out any) {
 	t.Helper()
 	node := testdeps.Node(t)
 	dir := t.TempDir()
-	module := filepath.Join(dir, "node_modules", "@librechat", "api")
-	if err := os.MkdirAll(module, 0o755); err != nil {
+	api := filepath.Join(dir, "node_modules", "@librechat", "api")
+	if err := os.MkdirAll(api, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for path, text := range map[string][]byte{filepath.Join(module, "index.js"): hooksModule, filepath.Join(dir, "main.cjs"): hooksProgram} {
-		if err := os.WriteFile(path, text, 0o600); err != nil {
+	for path, text := range map[string]string{filepath.Join(api, "index.js"): module, filepath.Join(dir, "main.cjs"): program} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
