@@ -12,6 +12,7 @@ import (
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
 	"github.com/aproorg/sluice/internal/chromiumtest"
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox/sandboxtest"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/testkit"
 )
@@ -28,12 +29,13 @@ type threeWays struct {
 // started ahead and held measure nothing.
 func newThreeWays(b *testing.B, r facts.Release) *threeWays {
 	b.Helper()
+	sandboxtest.NeedClones(b)
 	var t threeWays
 	var c *rehearsal.LibreChat
 	t.onDemand, c = rehearseChat(b, r, rehearse.StartOnDemand)
 	t.snapStart, _ = rehearseChat(b, r, rehearse.StartSnapStart)
 	if s := t.snapStart.Snapshot; !s.Clones {
-		b.Skip("no clones of a snapshot:", s.Why)
+		b.Fatalf("%+v", *s)
 	}
 	server, err := c.Alone(b.Context(), rehearsal.AloneConfig{})
 	if err != nil {
@@ -67,27 +69,13 @@ func BenchmarkLibreChatSnapStart(b *testing.B) {
 				noneLeft(b, t.snapStart)
 				restored = append(restored, get(b, t.snapStart.ViewerURL+firstPath))
 			}
-			noneLeft(b, t.snapStart)
-			restoredPage = append(restoredPage, page(b, t.snapStart.ViewerURL, t.token[t.snapStart]))
-			explain(b, t.snapStart)
-			settled(b, t.snapStart)
-			all := memories(t.snapStart)
-			environments = len(all)
-			for _, m := range all {
-				ofClones = append(ofClones, m.Own)
-			}
-			noneLeft(b, t.snapStart)
+			took, all := burst(b, t.snapStart, t.token[t.snapStart])
+			restoredPage, environments, ofClones = append(restoredPage, took), len(all), append(ofClones, all...)
 
 			noneLeft(b, t.onDemand)
 			cold = append(cold, get(b, t.onDemand.ViewerURL+firstPath))
-			noneLeft(b, t.onDemand)
-			coldPage = append(coldPage, page(b, t.onDemand.ViewerURL, t.token[t.onDemand]))
-			explain(b, t.onDemand)
-			settled(b, t.onDemand)
-			for _, m := range memories(t.onDemand) {
-				ofStarted = append(ofStarted, m.Own)
-			}
-			noneLeft(b, t.onDemand)
+			took, all = burst(b, t.onDemand, t.token[t.onDemand])
+			coldPage, ofStarted = append(coldPage, took), append(ofStarted, all...)
 		}
 		b.ReportMetric(median(cold).Seconds(), "cold_s")
 		b.ReportMetric(median(restored).Seconds(), "restore_s")
@@ -106,6 +94,21 @@ func BenchmarkLibreChatSnapStart(b *testing.B) {
 		b.ReportMetric(float64(t.snapStart.Snapshot.Bytes)/(1<<20), "snapshot_MB")
 		b.ReportMetric(0, "ns/op")
 	})
+}
+
+// burst is the time of a page's calls to an idle function, and what each environment that
+// answered has to itself, in bytes. None is left after it.
+func burst(b *testing.B, w *rehearse.World, token string) (took time.Duration, own []int64) {
+	b.Helper()
+	noneLeft(b, w)
+	took = page(b, w.ViewerURL, token)
+	explain(b, w)
+	settled(b, w)
+	for _, m := range memories(w) {
+		own = append(own, m.Own)
+	}
+	noneLeft(b, w)
+	return took, own
 }
 
 // BenchmarkLibreChatLogin is the time in Chromium from the password to a chat that takes

@@ -10,23 +10,13 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrapbin"
-	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox/sandboxtest"
 	"github.com/aproorg/sluice/internal/probe"
 	"github.com/aproorg/sluice/internal/probe/description"
 	"github.com/aproorg/sluice/internal/probe/report"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/testdeps"
 )
-
-// needClones skips a test where the machine cannot clone environments.
-func needClones(t testing.TB) {
-	t.Helper()
-	host := sandbox.NewHost(nil)
-	defer host.Close()
-	if err := host.Clones(); err != nil {
-		t.Skipf("no clones here (%v): run as root on Linux, with CRIU 4.2 or later on PATH", err)
-	}
-}
 
 // idsConfig is a rehearsal of testdata/ids.cjs with SnapStart.
 func idsConfig(t testing.TB, env map[string]string) rehearse.Config {
@@ -51,7 +41,7 @@ func snapStartOf(t testing.TB, name string, env map[string]string) rehearse.Conf
 // TestClonesCompileWebAssembly: what V8 guards by a processor's memory protection keys, which CRIU does not restore. Node's fetch
 // compiles some when it is used first.
 func TestClonesCompileWebAssembly(t *testing.T) {
-	needClones(t)
+	sandboxtest.NeedClones(t)
 	w := start(t, snapStartOf(t, "fetches", nil))
 	response, err := http.Get(w.ViewerURL + "/fetch")
 	if err != nil {
@@ -92,7 +82,7 @@ var idPlaces = []string{"/api/session#message.id", "/api/session#cookie:session"
 // TestClonesHaveIDsInCommon: an app that draws at its start is caught, by places that are named and by what looks like an id, with
 // the environments; a build's id is no alarm.
 func TestClonesHaveIDsInCommon(t *testing.T) {
-	needClones(t)
+	sandboxtest.NeedClones(t)
 	found := checkIDs(t, start(t, idsConfig(t, nil)), idPlaces...)
 	for i, want := range []string{"message.id is ", "cookie session is ", "cookie session is ", "", "instance is "} {
 		x := found[i]
@@ -111,7 +101,7 @@ func TestClonesHaveIDsInCommon(t *testing.T) {
 
 // TestClonesWithIDsOfTheirOwn: the app that draws anew passes.
 func TestClonesWithIDsOfTheirOwn(t *testing.T) {
-	needClones(t)
+	sandboxtest.NeedClones(t)
 	for i, x := range checkIDs(t, start(t, idsConfig(t, map[string]string{"CAREFUL": "1"})), idPlaces[:4]...) {
 		if x.Status != report.Pass || !strings.Contains(x.Detail, "environments have no id in common") || x.Numbers["environments"] < 2 {
 			t.Errorf("%s: %+v", idPlaces[i], x)

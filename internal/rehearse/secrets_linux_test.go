@@ -14,13 +14,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox/sandboxtest"
 	"github.com/aproorg/sluice/internal/testkit"
 )
 
 // TestSnapshotGoesWithItsProcess: the snapshot, which holds the app's secrets, lies where nobody else can open it, and neither it nor a
 // process is left when the rehearsal is ended, or killed.
 func TestSnapshotGoesWithItsProcess(t *testing.T) {
-	needClones(t)
+	sandboxtest.NeedClones(t)
 	for name, end := range map[string]os.Signal{"Ctrl-C": os.Interrupt, "kill -9": os.Kill} {
 		t.Run(name, func(t *testing.T) {
 			tmp := t.TempDir()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/bootstrapbin"
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox/sandboxtest"
 	"github.com/aproorg/sluice/internal/rehearse"
 )
 
@@ -24,7 +25,7 @@ func TestSnapshotAge(t *testing.T) {
 			if held {
 				t.Setenv("PATH", t.TempDir()) // without criu
 			} else {
-				needClones(t)
+				sandboxtest.NeedClones(t)
 			}
 			w := start(t, cfg)
 			if w.Snapshot.Clones == held {
@@ -51,7 +52,7 @@ func TestSnapshotAge(t *testing.T) {
 
 // TestSnapshotOfToday: without an age, the same app has neither.
 func TestSnapshotOfToday(t *testing.T) {
-	needClones(t)
+	sandboxtest.NeedClones(t)
 	if c := clockOf(t, start(t, idsConfig(t, nil))); c.Expired || c.Late != 0 {
 		t.Errorf("%+v", c)
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda"
-	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox/sandboxtest"
 	"github.com/aproorg/sluice/internal/testkit"
 	"github.com/aproorg/sluice/internal/timeline"
 )
@@ -20,11 +20,7 @@ import (
 // cloned publishes a function whose environments are clones of a real snapshot.
 func cloned(t *testing.T, change func(*lambda.Config)) (*world, lambda.Snapshot) {
 	t.Helper()
-	host := sandbox.NewHost(nil)
-	defer host.Close()
-	if err := host.Clones(); err != nil {
-		t.Skipf("no clones here (%v): run as root on Linux, with CRIU 4.2 or later on PATH", err)
-	}
+	sandboxtest.NeedClones(t)
 	w := start(t, func(cfg *lambda.Config) {
 		cfg.SnapStart = &lambda.SnapStart{}
 		cfg.Process.Client = "Go-http-client"

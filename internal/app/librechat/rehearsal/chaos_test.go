@@ -14,6 +14,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox/sandboxtest"
 	"github.com/aproorg/sluice/internal/emulate/llm"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/testdeps"
@@ -93,13 +94,14 @@ func TestChaosBuilt(t *testing.T) {
 // the age that -snapshot-age says. Beside what is lost it looks for ids that two of them
 // made.
 func TestChaosSnapStart(t *testing.T) {
+	sandboxtest.NeedClones(t)
 	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		w := start(t, r, nil, func(cfg *rehearse.Config) {
 			remembering(cfg)
 			cfg.Start, cfg.SnapshotAge = rehearse.StartSnapStart, *snapshotAge
 		})
 		if !w.Snapshot.Clones {
-			t.Skip("no clones of a snapshot: " + w.Snapshot.Why)
+			t.Fatalf("%+v", w.Snapshot)
 		}
 		c := chaos{chats: *chaosChats, readers: 6, usual: 3 * time.Second, patience: time.Minute, every: 2 * time.Second, limit: 25 * time.Minute}
 		c.run(t, w)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox/sandboxtest"
 	"github.com/aproorg/sluice/internal/rehearse"
 	"github.com/aproorg/sluice/internal/testkit"
 )
@@ -32,6 +33,7 @@ func cloneProbe() map[string]string {
 // startClones rehearses a release whose environments are real clones, or skips the test.
 func startClones(t *testing.T, app rehearsal.Config, change func(*rehearse.Config)) *world {
 	t.Helper()
+	sandboxtest.NeedClones(t)
 	w := startAtOnce(t, app, func(cfg *rehearse.Config) {
 		remembering(cfg)
 		cfg.Concurrency, cfg.Start = clones+4, rehearse.StartSnapStart
@@ -40,7 +42,7 @@ func startClones(t *testing.T, app rehearsal.Config, change func(*rehearse.Confi
 		}
 	})
 	if !w.Snapshot.Clones {
-		t.Skipf("no clones here (%s): run as root on Linux, with CRIU 4.2 or later on PATH", w.Snapshot.Why)
+		t.Fatalf("%+v", w.Snapshot)
 	}
 	t.Logf("a snapshot of %d MB, taken in %v", w.Snapshot.Bytes>>20, w.Snapshot.Took.Round(10*time.Millisecond))
 	return w

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
-	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
+	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox/sandboxtest"
 	"github.com/aproorg/sluice/internal/probe"
 	"github.com/aproorg/sluice/internal/probe/description"
 	"github.com/aproorg/sluice/internal/rehearse"
@@ -15,11 +15,7 @@ import (
 // TestNoIDsInCommon: clones of a LibreChat, of a snapshot that is a day old, give presets, sessions and conversations ids of their own, by
 // the check that verify makes.
 func TestNoIDsInCommon(t *testing.T) {
-	host := sandbox.NewHost(nil)
-	defer host.Close()
-	if err := host.Clones(); err != nil {
-		t.Skipf("no clones here (%v): run as root on Linux, with CRIU 4.2 or later on PATH", err)
-	}
+	sandboxtest.NeedClones(t)
 	eachBuilt(t, func(t *testing.T, r facts.Release) {
 		w := start(t, r, nil, func(c *rehearse.Config) { c.Start, c.SnapshotAge = rehearse.StartSnapStart, 25*time.Hour })
 		if !w.Snapshot.Clones {

@@ -287,15 +287,11 @@ type conversation struct {
 
 func (p *person) conversation(t testing.TB, id string) (c conversation) {
 	t.Helper()
-	var messages []conversation
 	err := p.again(t.Context(), func() error { return p.call(t.Context(), http.MethodGet, "/api/convos/"+id, nil, &c) })
-	if err == nil {
-		err = p.again(t.Context(), func() error { return p.call(t.Context(), http.MethodGet, "/api/messages/"+id, nil, &messages) })
-	}
 	if err != nil {
 		t.Errorf("conversation %s: %v", id, err)
 	}
-	for _, m := range messages {
+	for _, m := range p.messages(t, id) {
 		c.UpdatedAt = latest(c.UpdatedAt, m.UpdatedAt)
 	}
 	return c
@@ -305,6 +301,7 @@ func (p *person) conversation(t testing.TB, id string) (c conversation) {
 type savedMessage struct {
 	ID        string `json:"_id"`
 	MessageID string
+	UpdatedAt time.Time
 }
 
 func (p *person) messages(t testing.TB, conversation string) (all []savedMessage) {
