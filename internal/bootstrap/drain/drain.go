@@ -12,8 +12,8 @@
 //     nothing else, or 30 s where it has answered before in this time; a connection that waits longer is a standing one from
 //     then on. One that is made and not written to counts for 250 ms, in which a server that speaks first does;
 //   - a file system or DNS request, for 30 s at most;
-//   - a timer of at most Config.TimerLimit set by a request's own code, known by AsyncLocalStorage: the pause before a retry. Intervals
-//     and the timers of background code do not count;
+//   - a timer of at most Config.TimerLimit set by a request's own code, known by AsyncLocalStorage: the pause before a retry. For 10 s
+//     if there is nothing else: what sleeps on is a loop. Intervals and the timers of background code do not count;
 //   - what the app's start has begun and what goes on when it is ready: an outgoing request, a connection that is being made, a child
 //     process that has not answered, a timer of at most 5 s that is not the fourth of one place in the code. For Config.StartLimit
 //     in all, of the time that invocations are held;

@@ -3,6 +3,7 @@ package drain
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -35,6 +36,7 @@ type node struct {
 	process *os.Process
 	web     *httptest.Server
 	db      int
+	limit   time.Duration // of a wait; 0 is 8 s
 }
 
 func startNode(t *testing.T) *node {
@@ -188,7 +190,7 @@ func (n *node) get(job, upstreamPath string) (held time.Duration, work string) {
 	_, _ = io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
 	begun := time.Now()
-	ctx, cancel := context.WithTimeout(n.t.Context(), 8*time.Second)
+	ctx, cancel := context.WithTimeout(n.t.Context(), cmp.Or(n.limit, 8*time.Second))
 	defer cancel()
 	work, err = n.Wait(ctx)
 	if err != nil {
@@ -271,6 +273,18 @@ func TestNodeDatabaseThatIsSlowForOnce(t *testing.T) {
 		t.Errorf("held %v for a database that answers after 6 s", held)
 	}
 	n.output.await(t, "done late")
+}
+
+// A chain of timers without an end, which a request has begun, is no work for ever, nor that of the next request.
+func TestNodeLoopOfTimers(t *testing.T) {
+	n := startNode(t)
+	n.limit = 20 * time.Second
+	if held, work := n.get("loop", ""); held < 9900*time.Millisecond {
+		t.Errorf("held %v (%s) for a chain of timers, want 10 s", held, work)
+	}
+	n.log.await(t, "timers, each set by the one before")
+	held, _ := n.get("none", "")
+	n.wantIdle("none", "", held)
 }
 
 // A question behind one that took long may never have an answer, such as a subscription's: it is waited for, but not long.

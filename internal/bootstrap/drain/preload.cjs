@@ -275,17 +275,24 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   // talkLimit is the same where a file request is among them, which stands on nobody, or a socket that has answered in this epoch: a
   // database that is slow for once, as while it fails over.
   const talkLimit = 30000; // ms
+  // sleepLimit is how long timers alone may hold an invocation. What sleeps longer, and asks nobody in between, is a loop of the
+  // background that a request happened to begin, such as MongoDB's driver looks after its pool with once it has connected anew.
+  const sleepLimit = 10000; // ms
   let baseline = 0;
   let alone = 0;
+  let slept = 0;
 
   function work() {
     const short = countRunning();
     const children = unanswered(true);
-    if (requests.size > 0 || short > 0 || children.length > 0) {
+    if (requests.size > 0 || children.length > 0) slept = 0;
+    else if (short > 0) slept ||= now();
+    if (requests.size > 0 || children.length > 0 || (short > 0 && now() - slept < sleepLimit)) {
       alone = 0;
       settleLeft = settleLimit;
       return `requests=${requests.size} timers=${short} children=${children.length}`;
     }
+    if (short > 0) lost = 'timers, each set by the one before';
     const begun = startWork();
     if (begun > 0) {
       alone = 0;
@@ -445,6 +452,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
     asked = 0;
     moved = 0;
     alone = 0;
+    slept = 0;
     requests.clear();
     timers.clear();
   }

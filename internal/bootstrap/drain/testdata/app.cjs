@@ -87,6 +87,7 @@ const work = {
     done('behind');
   },
   async retry() { await new Promise((r) => setTimeout(r, 300)); done('retry'); },
+  loop() { (function again() { setTimeout(again, 100); })(); }, // as a client of a database looks after its pool
   async sleep() { await require('timers/promises').setTimeout(300); done('sleep'); },
   async child() { if (!child) startChild(10); await tell('tools/call'); await tell('tools/call'); done('child'); },
   long() { setTimeout(() => {}, 60000); },
