@@ -6,10 +6,14 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
 	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
@@ -142,19 +146,31 @@ func (n *network) serve(listener net.Listener, address string) {
 // join passes on what the two ends send, until both have ended.
 func (n *network) join(conn net.Conn, address string) {
 	defer conn.Close()
-	server, err := net.Dial("tcp", address)
+	var local netip.AddrPort
+	defer func() { n.forget(local) }()
+	// The address is chosen and known before the server can ask whose it is.
+	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		if controlErr := raw.Control(func(fd uintptr) { local, err = bindLoopback(int(fd)) }); controlErr != nil {
+			return controlErr
+		}
+		if err == nil {
+			n.mu.Lock()
+			n.dialed[local] = true
+			n.mu.Unlock()
+		}
+		return err
+	}}
+	server, err := dialer.Dial("tcp4", address)
 	if err != nil {
 		return // the app sees a connection that ends at once
 	}
 	defer server.Close()
-	local := server.LocalAddr().(*net.TCPAddr).AddrPort()
 	n.mu.Lock()
 	if n.closed {
 		n.mu.Unlock()
 		return
 	}
 	n.conns = append(n.conns, conn, server)
-	n.dialed[local] = true
 	n.mu.Unlock()
 	var both sync.WaitGroup
 	both.Go(func() { pass(server, conn) })
@@ -162,8 +178,26 @@ func (n *network) join(conn net.Conn, address string) {
 	both.Wait()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.dialed, local)
 	n.conns = slices.DeleteFunc(n.conns, func(c net.Conn) bool { return c == conn || c == server })
+}
+
+func (n *network) forget(client netip.AddrPort) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.dialed, client)
+}
+
+// bindLoopback gives a socket a free port on 127.0.0.1, and tells which.
+func bindLoopback(fd int) (netip.AddrPort, error) {
+	loopback := [4]byte{127, 0, 0, 1}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: loopback}); err != nil {
+		return netip.AddrPort{}, os.NewSyscallError("bind", err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}, os.NewSyscallError("getsockname", err)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4(loopback), uint16(name.(*unix.SockaddrInet4).Port)), nil
 }
 
 func pass(to, from net.Conn) {
