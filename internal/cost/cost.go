@@ -1,7 +1,8 @@
 // Package cost prices a stack before money is spent: what a month costs while
 // nobody chats, and what one answer adds. It knows list prices of one region and
 // says so, beside the stores that the app needs and the stack refers to without owning.
-// It leaves out taxes, discounts, free tiers, data transfer, the VPC and the LLM.
+// It leaves out taxes, discounts, free tiers and what is paid by use beside the function (docs/production.md lists it),
+// the VPC and the LLM.
 package cost
 
 import (
@@ -45,15 +46,20 @@ const (
 	snapshot, restore = 0.0000015046, 0.0001397998
 	// https://aws.amazon.com/ecr/pricing/ per GB-month.
 	registry = 0.10
+	// https://aws.amazon.com/elasticache/pricing/ per GB-month of snapshots.
+	backup = 0.085
 	// AnswerSeconds is how long one streamed answer keeps its environment.
 	AnswerSeconds = 20.0
 )
 
-// nodes are on-demand prices per hour. https://aws.amazon.com/elasticache/pricing/
-var nodes = map[string]float64{
-	"cache.t4g.micro": 0.016, "cache.t4g.small": 0.032, "cache.t4g.medium": 0.065,
-	"cache.t3.micro": 0.017, "cache.t3.small": 0.034, "cache.t3.medium": 0.068,
-	"cache.m7g.large": 0.158, "cache.r7g.large": 0.219,
+// node is what a node costs on demand per hour, and how many GB of data it holds, as many as a snapshot of it has at most.
+type node struct{ hour, gb float64 }
+
+// nodes are by their types. https://aws.amazon.com/elasticache/pricing/
+var nodes = map[string]node{
+	"cache.t4g.micro": {0.016, 0.5}, "cache.t4g.small": {0.032, 1.37}, "cache.t4g.medium": {0.065, 3.09},
+	"cache.t3.micro": {0.017, 0.5}, "cache.t3.small": {0.034, 1.37}, "cache.t3.medium": {0.068, 3.09},
+	"cache.m7g.large": {0.158, 6.38}, "cache.r7g.large": {0.219, 13.07},
 }
 
 // App is what the price depends on beside the stack.
@@ -72,7 +78,8 @@ func Of(s *stack.Stack, app App) Estimate {
 	if app.ImageGB > 0 {
 		e.add("ECR", fmt.Sprintf("one image of about %.1f GB", app.ImageGB), app.ImageGB*registry)
 	}
-	e.Elsewhere = app.Stores
+	e.monitoring(s.Monitoring)
+	e.Elsewhere = append(app.Stores[:len(app.Stores):len(app.Stores)], firewall(s.Distribution)...)
 	for _, l := range e.AtRest {
 		e.Total += l.USD
 	}
@@ -88,12 +95,15 @@ func (e *Estimate) cache(c stack.Cache) {
 	if c.Address == "" {
 		return
 	}
-	price, ok := nodes[c.NodeType]
+	n, ok := nodes[c.NodeType]
 	if !ok {
 		e.Unknown = append(e.Unknown, fmt.Sprintf("%s (%s)", c.NodeType, c.Address))
 		return
 	}
-	e.add("ElastiCache", fmt.Sprintf("%d × %s, always on", c.NumCacheClusters, c.NodeType), float64(c.NumCacheClusters)*price*hours)
+	e.add("ElastiCache", fmt.Sprintf("%d × %s, always on", c.NumCacheClusters, c.NodeType), float64(c.NumCacheClusters)*n.hour*hours)
+	if more := c.SnapshotRetentionLimit - 1; more > 0 { // one of an active group is free
+		e.add("ElastiCache", fmt.Sprintf("%d snapshots besides the free one, of at most %.1f GB", more, n.gb), float64(more)*n.gb*backup)
+	}
 }
 
 func (e *Estimate) provisioned(f stack.Function) {

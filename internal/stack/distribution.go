@@ -8,6 +8,7 @@ type Distribution struct {
 	Aliases               []string
 	HTTPVersion           string // http1.1, http2, http2and3, http3
 	DefaultRootObject     string // without a leading slash
+	WebACLID              string // ARN of a web ACL of AWS WAF; empty is none
 	Origins               []Origin
 	DefaultCacheBehavior  CacheBehavior
 	OrderedCacheBehaviors []CacheBehavior // highest precedence first

@@ -63,6 +63,11 @@ func (r *reader) stack() (*Stack, error) {
 		RestAPI:      r.restAPI(api),
 		Distribution: r.distribution(distribution),
 		Cache:        r.cache(),
+		Monitoring: Monitoring{
+			Alarms:        len(r.All("aws_cloudwatch_metric_alarm")),
+			MetricFilters: len(r.All("aws_cloudwatch_log_metric_filter")),
+			Dashboards:    len(r.All("aws_cloudwatch_dashboard")),
+		},
 	}
 	s.Buckets = r.buckets(s.Distribution)
 	if err := r.Err(); err != nil {
@@ -86,5 +91,6 @@ func (r *reader) cache() Cache {
 		NodeType:                 a.Str("node_type"),
 		NumCacheClusters:         a.Number("num_cache_clusters", 1),
 		TransitEncryptionEnabled: a.Flag("transit_encryption_enabled"),
+		SnapshotRetentionLimit:   a.Number("snapshot_retention_limit", 0),
 	}
 }

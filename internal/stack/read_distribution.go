@@ -14,6 +14,7 @@ func (r *reader) distribution(res *tfplan.Resource) Distribution {
 		Aliases:           a.Strings("aliases"),
 		HTTPVersion:       a.Str("http_version"),
 		DefaultRootObject: a.Str("default_root_object"),
+		WebACLID:          a.Str("web_acl_id"),
 	}
 	for _, o := range a.Blocks("origin") {
 		d.Origins = append(d.Origins, r.origin(res, o))

@@ -19,6 +19,7 @@ type Stack struct {
 	Function     Function
 	Buckets      []Bucket
 	Cache        Cache
+	Monitoring   Monitoring
 }
 
 // Bucket returns the bucket with the given Terraform address.
@@ -91,4 +92,12 @@ type Cache struct {
 	NodeType                 string
 	NumCacheClusters         int
 	TransitEncryptionEnabled bool
+	SnapshotRetentionLimit   int // days that an automatic snapshot is kept; 0 makes none
+}
+
+// Monitoring counts what watches the stack in CloudWatch.
+type Monitoring struct {
+	Alarms        int // aws_cloudwatch_metric_alarm, each of one metric
+	MetricFilters int // aws_cloudwatch_log_metric_filter, each of which makes one metric
+	Dashboards    int // aws_cloudwatch_dashboard
 }

@@ -97,6 +97,27 @@ func TestThrottlingIsWithinTheAccounts(t *testing.T) {
 	}
 }
 
+// TestWhatIsPaidForBesides: what only the price asks for.
+func TestWhatIsPaidForBesides(t *testing.T) {
+	more := ""
+	for address, kind := range map[string]string{"a": "metric_alarm", "b": "metric_alarm", "c": "log_metric_filter", "d": "dashboard"} {
+		more += `{"address": "aws_cloudwatch_` + kind + `.` + address + `", "mode": "managed", "type": "aws_cloudwatch_` + kind + `", "name": "` + address + `", "values": {}},`
+	}
+	plan := strings.Replace(string(defaultPlan), `"resources": [`, `"resources": [`+more, 1)
+	plan = strings.Replace(plan, `"snapshot_retention_limit": 0`, `"snapshot_retention_limit": 7`, 1)
+	plan = strings.Replace(plan, `"default_root_object":`, `"web_acl_id": "arn:x", "default_root_object":`, 1)
+	s, err := Parse([]byte(plan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Monitoring{Alarms: 2, MetricFilters: 1, Dashboards: 1}); s.Monitoring != want {
+		t.Errorf("monitoring is %+v, want %+v", s.Monitoring, want)
+	}
+	if s.Cache.SnapshotRetentionLimit != 7 || s.Distribution.WebACLID != "arn:x" {
+		t.Errorf("snapshots are kept for %d days, the web ACL is %q", s.Cache.SnapshotRetentionLimit, s.Distribution.WebACLID)
+	}
+}
+
 // TestAPIKey: methods that need a key read as such, and a plan that makes none for them is no stack.
 func TestAPIKey(t *testing.T) {
 	s, err := Default()
