@@ -114,7 +114,7 @@ func (d *Deployment) Plan(ctx context.Context, destroy bool) (*infra.Plan, error
 		return rights(err, faults)
 	})
 	if err == nil && !destroy {
-		err = refused(plan)
+		err = errors.Join(refused(plan), stuck(plan))
 	}
 	return plan, err
 }
