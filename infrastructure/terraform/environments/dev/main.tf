@@ -16,6 +16,8 @@ provider "aws" {
 
 provider "sluice" { region = var.region }
 
+# Nearly every name begins with it, and AWS renames little: another name, or region, would replace all that holds data. AWS
+# refuses it half-way, since CloudFront's function is in use; sluice refuses the plan.
 locals { name = "${var.project}-${var.environment_name}" }
 
 # The header by which the API knows the distribution, and Redis's password. No plan,
@@ -34,7 +36,7 @@ resource "aws_ssm_parameter" "secret" {
     SLUICE_ORIGIN_SECRET = terraform_data.secret["origin"].triggers_replace
     REDIS_URI            = "rediss://:${terraform_data.secret["redis"].triggers_replace}@${module.redis.address}:6379"
   }
-  name   = "/${local.name}/${each.key}"
+  name   = "/${local.name}/${each.key}" # one that is there already fails the apply: Terraform takes nothing over
   type   = "SecureString"
   key_id = var.parameters_kms_key
   value  = each.value

@@ -24,7 +24,7 @@ variable "project" {
 }
 
 variable "environment_name" {
-  description = "Second part of every name: dev, test, prod."
+  description = "Second part of every name: dev, test, prod. What is deployed cannot be renamed: another name is another environment."
   type        = string
   default     = "dev"
   nullable    = false
@@ -71,7 +71,10 @@ variable "ca_bundle" {
 }
 
 variable "network" {
-  description = "The existing VPC, its private subnets in two zones or more, and further security groups that the function joins."
+  description = <<-EOT
+    The existing VPC, its private subnets in two zones or more, and further security groups that the function joins. What is deployed
+    stays in its VPC; to move it, destroy and deploy again.
+  EOT
   type = object({
     vpc_id             = string
     subnet_ids         = list(string)

@@ -19,7 +19,8 @@ resource "aws_iam_role_policy_attachment" "log" {
   policy_arn = "arn:${data.aws_partition.this.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 }
 
-# API Gateway tries the role when it is set, so the role needs its policy by then.
+# API Gateway tries the role when it is set, so the role needs its policy by then. A region has one: the role of another
+# stack is overwritten, and destroy leaves the region without any.
 resource "aws_api_gateway_account" "this" {
   cloudwatch_role_arn = aws_iam_role.log.arn
   depends_on          = [aws_iam_role_policy_attachment.log]

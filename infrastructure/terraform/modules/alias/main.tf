@@ -37,6 +37,8 @@ resource "aws_lambda_alias" "this" {
   }
 }
 
+# Lambda moves this alias to a new version by weights of its own, for minutes, and takes no other number until they are gone, nor
+# during a canary. Provider 6.34.0 does not wait for that (its pull request 48116 does): a change of both is applied twice.
 resource "aws_lambda_provisioned_concurrency_config" "this" {
   count                             = var.provisioned_concurrency == null ? 0 : 1
   function_name                     = var.function.name

@@ -15,7 +15,7 @@ resource "sluice_api_deployment" "this" {
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_158:log groups are encrypted at rest by CloudWatch's own key; access lines hold no bodies
   #checkov:skip=CKV_AWS_338:how long to keep access lines is the owner's to say
-  name              = "/aws/apigateway/${var.name}"
+  name              = "/aws/apigateway/${var.name}" # another name forces a new group, and the lines go with the old one
   retention_in_days = var.log_retention_days
 }
 
@@ -42,7 +42,7 @@ resource "aws_api_gateway_stage" "this" {
   #checkov:skip=CKV2_AWS_51:the caller is CloudFront, which holds the secret header and no client certificate
   rest_api_id   = aws_api_gateway_rest_api.this.id
   deployment_id = sluice_api_deployment.this.id
-  stage_name    = var.stage
+  stage_name    = var.stage # another name forces a new stage: until the distribution has it too, the API answers 403
   dynamic "access_log_settings" {
     for_each = local.log ? [aws_cloudwatch_log_group.this.arn] : []
     content {
@@ -77,7 +77,7 @@ resource "aws_api_gateway_method_settings" "this" {
 # for its alias, whichever is called: a permission that had to come with the change would come too late.
 resource "aws_lambda_permission" "this" {
   for_each      = { function = null, alias = var.function.alias }
-  statement_id  = "api-${each.key}" # by which one whose answer was lost is found again
+  statement_id  = "api-${each.key}" # by which one whose answer was lost is found again; a new API or stage gets 500 until it is made anew
   action        = "lambda:InvokeFunction"
   principal     = "apigateway.amazonaws.com"
   function_name = var.function.name

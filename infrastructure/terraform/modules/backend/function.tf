@@ -1,7 +1,7 @@
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_158:CloudWatch encrypts by its own key; the bootstrap logs no secret, and the app's lines are the app's to say
   #checkov:skip=CKV_AWS_338:how long to keep lines is the owner's to say
-  name              = "/aws/lambda/${var.name}"
+  name              = "/aws/lambda/${var.name}" # another name forces a new group, and the lines go with the old one
   retention_in_days = var.log_retention_days
 }
 
@@ -37,6 +37,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_116:a dead-letter queue serves asynchronous invocations, and there are none
   #checkov:skip=CKV_AWS_173:the environment holds no secret, only names of parameters
   #checkov:skip=CKV_AWS_272:code signing is for zip files; the image is named by digest
+  # Another name forces a new function. Its alias and permissions go with it, unknown to a plan: after a -replace apply twice.
   function_name                  = var.name
   role                           = aws_iam_role.this.arn
   package_type                   = "Image"

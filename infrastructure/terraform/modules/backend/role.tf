@@ -27,7 +27,8 @@ locals {
   parameter_arns = [for p in sort(values(var.secrets)) : startswith(p, "arn:") ? p : "${local.arn.ssm}:parameter/${trimprefix(p, "/")}"]
 }
 
-# Roles have one namespace for all regions of an account.
+# Roles have one namespace for all regions of an account. Lambda lets this very role, not its name, decrypt the function's
+# environment: after a -replace of it the function must be made anew too, or no invocation starts.
 resource "aws_iam_role" "this" {
   name = "${var.name}-${local.region}"
   assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [

@@ -27,7 +27,8 @@ locals {
   if var.state != null || !endswith(file, "-state") }
 }
 
-# Managed ones: a role takes ten of them, of 6,144 characters each.
+# Managed ones: a role takes ten of them, of 6,144 characters each. Another name or description forces a new policy, which
+# fails while the old one is attached by anybody but Terraform.
 resource "aws_iam_policy" "this" {
   #checkov:skip=CKV_AWS_287:the one key it decrypts with is bound to this environment's parameters
   #checkov:skip=CKV_AWS_288:reading the environment's own buckets and parameters is what a plan does

@@ -34,6 +34,7 @@ data "sluice_certificate" "this" {
   arn    = var.domain.certificate_arn
 }
 
+# A record that is there already fails the apply, since it may be another site's: delete it, or import it.
 resource "aws_route53_record" "this" {
   for_each = toset(["A", "AAAA"])
   zone_id  = data.aws_route53_zone.this.zone_id

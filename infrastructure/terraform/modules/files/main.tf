@@ -15,7 +15,7 @@ module "bucket" {
   version = "5.10.0"
 
   bucket                                = var.bucket
-  force_destroy                         = true
+  force_destroy                         = true # another name forces a new bucket, and the uploads go with the old one
   attach_deny_insecure_transport_policy = true
 }
 

@@ -11,7 +11,7 @@ module "distribution" {
   version = "6.6.0"
 
   comment             = local.name
-  aliases             = var.domain[*].name
+  aliases             = var.domain[*].name # a name is of one distribution in all of AWS: CNAMEAlreadyExists while another has it
   default_root_object = "index.html"
   http_version        = "http2and3"
   price_class         = var.price_class
@@ -48,6 +48,7 @@ module "distribution" {
 
   # SPA routes are rewritten here and not by a custom error response: that has no
   # path condition and would turn the API's 403 and 404 into a page.
+  # Another name forces a new function, and never succeeds: AWS deletes none that is in use, and the distribution changes later.
   cloudfront_functions = { spa = { name = "${local.name}-spa", code = local.spa } }
   default_cache_behavior = merge(local.behavior, {
     target_origin_id     = "site", cache_policy_id = "658327ea-f89d-4fab-a63d-7e88639e58f6" # Managed-CachingOptimized

@@ -8,7 +8,8 @@ locals {
   attachments = merge([for role, r in var.roles : { for key, arn in r.policy_arns : "${role}-${key}" => { role = role, arn = arn } }]...)
 }
 
-# An account has one provider for an issuer: a second one is refused. AWS verifies GitHub's certificate by itself and needs no thumbprint.
+# An account has one provider for an issuer: a second one is refused, and destroy takes it from all who use it. AWS verifies
+# GitHub's certificate by itself and needs no thumbprint.
 resource "aws_iam_openid_connect_provider" "this" {
   count          = var.provider_arn == null ? 1 : 0
   url            = "https://${local.issuer}"

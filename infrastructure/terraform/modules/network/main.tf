@@ -91,14 +91,17 @@ resource "aws_iam_role_policy" "join" {
 }
 
 # Rules are resources of their own, made after both groups and gone before either:
-# inline rules of two groups that name each other could not be destroyed.
+# inline rules of two groups that name each other could not be destroyed. Another VPC never works: the new group waits for the
+# end of the old one, and that for the function to leave it, which waits for the new group.
 resource "aws_security_group" "this" {
   #checkov:skip=CKV2_AWS_5:the function joins it
   name        = var.name
   description = "The function ${var.name}" # AWS changes no description, name or VPC: each forces a new group
   vpc_id      = data.aws_vpc.this.id
   depends_on  = [aws_iam_role_policy.join]
-  timeouts { delete = "60m" } # Lambda keeps its network interfaces for up to 40 minutes
+  # Lambda keeps its network interfaces for up to 40 minutes, and removes them by the role. Not the function's
+  # replace_security_groups_on_destroy: the group would go at once, and the role before the interfaces, which then stay.
+  timeouts { delete = "60m" }
   lifecycle {
     precondition {
       condition     = length(local.missing_groups) == 0

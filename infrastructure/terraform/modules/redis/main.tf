@@ -3,7 +3,8 @@
 terraform { required_version = ">= 1.5.7" }
 
 # Not the module's, which is created before the old one is destroyed: under one name that always fails. Nor may
-# the module's subnet_group_name refer to it, which would spread that order to it.
+# the module's subnet_group_name refer to it, which would spread that order to it. It keeps the subnets that have a node,
+# and its VPC: to leave them, destroy Redis first.
 resource "aws_elasticache_subnet_group" "this" {
   name       = var.name
   subnet_ids = var.network.subnet_ids
@@ -17,7 +18,7 @@ module "redis" {
   # Another name or subnet group forces a new group: sessions and snapshots go with the old one, of which no last snapshot is made.
   replication_group_id       = var.name
   description                = "Sessions and streams of ${aws_elasticache_subnet_group.this.name}" # made after it
-  engine_version             = var.engine_version
+  engine_version             = var.engine_version # an older one forces a new group too
   node_type                  = var.redis.node_type
   num_cache_clusters         = var.redis.nodes
   cluster_mode_enabled       = false               # LibreChat deletes several keys at once, which fails across slots

@@ -65,7 +65,7 @@ variable "redis" {
 }
 
 variable "engine_version" {
-  description = "Redis's version, major and minor."
+  description = "Redis's version, major and minor. An older one than before makes Redis anew, empty."
   type        = string
   default     = "7.1"
   nullable    = false
