@@ -2,7 +2,6 @@ package bench
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
+	"github.com/aproorg/sluice/internal/testdeps"
 )
 
 // setting is one that might shorten a start of LibreChat.
@@ -26,7 +26,7 @@ type setting struct {
 // BenchmarkLibreChatSettings starts `node server/index.js` with one setting each, and
 // with none, in turns, and prints the ratio of their medians until it is ready; below
 // 1 is faster. SLUICE_NODE22 names the program node of a version 22 or later, which
-// alone has a compile cache.
+// alone has a compile cache, where it is not that of make deps.
 func BenchmarkLibreChatSettings(b *testing.B) {
 	releases(b, func(b *testing.B, r facts.Release) {
 		s := newStandby(b, r)
@@ -83,7 +83,7 @@ func (s *standby) filled(b *testing.B, set setting) {
 	b.Helper()
 	for range 2 {
 		cfg := set.config
-		cfg.Node = newNode(b)
+		cfg.Node = testdeps.NewNode(b)
 		a, err := s.Alone(b.Context(), cfg)
 		if err != nil {
 			b.Fatal(err)
@@ -93,20 +93,11 @@ func (s *standby) filled(b *testing.B, set setting) {
 	}
 }
 
-func newNode(b *testing.B) string {
-	b.Helper()
-	node := os.Getenv("SLUICE_NODE22")
-	if node == "" {
-		b.Skip("needs a Node 22: npm install --prefix DIR node@22, then SLUICE_NODE22=DIR/node_modules/node/bin/node")
-	}
-	return node
-}
-
 // compare alternates which of the two comes first.
 func (s *standby) compare(b *testing.B, set setting) {
 	plain := rehearsal.AloneConfig{}
 	if set.newNode {
-		plain.Node = newNode(b)
+		plain.Node = testdeps.NewNode(b)
 		set.config.Node = plain.Node
 	}
 	if set.warm != nil {

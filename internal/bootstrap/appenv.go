@@ -51,6 +51,9 @@ func (e *environment) appEnvironment(ctx context.Context) ([]string, error) {
 	if e.processes != nil {
 		env = e.processes.AddTo(env)
 	}
+	if env, err = withCompileCache(env); err != nil { // a start without is slower, and no worse
+		e.cfg.Logger.Warn("the app's compiled code is not used", "err", err)
+	}
 	return env, nil
 }
 

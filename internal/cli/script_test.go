@@ -48,7 +48,11 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
+	testscript.Run(t, params(t, bootstrap))
+}
+
+func params(t *testing.T, bootstrap string) testscript.Params {
+	return testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
@@ -71,7 +75,7 @@ func TestScripts(t *testing.T) {
 			"serve-site": serveSite,
 			"verify-url": verifyURL,
 		},
-	})
+	}
 }
 
 func source(t *testing.T) string {

@@ -83,6 +83,12 @@ func additions(base *source.Base, o Options) ([]mutate.Addendum, error) {
 			return nil, err
 		}
 	}
+	if len(o.CompileCache) > 0 {
+		layer, err := compileCacheLayer(mediaType, o.CompileCache)
+		if err := add("compile cache", layer, err); err != nil {
+			return nil, err
+		}
+	}
 	layer, err := fileLayer(mediaType, BootstrapPath, 0o755, o.Bootstrap)
 	return added, add("bootstrap", layer, err)
 }
@@ -135,6 +141,9 @@ func (o Options) environment() map[string]string {
 	paths = slices.Compact(paths)
 	if len(paths) > 0 {
 		env[writable] = strings.Join(paths, ",")
+	}
+	if _, given := env[settings.CompileCacheVariable]; len(o.CompileCache) > 0 && !given {
+		env[settings.CompileCacheVariable] = CompileCachePath
 	}
 	return env
 }

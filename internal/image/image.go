@@ -70,6 +70,9 @@ type Options struct {
 	// CABundle is PEM for CABundlePath. Nothing refers to it by itself: name
 	// it in Env as the app wants it.
 	CABundle []byte
+	// CompileCache are files by their path in CompileCachePath, as ReadCompileCache gives them.
+	// NODE_COMPILE_CACHE names that directory then, unless Env does.
+	CompileCache map[string][]byte
 	// Env and Labels are added to the base's own, replacing equal names.
 	Env, Labels map[string]string
 	// ReleaseVariable names a variable that becomes a digest of all that the image is
@@ -231,6 +234,9 @@ func (o Options) validate() error {
 		return err
 	}
 	if err := checkFiles(o.Files); err != nil {
+		return err
+	}
+	if err := checkCompileCache(o.CompileCache); err != nil {
 		return err
 	}
 	return checkLinks(o.Links)

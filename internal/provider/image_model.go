@@ -21,6 +21,7 @@ type imageModel struct {
 	Links        types.Map    `tfsdk:"links"`
 	Expect       types.List   `tfsdk:"expect"`
 	CABundle     types.String `tfsdk:"ca_bundle"`
+	CompileCache types.String `tfsdk:"compile_cache"`
 	Environment  types.Map    `tfsdk:"environment"`
 	Labels       types.Map    `tfsdk:"labels"`
 	Bootstrap    types.String `tfsdk:"bootstrap"`
@@ -37,7 +38,7 @@ type imageModel struct {
 // known tells whether all that the digest follows from is.
 func (m *imageModel) known() bool {
 	for _, value := range []interface{ IsUnknown() bool }{
-		m.App, m.Base, m.Architecture, m.CABundle, m.Environment, m.Labels, m.Links, m.Expect, m.Bootstrap,
+		m.App, m.Base, m.Architecture, m.CABundle, m.CompileCache, m.Environment, m.Labels, m.Links, m.Expect, m.Bootstrap,
 	} {
 		if value.IsUnknown() {
 			return false

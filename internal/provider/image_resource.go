@@ -225,6 +225,11 @@ func (i *imageResource) options(ctx context.Context, plan *imageModel) (image.Op
 		}
 	}
 	var err error
+	if dir := plan.CompileCache.ValueString(); dir != "" {
+		if options.CompileCache, err = image.ReadCompileCache(dir); err != nil {
+			return options, err
+		}
+	}
 	if options.Bootstrap, err = bootstrap(ctx, plan.Bootstrap.ValueString(), options.Arch); err != nil {
 		return options, err
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -243,7 +244,7 @@ func (w *World) prepared(invoke http.Handler) http.Handler {
 // process is the app with the bootstrap in front of it, or a function as it is.
 func (w *World) process() (lambda.Process, []lambda.Extension) {
 	app := w.cfg.App
-	p := lambda.Process{Command: app.Command, Root: app.Root, Dir: app.Dir, Env: app.ImageEnv, Scratch: app.Scratch}
+	p := lambda.Process{Command: app.Command, Root: app.Root, Dir: app.Dir, Env: app.ImageEnv, Scratch: app.Scratch, Writable: slices.Clone(app.Writable)}
 	if f := app.Function; f != nil {
 		p.Task, p.Handler = f.Task, f.Handler
 		return p, f.Extensions

@@ -128,6 +128,8 @@ type App struct {
 	// Scratch are directories that the app writes to and that in its image are
 	// links into /tmp.
 	Scratch []string
+	// Writable are directories of Root that all environments share, and that the app may write to.
+	Writable []string
 	// Uploads, if set, lets large bodies come by way of S3.
 	Uploads *Uploads
 	// Observe, if set, stands between the viewer and the distribution, and sees each

@@ -19,6 +19,16 @@ func Node(t testing.TB) string {
 	return program(t, cmp.Or(os.Getenv("SLUICE_TEST_NODE"), "node"))
 }
 
+// NewNode returns the path of a Node that has what this machine's may lack, such as a compile cache (22.1 and later):
+// $SLUICE_NODE22, or the one of npm.
+func NewNode(t testing.TB) string {
+	t.Helper()
+	if node := os.Getenv("SLUICE_NODE22"); node != "" {
+		return program(t, node)
+	}
+	return filepath.Join(folder(t, filepath.Join("newnode", "node_modules", "node"), "bin/node"), "bin", "node")
+}
+
 // NodeModules returns the node_modules folder that holds the official MCP server
 // and TypeScript client, and the packages that are named. Node finds packages
 // beside the file that imports them: link the folder into the one of the script.

@@ -1,6 +1,9 @@
 package settings
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 // Prefix begins every variable of the bootstrap's own.
 const Prefix = "SLUICE_"
@@ -48,6 +51,14 @@ const (
 	UploadSecretVariable    = Prefix + "UPLOAD_SECRET"
 	UploadLimitVariable     = Prefix + "UPLOAD_LIMIT"
 )
+
+// CompileCacheVariable names a directory in which Node keeps compiled code:
+// https://nodejs.org/api/module.html#module-compile-cache
+const CompileCacheVariable = "NODE_COMPILE_CACHE"
+
+// CompileCacheTag is the name of a directory in it: Node's version, the architecture, V8's version and flags, and last the
+// user's id, who is another on Lambda than where an image was made.
+var CompileCacheTag = regexp.MustCompile(`^(v\d+\.\d+\.\d+[0-9a-z.+-]*-[0-9a-z]+-[0-9a-f]+-)(\d+)$`)
 
 // UserAgent begins the User-Agent with which the bootstrap asks for invocations. Who asks
 // beside it takes them away from it.

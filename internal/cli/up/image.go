@@ -32,6 +32,8 @@ const snapStartLabel = "com.amazonaws.lambda.feature.snapstart"
 type imageSource struct {
 	command.AWS
 	ref, arch string
+	compiled  string       // where Node's compiled code goes
+	note      func(string) // says what became of it
 
 	image v1.Image
 	app   rehearse.App
@@ -39,6 +41,7 @@ type imageSource struct {
 
 func (o *imageSource) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.ref, "image", "", "`REF` of an image (or oci:DIR, tar:FILE) to run from its own file system: one that sluice image made,\nor any of a Lambda function, with the extensions in it")
+	f.StringVar(&o.compiled, "compile-cache", "", "`DIR` that gets the code which Node compiles, for sluice image --compile-cache; with --image")
 	f.StringVar(&o.arch, "image-arch", "amd64", "architecture of the image: amd64 or arm64")
 }
 
@@ -117,8 +120,22 @@ func (o *imageSource) Start(ctx context.Context, _ string) (apps.Prepared, error
 	if err == nil {
 		err = o.addExtensions()
 	}
+	if err == nil && o.compiled != "" {
+		err = fillCompileCache(&o.app)
+	}
 	if err != nil {
 		return apps.Prepared{}, errors.Join(fmt.Errorf("unpack %s: %w", o.ref, err), os.RemoveAll(dir))
 	}
-	return apps.Prepared{App: o.app, Close: func() error { return os.RemoveAll(dir) }}, nil
+	return apps.Prepared{App: o.app, Close: func() error { return errors.Join(o.keepCompiled(), os.RemoveAll(dir)) }}, nil
+}
+
+func (o *imageSource) keepCompiled() error {
+	if o.compiled == "" {
+		return nil
+	}
+	said, err := keepCompileCache(o.app.Root, o.compiled)
+	if err == nil {
+		o.note(said)
+	}
+	return err
 }

@@ -119,6 +119,8 @@ func (o *options) check(flags *pflag.FlagSet) error {
 		return command.Usagef("--transfer-mode %q: want stream or buffered", o.transfer)
 	case o.function.dir != "" && o.image.ref != "":
 		return command.Usagef("--function and --image are two things to run: give one")
+	case o.image.compiled != "" && o.image.ref == "":
+		return command.Usagef("--compile-cache goes with --image: compiled code is known by the paths that its files have there")
 	case o.function.dir == "" && (o.function.handler != "" || len(o.function.extensions) > 0):
 		return command.Usagef("--handler and --extension go with --function")
 	case flags.Changed("uploads") && o.uploads != off && !strings.HasPrefix(o.uploads, "/"):
@@ -277,6 +279,7 @@ func (o *options) rehearsal(ctx context.Context, p *command.Program, flags *pfla
 	switch {
 	case o.image.ref != "":
 		chosen = &o.image
+		o.image.note = func(text string) { p.Note(errors.New(text)) }
 	case o.function.dir != "":
 		chosen = &o.function
 	default:

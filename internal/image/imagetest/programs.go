@@ -72,7 +72,12 @@ func parents(files map[string][]byte) []string {
 // test is skipped where there is none.
 func Node(t testing.TB) map[string][]byte {
 	t.Helper()
-	node := testdeps.Node(t)
+	return NodeOf(t, testdeps.Node(t))
+}
+
+// NodeOf is another Node than this machine's, as Node is.
+func NodeOf(t testing.TB, node string) map[string][]byte {
+	t.Helper()
 	linked, err := exec.CommandContext(t.Context(), "ldd", node).Output()
 	if err != nil {
 		t.Skipf("Node's libraries cannot be listed: %v", err)

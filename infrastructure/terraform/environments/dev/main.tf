@@ -100,10 +100,11 @@ module "backend" {
 # The app's image with the bootstrap in front, and the front end out of the same
 # image. Both know at plan what they will make, and do nothing where it exists already.
 resource "sluice_image" "app" {
-  base         = var.image
-  repository   = module.backend.repository_url
-  architecture = var.function.architecture
-  ca_bundle    = var.ca_bundle == null ? null : sensitive(file(pathexpand(var.ca_bundle))) # no secret: 3,000 lines for a plan
+  base          = var.image
+  repository    = module.backend.repository_url
+  architecture  = var.function.architecture
+  compile_cache = var.compile_cache == null ? null : pathexpand(var.compile_cache)
+  ca_bundle     = var.ca_bundle == null ? null : sensitive(file(pathexpand(var.ca_bundle))) # no secret: 3,000 lines for a plan
 }
 
 resource "sluice_site" "app" {

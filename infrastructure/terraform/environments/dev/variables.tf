@@ -70,6 +70,12 @@ variable "ca_bundle" {
   }
 }
 
+variable "compile_cache" {
+  description = "Directory of Node's compiled code for the image, which `sluice up --image REF --compile-cache DIR` fills. Null puts none there."
+  type        = string
+  default     = null
+}
+
 variable "network" {
   description = <<-EOT
     The existing VPC, its private subnets in two zones or more, and further security groups that the function joins. What is deployed
