@@ -76,7 +76,7 @@ func (d *Deployment) adopt(ctx context.Context, err error, plan *infra.Plan, fau
 			continue
 		}
 		change := changeOf(plan, fault.Address)
-		if change == nil || imports[change.Type] == "" {
+		if change == nil || imports[change.Type] == "" || change.Change.Actions.Update() { // what changes is in the state: another's name is in the way
 			continue
 		}
 		id, known := importID(change)

@@ -72,6 +72,13 @@ func TestWhatIsNotKnownYetIsNamedByTheNextRun(t *testing.T) {
 	if err := d.adopt(t.Context(), other, planOf("a.b", "aws_thing", nil), fault); hint.Of(err) != "" {
 		t.Errorf("advice on a type that is not known: %q", hint.Of(err))
 	}
+	// A domain for a distribution that is there, which another one has.
+	plan := planOf("a.b", "aws_cloudfront_distribution", map[string]any{"comment": "chat-dev"})
+	plan.JSON.ResourceChanges[0].Change.Actions = tfjson.Actions{tfjson.ActionUpdate}
+	alias := []infra.Event{{Address: "a.b", Message: "api error CNAMEAlreadyExists: One or more of the CNAMEs you provided are already associated with a different resource."}}
+	if err := d.adopt(t.Context(), other, plan, alias); hint.Of(err) != "" {
+		t.Errorf("advice to import what is in the state: %q", hint.Of(err))
+	}
 }
 
 func TestMissingRightsAreNamed(t *testing.T) {
