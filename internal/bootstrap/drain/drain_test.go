@@ -266,6 +266,15 @@ func TestNodeWorkerThread(t *testing.T) {
 	n.output.awaitCount(t, "done worker", 2)
 }
 
+// TestNodeBlockedThread: a worker thread that is blocked, as idle ones of pools are, has no work, whether it was blocked before it turned to its
+// loop or not.
+func TestNodeBlockedThread(t *testing.T) {
+	n := startNode(t)
+	n.get("blocked", "") // the thread has still to start
+	held, _ := n.get("none", "")
+	n.wantIdle("none", "", held)
+}
+
 // A database that talks and then takes long, as while it fails over, is waited for.
 func TestNodeDatabaseThatIsSlowForOnce(t *testing.T) {
 	n := startNode(t)

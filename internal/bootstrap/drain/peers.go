@@ -17,14 +17,14 @@ import (
 type peer struct {
 	conn net.Conn
 	// The rest is guarded by Drain.mu.
-	worker bool
-	idle   int    // the last question answered with idle
-	heard  int    // the last question answered at all
-	work   string // what it said it was doing
+	worker  bool
+	blocked bool   // in Atomics.wait
+	idle    int    // the last question answered with idle
+	heard   int    // the last question answered at all
+	work    string // what it said it was doing
 }
 
-// deafAfter is how long a worker thread may say nothing: idle ones of some pools block in Atomics.wait. A main thread that
-// says nothing computes, and that is work.
+// deafAfter is how long a worker thread may say nothing. A main thread that says nothing computes, and that is work.
 const deafAfter = time.Second
 
 // attend reads what one peer says until it goes.
@@ -55,6 +55,8 @@ func (d *Drain) hear(p *peer, line string) {
 	case "hello":
 		p.worker = what == "worker"
 		d.heard = true
+	case "blocked", "unblocked":
+		p.blocked = verb == "blocked"
 	case "idle":
 		p.idle, p.heard = n, n
 	case "busy":
@@ -170,7 +172,7 @@ func (d *Drain) left(skipDeaf bool) (pending bool, doing string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for p := range d.peers {
-		if p.idle == d.round || skipDeaf && p.worker && p.heard != d.round {
+		if p.idle == d.round || p.heard != d.round && (p.blocked || skipDeaf && p.worker) {
 			continue
 		}
 		pending, doing = true, cmp.Or(doing, p.work)

@@ -13,6 +13,7 @@
 })();
 
 function watch(socketPath, timerLimit, startLimit, longTimer) {
+  const fs = require('fs');
   const net = require('net');
   const channels = require('diagnostics_channel');
   const { isMainThread } = require('worker_threads');
@@ -43,7 +44,31 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   const link = net.connect(socketPath);
   link.on('error', () => {});
   link.unref();
-  link.write(`hello ${process.pid} ${isMainThread ? 'main' : 'worker'}\n`);
+  // tell says something at once, also of a thread that is blocked before it ever turns to the link.
+  const tell = (line) => {
+    try {
+      fs.writeSync(link._handle.fd, line);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const hello = `hello ${process.pid} ${isMainThread ? 'main' : 'worker'}\n`;
+  if (!tell(hello)) link.write(hello);
+  if (!isMainThread) watchWaits();
+
+  // watchWaits says when a worker thread is blocked by Atomics.wait, as idle ones of pools are: it has no work, and cannot say so.
+  function watchWaits() {
+    const { wait } = Atomics;
+    Atomics.wait = { wait(...args) {
+      const told = tell('blocked\n');
+      try {
+        return wait.apply(this, args);
+      } finally {
+        if (told) tell('unblocked\n');
+      }
+    } }.wait;
+  }
 
   // --- outgoing requests, from their begin to the end of the answer's body
 

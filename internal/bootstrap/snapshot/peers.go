@@ -18,6 +18,7 @@ type peer struct {
 	// The rest is guarded by Processes.mu.
 	pid     int
 	worker  bool
+	blocked bool // in Atomics.wait, after which it renews itself before it does anything else
 	waiting map[int]chan answer
 }
 
@@ -29,17 +30,18 @@ type question struct {
 	Env      map[string]string `json:"env,omitempty"`
 }
 
-// answer is a line of one: the first says which it is, with no id.
+// answer is a line of one: those with no id say which it is, and whether it is blocked.
 type answer struct {
 	ID        int    `json:"id"`
 	PID       int    `json:"pid"`
 	Worker    bool   `json:"worker"`
+	Blocked   bool   `json:"blocked"`
 	Error     string `json:"error"`
 	Listeners int    `json:"listeners"`
 	Accepted  bool   `json:"accepted"`
 }
 
-// deafAfter is how long a worker thread may say nothing: idle ones of some pools block in Atomics.wait.
+// deafAfter is how long a worker thread may say nothing.
 const deafAfter = time.Second
 
 // maxLine bounds a line of a process.
@@ -72,7 +74,7 @@ func (p *Processes) hear(c *peer, a answer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a.ID == 0 {
-		c.pid, c.worker = a.PID, a.Worker
+		c.pid, c.worker, c.blocked = a.PID, a.Worker, a.Blocked
 		return
 	}
 	if waits := c.waiting[a.ID]; waits != nil {
@@ -115,10 +117,14 @@ func (p *Processes) ask(ctx context.Context, q question) ([]answer, error) {
 	return answers, errors.Join(errs...)
 }
 
-// put asks one peer. A worker thread that says nothing for a while is let be: it runs no code of the app meanwhile.
+// put asks one peer. A worker thread that is blocked, as idle ones of some pools are, or that says nothing for a while is let be: it runs no
+// code of the app meanwhile.
 func (p *Processes) put(ctx context.Context, c *peer, waits chan answer, line []byte) (answer, error) {
 	_ = c.conn.SetWriteDeadline(time.Now().Add(time.Second))
 	_, _ = c.conn.Write(line) // a peer that is gone says so by its end
+	if p.isBlocked(c) {
+		return answer{}, nil
+	}
 	deaf := time.NewTimer(deafAfter)
 	defer deaf.Stop()
 	for {
@@ -146,6 +152,12 @@ func (p *Processes) name(c *peer) string {
 		return fmt.Sprintf("a worker thread of the app's process %d", c.pid)
 	}
 	return fmt.Sprintf("process %d of the app", c.pid)
+}
+
+func (p *Processes) isBlocked(c *peer) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return c.blocked
 }
 
 // mayBeDeaf is true of worker threads, and of who has not said what it is: a thread that was blocked at once.

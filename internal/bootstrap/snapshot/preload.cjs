@@ -8,9 +8,10 @@
 })();
 
 function attend(socketPath) {
+  const fs = require('fs');
   const net = require('net');
   const crypto = require('crypto');
-  const { isMainThread } = require('worker_threads');
+  const { isMainThread, getEnvironmentData, setEnvironmentData } = require('worker_threads');
   const { join, dirname } = require('path');
   const module_ = join(dirname(socketPath), 'poll.node');
 
@@ -18,9 +19,19 @@ function attend(socketPath) {
   link.on('error', () => {});
   link.unref();
   const say = (message) => link.write(`${JSON.stringify(message)}\n`);
-  say({ pid: process.pid, worker: !isMainThread });
+  // tell says something at once, also of a thread that is blocked before it ever turns to the link.
+  const tell = (message) => {
+    try {
+      fs.writeSync(link._handle.fd, `${JSON.stringify(message)}\n`);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const who = { pid: process.pid, worker: !isMainThread };
+  if (!tell(who)) say(who);
 
-  const monotonic = performance.now.bind(performance);
+  const monotonic = () => Number(process.hrtime.bigint()) / 1e6; // which all threads have in common
   const randomBelow = (n) => crypto.randomBytes(6).readUIntBE(0, 6) % n;
   const sockets = watchSockets();
   const pools = watchPools();
@@ -29,12 +40,16 @@ function attend(socketPath) {
   const shiftClock = ownClock();
   const catchUp = ownDate(Number(process.env.SLUICE_SNAPSHOT_BEHIND) || 0);
   const reseedMath = ownMath();
+  const board = noticeBoard();
+  watchWaits();
 
   let snapshotAt = 0; // by the monotonic clock and by the wall's
   let snapshotTime = 0;
+  let environment; // that this thread has been renewed for
 
   const verbs = {
     async before() {
+      if (environment) return {}; // a thread that was blocked until now
       poll(); // that it works is seen before there is a version
       const listeners = await call('sluice:before-snapshot', {});
       collectGarbage();
@@ -45,25 +60,13 @@ function attend(socketPath) {
 
     // hold comes when the app is at rest, right before the snapshot.
     async hold() {
-      sockets.hold();
+      if (!environment) sockets.hold();
       return {};
     },
 
     async renew({ restored }) {
-      poll();
-      useUpCaches();
-      reseedMath();
-      pools.refill();
-      renewLibraries();
-      catchUp();
-      const age = Math.max(restored.snapshotAge * 1000, Date.now() - snapshotTime);
-      const missed = snapshotAt ? age - (monotonic() - snapshotAt) : 0;
-      if (missed > 500) { // the monotonic clock stood still
-        shiftClock(missed);
-        timers.hasten(missed);
-      }
-      process.env.SLUICE_ENVIRONMENT_ID = restored.environment;
-      sockets.renew();
+      if (isMainThread) board.post({ ...restored, snapshotAt, snapshotTime });
+      renew(restored);
       return {};
     },
 
@@ -74,6 +77,73 @@ function attend(socketPath) {
       return { listeners, accepted };
     },
   };
+
+  function renew(restored) {
+    if (environment === restored.environment) return;
+    environment = restored.environment;
+    poll();
+    useUpCaches();
+    reseedMath();
+    pools.refill();
+    renewLibraries();
+    catchUp();
+    const age = Math.max(restored.snapshotAge * 1000, Date.now() - snapshotTime);
+    const missed = snapshotAt ? age - (monotonic() - snapshotAt) : 0;
+    if (missed > 500) { // the monotonic clock stood still
+      shiftClock(missed);
+      timers.hasten(missed);
+    }
+    process.env.SLUICE_ENVIRONMENT_ID = restored.environment;
+    sockets.renew();
+  }
+
+  // noticeBoard is memory that all threads of the process have in common: how often its main thread has posted, the length and the notice, in
+  // JSON.
+  function noticeBoard() {
+    const key = 'sluice.snapshot';
+    if (isMainThread && setEnvironmentData) setEnvironmentData(key, new SharedArrayBuffer(4096));
+    const memory = getEnvironmentData && getEnvironmentData(key);
+    if (!(memory instanceof SharedArrayBuffer)) return { post() {}, look() {} }; // an old Node
+    const head = new Int32Array(memory, 0, 2);
+    const text = new Uint8Array(memory, 8);
+    let seen = Atomics.load(head, 0);
+    return {
+      post(notice) {
+        const bytes = Buffer.from(JSON.stringify(notice));
+        text.set(bytes);
+        head[1] = bytes.length;
+        Atomics.add(head, 0, 1);
+      },
+      // look returns the notice if there is a new one.
+      look() {
+        if (Atomics.load(head, 0) === seen) return undefined;
+        seen = Atomics.load(head, 0);
+        return JSON.parse(Buffer.from(text.slice(0, head[1])).toString());
+      },
+    };
+  }
+
+  // watchWaits renews a worker thread that is blocked by Atomics.wait while the environment is restored, as idle ones of pools are: it goes on
+  // with its next work before it reads from the link.
+  function watchWaits() {
+    if (isMainThread) return;
+    const { wait } = Atomics;
+    Atomics.wait = { wait(...args) {
+      const told = tell({ ...who, blocked: true });
+      let result;
+      try {
+        result = wait.apply(this, args);
+      } finally {
+        if (told) tell(who);
+      }
+      const restored = board.look();
+      if (restored) {
+        if (!snapshotAt) ({ snapshotAt, snapshotTime } = restored);
+        renew(restored);
+      }
+      return result;
+    } }.wait;
+  }
 
   // collectGarbage gives memory back that each restore would have to load: nearly half of LibreChat's. Code that was compiled for warming stays.
   function collectGarbage() {

@@ -102,6 +102,7 @@ const work = {
     await file.close();
     done('close');
   },
+  async blocked() { new Worker('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)', { eval: true }).unref(); },
   async worker({ url }) { worker = worker || new Worker(__filename); worker.unref(); worker.postMessage(url); },
   async compute() { await turn(); const end = Date.now() + 300; while (Date.now() < end); done('compute'); },
   async stopped({ url }) {

@@ -5,6 +5,7 @@ const http = require('http');
 const net = require('net');
 const tls = require('tls');
 const { promisify } = require('util');
+const { Worker } = require('worker_threads');
 
 const pool = Buffer.allocUnsafe(2688); // as nanoid has one
 let at = pool.length;
@@ -19,6 +20,24 @@ function hello() { // the random bytes of a client's first message
       socket.on('error', () => {});
       socket.once('data', (data) => { socket.destroy(); server.close(); resolve(data.subarray(11, 43).toString('hex')); });
     }).listen(0, '127.0.0.1', () => tls.connect(server.address().port, '127.0.0.1', { rejectUnauthorized: false }).on('error', () => {}));
+  });
+}
+
+// blocked are ids of a worker thread that waits for work in Atomics.wait, as those of pools do, and never comes to its loop.
+const bell = new Int32Array(new SharedArrayBuffer(4));
+const thread = new Worker(`
+  const { parentPort, workerData: bell } = require('worker_threads');
+  const crypto = require('crypto');
+  for (;;) {
+    Atomics.wait(bell, 0, 0);
+    Atomics.store(bell, 0, 0);
+    parentPort.postMessage({ blockedRandomUUID: crypto.randomUUID(), blockedMathRandom: String(Math.random()), blockedVariable: String(process.env.SLUICE_ENVIRONMENT_ID) });
+  }`, { eval: true, workerData: bell });
+function blocked() {
+  return new Promise((resolve) => {
+    thread.once('message', resolve);
+    Atomics.store(bell, 0, 1);
+    Atomics.notify(bell, 0);
   });
 }
 
@@ -75,6 +94,7 @@ async function ids() {
     subtleGenerateKey: Buffer.from(await crypto.webcrypto.subtle.exportKey('raw', subtle)).toString('hex'),
     diffieHellman: crypto.createECDH('prime256v1').generateKeys('hex'),
     tlsClient: await hello(),
+    ...await blocked(),
     ...(process.env.MODULES ? await libraries() : {}),
   };
 }
