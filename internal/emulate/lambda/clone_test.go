@@ -111,6 +111,56 @@ func TestCloneReaches(t *testing.T) {
 	}
 }
 
+// TestCloneOfAFileWithoutName: databases and compressors keep large files that are open and have no name any more.
+func TestCloneOfAFileWithoutName(t *testing.T) {
+	_, snapshot := cloned(t, func(cfg *lambda.Config) { setenv(cfg, "TEST_GHOST=120000000") })
+	if snapshot.Bytes < 120_000_000 {
+		t.Errorf("the snapshot has %d bytes", snapshot.Bytes)
+	}
+}
+
+// TestCloneListensWhereItsVariablesSay: an address in a variable may be one that the function itself listens on, and a clone has it even where
+// another program of the machine has taken it since.
+func TestCloneListensWhereItsVariablesSay(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	w, _ := cloned(t, func(cfg *lambda.Config) { setenv(cfg, "TEST_LISTEN="+address, "METRICS=http://"+address+"/metrics") })
+	if listener, err = net.Listen("tcp", address); err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if got, failure := w.invoke(event{Do: "connect", Text: address}); got != "null" {
+		t.Error(got, failure)
+	}
+}
+
+// TestCloneReachesWhatComesLater: a server that the variables name is reached when it is there, by the name of localhost too.
+func TestCloneReachesWhatComesLater(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	_, port, _ := net.SplitHostPort(address)
+	w, _ := cloned(t, func(cfg *lambda.Config) { setenv(cfg, "STORE_HOST=localhost", "STORE_PORT="+port) })
+	if got, _ := w.invoke(event{Do: "connect", Text: address}); !strings.Contains(got, "refused") {
+		t.Errorf("nobody is there: %s", got)
+	}
+	if listener, err = net.Listen("tcp", address); err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	w.eventually("the server is reached", func() bool {
+		got, _ := w.invoke(event{Do: "connect", Text: "localhost:" + port})
+		return got == "null"
+	})
+}
+
 // TestCloneEnds: a clone is killed as a started environment is, and the next request gets another.
 func TestCloneEnds(t *testing.T) {
 	w, _ := cloned(t, nil)

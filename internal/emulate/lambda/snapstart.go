@@ -10,6 +10,7 @@ import (
 	"github.com/aproorg/sluice/internal/emulate/lambda/environment"
 	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
 	"github.com/aproorg/sluice/internal/emulate/lambda/sandbox"
+	"github.com/aproorg/sluice/internal/hint"
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
@@ -80,7 +81,11 @@ func (em *Emulator) Publish(ctx context.Context) (Snapshot, error) {
 	select {
 	case f := <-first:
 		if f != nil {
-			return Snapshot{}, fmt.Errorf("publish version %s: %s: %s", em.cfg.Version, f.Kind, f.Message())
+			err := fmt.Errorf("publish version %s: %s: %s", em.cfg.Version, f.Kind, f.Message())
+			if why == "" {
+				err = hint.With(err, "with clones the app has a network of its own: of this machine's servers it reaches those that the function's variables name, as 127.0.0.1:PORT or in a URL, and nothing beyond")
+			}
+			return Snapshot{}, err
 		}
 	case <-ctx.Done():
 		e.Kill()
@@ -135,7 +140,7 @@ func (em *Emulator) takeSnapshot(e *environment.Environment, s *Snapshot) {
 		return
 	}
 	em.forget(e)
-	em.snapshot = from
+	em.snapshot, em.ports = from, e.Reached()
 	s.Clones, s.Bytes = true, from.Bytes
 }
 

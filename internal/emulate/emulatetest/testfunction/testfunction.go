@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -41,8 +42,8 @@ type runtimeClient struct {
 }
 
 // Run is a custom runtime: it asks for events and does what they say, for ever.
-// TEST_INIT, TEST_TERM, TEST_TICKS, TEST_CONNECT and TEST_SNAPSTART choose how it
-// starts and what it does beside.
+// TEST_INIT, TEST_TERM, TEST_TICKS, TEST_CONNECT, TEST_LISTEN, TEST_GHOST and TEST_SNAPSTART
+// choose how it starts and what it does beside.
 func Run() {
 	mode := os.Getenv("TEST_INIT")
 	c := &runtimeClient{base: "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/"}
@@ -70,6 +71,26 @@ func Run() {
 	}
 	if address := os.Getenv("TEST_CONNECT"); address != "" {
 		early, _ = net.Dial("tcp", address)
+	}
+	if address := os.Getenv("TEST_LISTEN"); address != "" {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		defer listener.Close()
+	}
+	if n, _ := strconv.Atoi(os.Getenv("TEST_GHOST")); n > 0 { // a file of so many bytes that is open and has no name
+		ghost, err := os.CreateTemp("", "ghost")
+		if err == nil {
+			_, err = ghost.Write(bytes.Repeat([]byte("x"), n))
+		}
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		_ = os.Remove(ghost.Name())
+		defer ghost.Close()
 	}
 	if os.Getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start" {
 		c.snapStart(os.Getenv("TEST_SNAPSTART"))

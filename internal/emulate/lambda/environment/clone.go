@@ -7,11 +7,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,8 +19,11 @@ import (
 	"github.com/aproorg/sluice/internal/timeline"
 )
 
-// runtimeAddress is the Runtime API's in every clone, and on AWS.
-const runtimeAddress = "127.0.0.1:9001"
+// runtimePort is the Runtime API's in every clone, and on AWS.
+const (
+	runtimePort    = "9001"
+	runtimeAddress = "127.0.0.1:" + runtimePort
+)
 
 type snapshotResult struct {
 	snapshot *sandbox.Snapshot
@@ -72,6 +74,30 @@ func (e *Environment) clone(from *sandbox.Snapshot) (idle <-chan struct{}, f *ru
 	return s.Idle(), nil
 }
 
+// openNetwork has the servers of this machine be reached that the environment's processes may
+// ask for. Those of a clone are what the snapshot's were: any other port may be one of its processes' own.
+func (e *Environment) openNetwork() error {
+	if e.net == nil {
+		return nil
+	}
+	if e.cfg.SnapStart.From != nil {
+		return e.net.open(e.cfg.SnapStart.Ports)
+	}
+	named := e.named()
+	ports := slices.Concat(e.cfg.SnapStart.Ports, present(named))
+	slices.Sort(ports)
+	if err := e.net.open(slices.Compact(ports)); err != nil {
+		return err
+	}
+	e.net.follow(named)
+	return nil
+}
+
+// named are the ports of servers that the environment's variables name.
+func (e *Environment) named() []string {
+	return slices.DeleteFunc(namedPorts(e.variables()), func(p string) bool { return p == runtimePort })
+}
+
 // useNetwork gives the environment a network of its own, with the Runtime API in it.
 func (e *Environment) useNetwork() (net.Listener, error) {
 	n, err := sandbox.NewNetwork()
@@ -79,7 +105,7 @@ func (e *Environment) useNetwork() (net.Listener, error) {
 		return nil, err
 	}
 	e.group.CloneIn(n)
-	e.net = &network{Network: n, dialed: map[netip.AddrPort]bool{}}
+	e.net = &network{Network: n, done: make(chan struct{}), dialed: map[netip.AddrPort]bool{}}
 	listener, err := n.Listen(runtimeAddress)
 	if err != nil {
 		n.Close()
@@ -89,62 +115,120 @@ func (e *Environment) useNetwork() (net.Listener, error) {
 }
 
 // network is an environment's own. Servers of this machine are reached in it at the same
-// addresses: those of SnapStart.Ports, and those that its variables name. Its methods do nothing on nil.
+// addresses: those of SnapStart.Ports, and those that its variables name, once they are
+// there. Its methods do nothing on nil.
 type network struct {
 	*sandbox.Network
 	running sync.WaitGroup
+	done    chan struct{}
 
 	mu        sync.Mutex
+	ports     []string // that are reached
 	listeners []net.Listener
 	conns     []net.Conn
 	dialed    map[netip.AddrPort]bool // what servers see as their clients
 	closed    bool
 }
 
-// named finds addresses of servers on this machine among variables.
-var named = regexp.MustCompile(`(?:127\.0\.0\.1|localhost):(\d{1,5})`)
-
-func (n *network) forward(variables []string, but string, s *SnapStart) error {
-	if n == nil {
-		return nil
-	}
-	ports := slices.Clone(s.Ports)
-	for _, v := range variables {
-		for _, m := range named.FindAllStringSubmatch(v, -1) {
-			ports = append(ports, m[1])
+// open has servers of this machine be reached by their ports, of which none may be taken.
+func (n *network) open(ports []string) error {
+	for _, port := range ports {
+		if err := n.reach(port); err != nil {
+			return fmt.Errorf("reach 127.0.0.1:%s from an environment: %w", port, err)
 		}
-	}
-	slices.Sort(ports)
-	for _, port := range slices.Compact(ports) {
-		address := "127.0.0.1:" + port
-		if address == but {
-			continue
-		}
-		listener, err := n.Listen(address)
-		if err != nil {
-			if strings.Contains(err.Error(), "invalid port") {
-				continue
-			}
-			return fmt.Errorf("reach %s from an environment: %w", address, err)
-		}
-		n.listeners = append(n.listeners, listener)
-		n.running.Go(func() { n.serve(listener, address) })
 	}
 	return nil
 }
 
-func (n *network) serve(listener net.Listener, address string) {
+// reach passes on what connects to a port of the loopback.
+func (n *network) reach(port string) error {
+	listener, err := n.Listen("127.0.0.1:" + port)
+	if err != nil {
+		return err
+	}
+	listeners := []net.Listener{listener}
+	if six, err := n.Listen("[::1]:" + port); err == nil { // what localhost may mean; a kernel may lack it
+		listeners = append(listeners, six)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ports = append(n.ports, port)
+	for _, l := range listeners {
+		if n.closed {
+			l.Close()
+			continue
+		}
+		n.listeners = append(n.listeners, l)
+		n.running.Go(func() { n.serve(l, port) })
+	}
+	return nil
+}
+
+// lookEvery is how often a server is looked for that was not there yet.
+const lookEvery = 300 * time.Millisecond
+
+// follow has servers be reached once they are there. One whose port the app has taken is the app's own.
+func (n *network) follow(ports []string) {
+	if n == nil {
+		return
+	}
+	n.running.Go(func() {
+		for left := ports; ; {
+			left = slices.DeleteFunc(slices.Clone(left), n.reaches)
+			if len(left) == 0 {
+				return
+			}
+			select {
+			case <-time.After(lookEvery):
+			case <-n.done:
+				return
+			}
+			for _, port := range present(left) {
+				if n.reach(port) != nil {
+					left = slices.DeleteFunc(left, func(p string) bool { return p == port })
+				}
+			}
+		}
+	})
+}
+
+func (n *network) reaches(port string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Contains(n.ports, port)
+}
+
+// present are the ports on which somebody listens on this machine.
+func present(ports []string) []string {
+	all, err := sandbox.ListeningPorts()
+	if err != nil {
+		return ports
+	}
+	return slices.DeleteFunc(slices.Clone(ports), func(p string) bool { return !slices.Contains(all, p) })
+}
+
+// Reached are the ports of this machine that the environment reaches, if it has a network of its own.
+func (e *Environment) Reached() []string {
+	if e.net == nil {
+		return nil
+	}
+	e.net.mu.Lock()
+	defer e.net.mu.Unlock()
+	return slices.Clone(e.net.ports)
+}
+
+func (n *network) serve(listener net.Listener, port string) {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			return
 		}
-		n.running.Go(func() { n.join(conn, address) })
+		n.running.Go(func() { n.join(conn, port) })
 	}
 }
 
 // join passes on what the two ends send, until both have ended.
-func (n *network) join(conn net.Conn, address string) {
+func (n *network) join(conn net.Conn, port string) {
 	defer conn.Close()
 	var local netip.AddrPort
 	defer func() { n.forget(local) }()
@@ -160,7 +244,10 @@ func (n *network) join(conn net.Conn, address string) {
 		}
 		return err
 	}}
-	server, err := dialer.Dial("tcp4", address)
+	server, err := dialer.Dial("tcp4", "127.0.0.1:"+port)
+	if err != nil {
+		server, err = net.Dial("tcp6", "[::1]:"+port)
+	}
 	if err != nil {
 		return // the app sees a connection that ends at once
 	}
@@ -225,9 +312,10 @@ func (n *network) close() {
 	}
 	n.mu.Lock()
 	n.closed = true
-	conns := slices.Clone(n.conns)
+	conns, listeners := slices.Clone(n.conns), slices.Clone(n.listeners)
 	n.mu.Unlock()
-	for _, l := range n.listeners {
+	close(n.done)
+	for _, l := range listeners {
 		l.Close()
 	}
 	for _, c := range conns {

@@ -50,8 +50,8 @@ type SnapStart struct {
 	Clones bool
 	From   *sandbox.Snapshot
 	// Ports of this machine's loopback are those that clones reach in their networks, beside
-	// those that their variables name. It is the same list for all, so that none is taken in
-	// one clone which is free in another.
+	// those that their variables name. With From, they are all that the snapshot's environment
+	// reached, so that none is taken in a clone which was free there.
 	Ports []string
 }
 

@@ -115,7 +115,7 @@ func New(cfg Config, host *sandbox.Host, id, dir string, provisioned bool) (*Env
 		_ = group.Close()
 		return nil, err
 	}
-	if err := e.net.forward(e.variables(), e.api.Address(), cfg.SnapStart); err != nil {
+	if err := e.openNetwork(); err != nil {
 		e.api.Close()
 		e.net.close()
 		_ = group.Close()

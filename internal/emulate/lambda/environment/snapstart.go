@@ -121,6 +121,9 @@ func (e *Environment) restore() *runtimeapi.Failure {
 	}
 	e.log(fmt.Sprintf("RESTORE_REPORT Restore Duration: %.2f ms", ms(took)))
 	e.restored = took
+	if e.cfg.SnapStart.From != nil {
+		e.net.follow(e.named()) // not before: its processes have their own ports again now
+	}
 	return nil
 }
 

@@ -33,6 +33,10 @@ const (
 // the first process of another sandbox and its threads have not taken.
 const beforeClones = "999"
 
+// ghostLimit bounds a file that a process has open and nobody finds any more, in bytes: as much
+// as fits into a snapshot.
+const ghostLimit = "2147483647"
+
 // cloneOrders tell CRIU what to do.
 type cloneOrders struct {
 	Criu   string // the program
@@ -288,7 +292,7 @@ func (o *cloneOrders) run(what string, options ...string) error {
 	args := []string{o.Criu, what, "-v1"}
 	for _, option := range append([]string{
 		fmt.Sprintf("images-dir=/proc/self/fd/%d", imageFile), "log-file=" + o.Log, "tcp-established", "ext-unix-sk", "file-locks", "link-remap",
-		"ghost-limit=100000000", "manage-cgroups=ignore", "network-lock=skip",
+		"ghost-limit=" + ghostLimit, "manage-cgroups=ignore", "network-lock=skip",
 	}, options...) {
 		args = append(args, "--"+option)
 	}
@@ -329,7 +333,8 @@ func filesUpTo(last int) []uintptr {
 	return files
 }
 
-// failure is what CRIU's log says of its errors.
+// failure is what CRIU's log says of its errors, on one line. That it finds no tun, which a
+// sandbox has not, is none.
 func (o *cloneOrders) failure() string {
 	dir, err := unix.Openat(imageFile, o.Log, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -339,7 +344,13 @@ func (o *cloneOrders) failure() string {
 	defer log.Close()
 	text := make([]byte, 4096)
 	n, _ := log.Read(text)
-	return strings.TrimSpace(string(text[:n]))
+	var errs []string
+	for line := range strings.Lines(string(text[:n])) {
+		if line = strings.TrimSpace(line); line != "" && !strings.Contains(line, "criu/tun.c") {
+			errs = append(errs, line)
+		}
+	}
+	return strings.Join(errs, "; ")
 }
 
 // nothingToRead opens the command's input inside of the sandbox: what was opened before

@@ -24,6 +24,9 @@ func (*Network) Close() {}
 // OwnPorts is errors.ErrUnsupported here.
 func OwnPorts() ([]string, error) { return nil, errors.ErrUnsupported }
 
+// ListeningPorts is errors.ErrUnsupported here.
+func ListeningPorts() ([]string, error) { return nil, errors.ErrUnsupported }
+
 // Snapshot is what processes are restored from; see the Linux version.
 type Snapshot struct{ Bytes int64 }
 

@@ -109,6 +109,15 @@ func OwnPorts() ([]string, error) {
 			own[strings.TrimSuffix(inode, "]")] = true
 		}
 	}
+	return listening(func(inode string) bool { return own[inode] })
+}
+
+// ListeningPorts are those on which anybody does, on this machine.
+func ListeningPorts() ([]string, error) {
+	return listening(func(string) bool { return true })
+}
+
+func listening(counts func(inode string) bool) ([]string, error) {
 	var ports []string
 	for _, name := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
 		table, err := os.ReadFile(name)
@@ -121,7 +130,7 @@ func OwnPorts() ([]string, error) {
 		const listening = "0A"
 		for line := range strings.Lines(string(table)) {
 			f := strings.Fields(line)
-			if len(f) < 10 || f[3] != listening || !own[f[9]] {
+			if len(f) < 10 || f[3] != listening || !counts(f[9]) {
 				continue
 			}
 			if a, ok := tableAddr(f[1]); ok && (a.Addr().IsLoopback() || a.Addr().IsUnspecified()) {
