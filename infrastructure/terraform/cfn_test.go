@@ -30,6 +30,8 @@ var templates = map[string]template{
 	"lambda:AddPermission":               {kind: "AWS::Lambda::Permission", rename: map[string]string{"StatementId": "", "Qualifier": ""}},
 	"iam:CreateRole":                     {kind: "AWS::IAM::Role"},
 	"iam:PutRolePolicy":                  {kind: "AWS::IAM::RolePolicy"},
+	"iam:CreatePolicy":                   {kind: "AWS::IAM::ManagedPolicy", rename: map[string]string{"PolicyName": "ManagedPolicyName", "Tags": ""}},
+	"iam:CreateOpenIDConnectProvider":    {kind: "AWS::IAM::OIDCProvider", rename: map[string]string{"ClientIDList": "ClientIdList"}},
 	"s3:CreateBucket":                    {kind: "AWS::S3::Bucket", rename: map[string]string{"Bucket": "BucketName", "CreateBucketConfiguration": "", "ObjectOwnership": "", "ACL": ""}},
 	"s3:PutBucketPolicy":                 {kind: "AWS::S3::BucketPolicy", rename: map[string]string{"Policy": "PolicyDocument", "ExpectedBucketOwner": ""}},
 	"elasticache:CreateReplicationGroup": {kind: "AWS::ElastiCache::ReplicationGroup"},

@@ -87,7 +87,7 @@ type need struct {
 var madeUp = []*regexp.Regexp{
 	regexp.MustCompile(`::/(?:restapis|apikeys|usageplans)/([a-z0-9]{10})`), regexp.MustCompile(`/(?:resources|deployments|keys)/([a-z0-9]{10})`),
 	regexp.MustCompile(`distribution/(E\w+)`), regexp.MustCompile(`origin-access-control/(\w+)`), regexp.MustCompile(`response-headers-policy/([\w-]+)`),
-	regexp.MustCompile(`hostedzone/(\w+)`), regexp.MustCompile(`change/(\w+)`), regexp.MustCompile(`security-group/(sg-\w+)`), regexp.MustCompile(`vpc/(vpc-\w+)`),
+	regexp.MustCompile(`hostedzone/(\w+)`), regexp.MustCompile(`change/(\w+)`), regexp.MustCompile(`security-group/(sg-\w+)`), regexp.MustCompile(`security-group-rule/(sgr-\w+)`), regexp.MustCompile(`vpc/(vpc-\w+)`),
 	regexp.MustCompile(`certificate/([\w-]+)`), regexp.MustCompile(`namespace/(ns-\w+)`), regexp.MustCompile(`%2Frestapis%2F([a-z0-9]{10})%2F`),
 	regexp.MustCompile(`assets/(?:[\w-]+\.)?([0-9a-f]{8,})\.js`), regexp.MustCompile(`function:[\w-]+:(\d+)`),
 }

@@ -19,7 +19,8 @@ import (
 // forgets gives back what moto 5.2 takes and does not return, so that a second plan
 // of what was applied shows our faults and not moto's:
 //
-//   - API Gateway: responseTransferMode of an integration, binaryMediaTypes of an API.
+//   - API Gateway: responseTransferMode of an integration, binaryMediaTypes of an API; tags given or taken later, for which moto
+//     has no calls.
 //   - S3: tags given when a bucket is created.
 //   - S3: a bucket's policy is kept here and not given to moto, which reads "deny what
 //     comes without TLS" as "deny all".
@@ -55,6 +56,11 @@ func (f *forgets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Query().Has("policy") {
 		f.policy(w, r, request)
+		return
+	}
+	if _, path, ok := strings.Cut(r.URL.Path, "::/"); ok && strings.HasPrefix(r.URL.Path, "/tags/arn:aws:apigateway:") {
+		f.tag(r, "/"+path, request)
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ListCertificates") {
@@ -127,7 +133,7 @@ func (f *forgets) mend(r *http.Request, request, answer []byte) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
-	case strings.HasPrefix(r.URL.Path, "/restapis"):
+	case strings.HasPrefix(r.URL.Path, "/restapis"), strings.HasPrefix(r.URL.Path, "/apikeys"), strings.HasPrefix(r.URL.Path, "/usageplans"):
 		return f.restAPI(r, request, answer)
 	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/") && r.Method == http.MethodGet:
 		return withoutImageConfig(answer)
@@ -137,6 +143,29 @@ func (f *forgets) mend(r *http.Request, request, answer []byte) []byte {
 		return f.securityGroup(request, answer)
 	}
 	return answer
+}
+
+// tag gives tags to what stands at a path of API Gateway, or takes them.
+func (f *forgets) tag(r *http.Request, path string, request []byte) {
+	get := r.Clone(r.Context())
+	get.Method, get.URL.Path, get.URL.RawPath, get.URL.RawQuery, get.Body, get.ContentLength = http.MethodGet, path, "", "", http.NoBody, 0
+	answer := httptest.NewRecorder()
+	f.ServeHTTP(answer, get)
+	var there, given struct{ Tags map[string]string }
+	_ = json.Unmarshal(answer.Body.Bytes(), &there)
+	_ = json.Unmarshal(request, &given)
+	tags := map[string]string{}
+	maps.Copy(tags, there.Tags)
+	maps.Copy(tags, given.Tags)
+	for _, key := range r.URL.Query()["tagKeys"] {
+		delete(tags, key)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.kept[path] == nil {
+		f.kept[path] = map[string]any{}
+	}
+	f.kept[path]["tags"] = tags
 }
 
 // withKeyTypes adds to a ListCertificates the key types that ACM lists where none are named.
@@ -171,10 +200,13 @@ func withoutImageConfig(answer []byte) []byte {
 
 func (f *forgets) restAPI(r *http.Request, request, answer []byte) []byte {
 	var wrote, got map[string]any
+	path := r.URL.Path
+	if r.Method == http.MethodDelete {
+		delete(f.kept, path)
+	}
 	if json.Unmarshal(answer, &got) != nil || got == nil {
 		return answer
 	}
-	path := r.URL.Path
 	if path == "/restapis" && r.Method == http.MethodPost {
 		path = fmt.Sprintf("/restapis/%v", got["id"])
 	}

@@ -6,13 +6,12 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -42,16 +41,17 @@ type gaps struct {
 
 	mu        sync.Mutex
 	functions map[string]*cfFunction
-	policies  map[string][]byte // inner XML of the configuration
-	sites     map[string][]byte // distributions, likewise
-	made      int               // policies and distributions so far
-	siteTags  map[string][]byte // of distributions by their id, likewise
-	logRole   string            // of API Gateway's account settings
-	groups    map[string]string // by region and name, security group of a replication group's nodes; empty where the group is gone
-	nodes     map[string]int    // of a replication group, likewise
-	types     map[string]string // of its nodes
-	gone      map[string]bool   // subnet groups, likewise
-	ready     map[string]int    // environments kept ready, by path and qualifier
+	policies  map[string][]byte     // inner XML of the configuration
+	sites     map[string][]byte     // distributions, likewise
+	made      int                   // policies and distributions so far
+	siteTags  map[string][]byte     // of distributions by their id, likewise
+	logRoles  map[string]string     // of API Gateway's account settings, by region
+	groups    map[string]string     // by region and name, security group of a replication group's nodes; empty where the group is gone
+	nodes     map[string]int        // of a replication group, likewise
+	types     map[string]string     // of its nodes
+	changed   map[string]url.Values // what a change asked for, likewise
+	gone      map[string]bool       // subnet groups, likewise
+	ready     map[string]int        // environments kept ready, by path and qualifier
 }
 
 type cfFunction struct {
@@ -65,7 +65,7 @@ type cfFunction struct {
 }
 
 func newGaps(next http.Handler) *gaps {
-	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, siteTags: map[string][]byte{}, groups: map[string]string{}, gone: map[string]bool{}, nodes: map[string]int{}, types: map[string]string{}, ready: map[string]int{}}
+	return &gaps{next: next, functions: map[string]*cfFunction{}, policies: map[string][]byte{}, sites: map[string][]byte{}, siteTags: map[string][]byte{}, logRoles: map[string]string{}, groups: map[string]string{}, gone: map[string]bool{}, nodes: map[string]int{}, types: map[string]string{}, changed: map[string]url.Values{}, ready: map[string]int{}}
 }
 
 func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -371,12 +371,12 @@ func (g *gaps) account(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewDecoder(r.Body).Decode(&patch)
 	for _, p := range patch.PatchOperations {
 		if p.Path == "/cloudwatchRoleArn" {
-			g.logRole = p.Value
+			g.logRoles[signedRegion(r)] = p.Value
 		}
 	}
 	settings := map[string]any{"throttleSettings": map[string]any{"burstLimit": 5000, "rateLimit": 10000}, "features": []string{}, "apiKeyVersion": "4"}
-	if g.logRole != "" {
-		settings["cloudwatchRoleArn"] = g.logRole
+	if role := g.logRoles[signedRegion(r)]; role != "" {
+		settings["cloudwatchRoleArn"] = role
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(settings)
@@ -391,95 +391,6 @@ func signedRegion(r *http.Request) string {
 		return ""
 	}
 	return found[1]
-}
-
-var nodeNumber = regexp.MustCompile(`-00[1-6]$`)
-
-// elasticache answers for the nodes of any group that is asked for by name, and for what
-// moto can neither change nor delete.
-func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(strings.NewReader(string(body)))
-	form := parseForm(string(body))
-	region := signedRegion(r) + " "
-	id, name, subnets := form.Get("CacheClusterId"), form.Get("ReplicationGroupId"), form.Get("CacheSubnetGroupName")
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	security, known := g.groups[region+name]
-	switch action := form.Get("Action"); {
-	case action == "CreateReplicationGroup":
-		g.nodes[region+name], _ = strconv.Atoi(form.Get("NumCacheClusters"))
-		g.types[region+name] = form.Get("CacheNodeType")
-		if !known || security == "" {
-			g.groups[region+name] = form.Get("SecurityGroupIds.SecurityGroupId.1")
-		}
-		if known && security == "" { // made anew
-			replicationGroup(w, action, name, "creating")
-			return
-		}
-	case action == "DeleteReplicationGroup" && known:
-		g.groups[region+name] = ""
-		replicationGroup(w, action, name, "deleting")
-		return
-	case action == "ModifyReplicationGroup" && security != "":
-		replicationGroup(w, action, name, "modifying")
-		return
-	case action == "DescribeReplicationGroups" && known && security == "":
-		notFound(w, "ReplicationGroupNotFoundFault")
-		return
-	case action == "DescribeReplicationGroups" && g.nodes[region+name] > 1:
-		g.members(w, r, name, g.nodes[region+name])
-		return
-	case action == "DeleteCacheSubnetGroup":
-		g.gone[region+subnets] = true
-		fmt.Fprint(w, `<DeleteCacheSubnetGroupResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"/>`)
-		return
-	case action == "CreateCacheSubnetGroup" && g.gone[region+subnets]:
-		g.gone[region+subnets] = false
-		fmt.Fprintf(w, `<%[1]sResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><%[1]sResult><CacheSubnetGroup><CacheSubnetGroupName>%[2]s</CacheSubnetGroupName>`+
-			`<ARN>arn:aws:elasticache:eu-west-1:123456789012:subnetgroup:%[2]s</ARN></CacheSubnetGroup></%[1]sResult></%[1]sResponse>`, action, subnets)
-		return
-	case action == "DescribeCacheSubnetGroups" && g.gone[region+subnets]:
-		notFound(w, "CacheSubnetGroupNotFoundFault")
-		return
-	}
-	group := nodeNumber.ReplaceAllString(id, "")
-	if form.Get("Action") != "DescribeCacheClusters" || group == id || g.groups[region+group] == "" {
-		g.next.ServeHTTP(w, r)
-		return
-	}
-	fmt.Fprintf(w, `<DescribeCacheClustersResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><DescribeCacheClustersResult><CacheClusters><CacheCluster>`+
-		`<CacheClusterId>%[3]s</CacheClusterId><ReplicationGroupId>%[1]s</ReplicationGroupId><CacheClusterStatus>available</CacheClusterStatus><Engine>redis</Engine>`+
-		`<EngineVersion>7.1.0</EngineVersion><CacheNodeType>%[4]s</CacheNodeType><NumCacheNodes>1</NumCacheNodes><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>`+
-		`<CacheSubnetGroupName>%[1]s</CacheSubnetGroupName><CacheParameterGroup><CacheParameterGroupName>default.redis7</CacheParameterGroupName></CacheParameterGroup>`+
-		`<PreferredMaintenanceWindow>sun:03:00-sun:04:00</PreferredMaintenanceWindow><TransitEncryptionEnabled>true</TransitEncryptionEnabled><AtRestEncryptionEnabled>true</AtRestEncryptionEnabled>`+
-		`<SecurityGroups><member><SecurityGroupId>%[2]s</SecurityGroupId><Status>active</Status></member></SecurityGroups>`+
-		`</CacheCluster></CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, group, g.groups[region+group], id, g.types[region+group])
-}
-
-// members adds to a group of moto's the nodes that it lacks.
-func (g *gaps) members(w http.ResponseWriter, r *http.Request, name string, nodes int) {
-	answer := httptest.NewRecorder()
-	g.next.ServeHTTP(answer, r)
-	body, ids, replicas := answer.Body.String(), "", ""
-	for n := range nodes {
-		id := fmt.Sprintf("%s-%03d", name, n+1)
-		ids += "<ClusterId>" + id + "</ClusterId>"
-		if n > 0 {
-			replicas += "<NodeGroupMember><CacheClusterId>" + id + "</CacheClusterId><CacheNodeId>0001</CacheNodeId><CurrentRole>replica</CurrentRole></NodeGroupMember>"
-		}
-	}
-	body = strings.Replace(body, "<ClusterId>"+name+"-001</ClusterId>", ids, 1)
-	body = strings.Replace(body, "</NodeGroupMembers>", replicas+"</NodeGroupMembers>", 1)
-	maps.Copy(w.Header(), answer.Header())
-	w.Header().Del("Content-Length")
-	w.WriteHeader(answer.Code)
-	fmt.Fprint(w, body)
-}
-
-func replicationGroup(w http.ResponseWriter, action, name, status string) {
-	fmt.Fprintf(w, `<%[1]sResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><%[1]sResult><ReplicationGroup><ReplicationGroupId>%[2]s</ReplicationGroupId>`+
-		`<Status>%[3]s</Status><ARN>arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:%[2]s</ARN></ReplicationGroup></%[1]sResult></%[1]sResponse>`, action, name, status)
 }
 
 // conflict refuses in XML what exists already.

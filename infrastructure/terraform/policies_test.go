@@ -20,7 +20,7 @@ import (
 // policy is a policy document, and where it stands.
 type policy struct{ name, document string }
 
-// policies are the documents that calls put, each once: of roles, of their trust, and of buckets.
+// policies are the documents that calls put, each once: of roles, of their trust, managed ones, and of buckets.
 func policies(calls []call) (found []policy) {
 	add := func(name, document string) {
 		if p := (policy{name, document}); document != "" && !slices.Contains(found, p) {
@@ -34,6 +34,12 @@ func policies(calls []call) (found []policy) {
 			add("policy "+form.Get("PolicyName")+" of role "+form.Get("RoleName"), form.Get("PolicyDocument"))
 		case action == "CreateRole":
 			add("trust of role "+form.Get("RoleName"), form.Get("AssumeRolePolicyDocument"))
+		case action == "UpdateAssumeRolePolicy":
+			add("trust of role "+form.Get("RoleName"), form.Get("PolicyDocument"))
+		case action == "CreatePolicy":
+			add("policy "+form.Get("PolicyName"), form.Get("PolicyDocument"))
+		case action == "CreatePolicyVersion":
+			add("policy "+form.Get("PolicyArn"), form.Get("PolicyDocument"))
 		case c.Method == http.MethodPut && strings.HasSuffix(c.URL, "?policy="):
 			add("policy of bucket "+strings.Trim(strings.TrimSuffix(c.URL, "?policy="), "/"), string(c.Request))
 		}

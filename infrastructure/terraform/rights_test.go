@@ -451,6 +451,10 @@ func (q *question) ec2() {
 	if q.operation == "CreateSecurityGroup" {
 		resources = append(resources, q.arn("ec2", "security-group/*"))
 	}
+	tagged, _ := q.input["Resources"].([]any) // of CreateTags and DeleteTags
+	for _, id := range tagged {
+		resources = append(resources, q.arn("ec2", kindOf(fmt.Sprint(id))))
+	}
 	if vpc := q.text("VpcId"); vpc != "" {
 		resources = append(resources, q.arn("ec2", "vpc/"+vpc))
 	}
@@ -459,6 +463,9 @@ func (q *question) ec2() {
 	}
 	specifications, _ := q.input["TagSpecifications"].([]any)
 	context := map[string][]string{}
+	if q.operation == "CreateTags" {
+		maps.Copy(context, tagging(q.input["Tags"]))
+	}
 	for _, specification := range specifications {
 		s := specification.(map[string]any)
 		maps.Copy(context, tagging(s["Tags"]))
@@ -475,17 +482,25 @@ func (q *question) ec2() {
 	q.add(q.action, context, resources...)
 }
 
+// kindOf is the end of the ARN of a security group or its rule.
+func kindOf(id string) string {
+	if strings.HasPrefix(id, "sgr-") {
+		return "security-group-rule/" + id
+	}
+	return "security-group/" + id
+}
+
 // learn keeps the tags that a call gave what it made, for the calls after it.
 func (r *rights) learn(c call) {
 	form := parseForm(string(c.Request))
-	if form.Get("Action") == "CreateSecurityGroup" {
+	if made := map[string]*regexp.Regexp{"CreateSecurityGroup": madeGroup, "AuthorizeSecurityGroupEgress": ruleID, "AuthorizeSecurityGroupIngress": ruleID}[form.Get("Action")]; made != nil {
 		tags := map[string]string{}
 		for i := 1; form.Has(fmt.Sprintf("TagSpecification.1.Tag.%d.Key", i)); i++ {
 			tags[form.Get(fmt.Sprintf("TagSpecification.1.Tag.%d.Key", i))] = form.Get(fmt.Sprintf("TagSpecification.1.Tag.%d.Value", i))
 		}
-		if id := madeGroup.FindSubmatch(c.Response); id != nil {
+		if id := made.FindSubmatch(c.Response); id != nil {
 			region := scope.FindStringSubmatch(c.Header.Get("Authorization"))
-			r.tags["arn:aws:ec2:"+region[1]+":"+account123+":security-group/"+string(id[1])] = tags
+			r.tags["arn:aws:ec2:"+region[1]+":"+account123+":"+kindOf(string(id[1]))] = tags
 		}
 	}
 	if c.Method == http.MethodPost && strings.HasSuffix(c.URL, "/distribution?WithTags=") && c.Status == http.StatusCreated {

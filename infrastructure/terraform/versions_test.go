@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -29,16 +30,20 @@ import (
 //     gives each once (https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html).
 //     Here moto keeps the deleted ones, which are hidden from then on.
 //   - All versions share the newest image, where each has its own.
+//   - It forgets SnapStart. A version with a snapshot is pending until that is there, here until its state was asked for twice
+//     (https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html).
 type versions struct {
 	next http.Handler
 
 	mu      sync.Mutex
 	deleted map[string]bool   // by region and path of the function and number
 	images  map[string]string // likewise; of the function itself by its path and a space
+	snaps   map[string]string // likewise: what SnapStart applies on
+	pending map[string]int    // likewise: how often a version is still pending
 }
 
 func newVersions(next http.Handler) *versions {
-	return &versions{next: next, deleted: map[string]bool{}, images: map[string]string{}}
+	return &versions{next: next, deleted: map[string]bool{}, images: map[string]string{}, snaps: map[string]string{}, pending: map[string]int{}}
 }
 
 func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -50,8 +55,9 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	parts := strings.Split(strings.Trim(strings.TrimPrefix(r.URL.Path, functions), "/"), "/")
-	path, part := signedRegion(r)+functions+"/"+parts[0]+" ", strings.Join(parts[1:], "/")
-	number := r.URL.Query().Get("Qualifier")
+	named := functionName.FindStringSubmatch(parts[0])
+	path, part := signedRegion(r)+functions+"/"+named[1]+" ", strings.Join(parts[1:], "/")
+	number := cmp.Or(r.URL.Query().Get("Qualifier"), named[2])
 	switch {
 	case v.deleted[path+number]:
 		w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
@@ -64,12 +70,16 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case r.Method == http.MethodDelete && part == "":
 		maps.DeleteFunc(v.deleted, func(key string, _ bool) bool { return strings.HasPrefix(key, path) })
-		maps.DeleteFunc(v.images, func(key, _ string) bool { return strings.HasPrefix(key, path) })
+		for _, kept := range []map[string]string{v.images, v.snaps} {
+			maps.DeleteFunc(kept, func(key, _ string) bool { return strings.HasPrefix(key, path) })
+		}
 	}
 	var asked struct {
 		FunctionName, ImageUri string
 
-		Code struct{ ImageUri string }
+		Publish   bool
+		Code      struct{ ImageUri string }
+		SnapStart *struct{ ApplyOn string }
 	}
 	request, _ := io.ReadAll(r.Body)
 	_ = json.Unmarshal(request, &asked)
@@ -80,7 +90,8 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.Unmarshal(answer.Body.Bytes(), &body)
 	switch {
 	case r.Method == http.MethodPost && parts[0] == "":
-		v.images[signedRegion(r)+functions+"/"+asked.FunctionName+" "] = asked.Code.ImageUri
+		path = signedRegion(r) + functions + "/" + asked.FunctionName + " "
+		v.images[path] = asked.Code.ImageUri
 	case r.Method == http.MethodPut && part == "code":
 		v.images[path] = asked.ImageUri
 	case r.Method == http.MethodPost && part == "versions":
@@ -93,6 +104,15 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		code, _ := body["Code"].(map[string]any)
 		code["ImageUri"], code["ResolvedImageUri"] = v.images[path+number], v.images[path+number]
 	}
+	if asked.SnapStart != nil && answer.Code < 300 {
+		v.snaps[path] = asked.SnapStart.ApplyOn
+	}
+	if number := fmt.Sprint(body["Version"]); r.Method == http.MethodPost && (part == "versions" || asked.Publish) && v.snaps[path+number] == "" {
+		if v.snaps[path+number] = v.snaps[path]; v.snaps[path] == "PublishedVersions" {
+			v.pending[path+number] = 2
+		}
+	}
+	v.snapStart(path, body)
 	maps.Copy(w.Header(), answer.Header())
 	w.Header().Del("Content-Length")
 	w.WriteHeader(answer.Code)
@@ -101,6 +121,30 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = json.NewEncoder(w).Encode(body)
+}
+
+// functionName is how a function is named in a path: by its name or its ARN, which may have a version.
+var functionName = regexp.MustCompile(`^(?:arn:.*:function:)?([\w-]*)(?::([\w$-]+))?$`)
+
+// snapStart says in each configuration of the answer what SnapStart applies on, and whether the version has its snapshot.
+func (v *versions) snapStart(path string, answer map[string]any) {
+	configurations := []any{answer, answer["Configuration"]}
+	listed, _ := answer["Versions"].([]any)
+	for _, one := range append(configurations, listed...) {
+		configuration, _ := one.(map[string]any)
+		key := strings.TrimSuffix(path+fmt.Sprint(configuration["Version"]), "$LATEST")
+		if configuration["SnapStart"] == nil || v.snaps[key] == "" {
+			continue
+		}
+		snap := map[string]any{"ApplyOn": v.snaps[key], "OptimizationStatus": "Off"}
+		if v.snaps[key] == "PublishedVersions" && key != path {
+			snap["OptimizationStatus"] = "On"
+		}
+		if configuration["SnapStart"] = snap; v.pending[key] > 0 {
+			v.pending[key]--
+			configuration["State"], configuration["StateReason"], configuration["StateReasonCode"] = "Pending", "The function is being created.", "Creating"
+		}
+	}
 }
 
 // TestVersions releases images of one function by its alias, to all callers or to some, and goes

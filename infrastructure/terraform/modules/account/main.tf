@@ -14,8 +14,10 @@ resource "aws_iam_role" "log" {
   ] })
 }
 
+# A role that is made anew under its name comes without policies. Its id is the name, too, but unknown to such a plan, which then
+# makes this anew as well.
 resource "aws_iam_role_policy_attachment" "log" {
-  role       = aws_iam_role.log.name
+  role       = aws_iam_role.log.id
   policy_arn = "arn:${data.aws_partition.this.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 }
 

@@ -13,7 +13,7 @@ output "function" {
 output "repository_url" { value = "${dirname(local.repository)}/${aws_ecr_repository.this.name}" }
 
 # The function's role, and the ARN of the function that has it (module network's input role).
-output "role" { value = { name = aws_iam_role.this.name, function_arn = local.function } }
+output "role" { value = { name = aws_iam_role.this.id, function_arn = local.function } }
 
 # Name of the bucket for uploads.
 output "files_bucket" { value = module.files.bucket }

@@ -38,7 +38,7 @@ resource "aws_iam_role" "this" {
 
 resource "aws_iam_role_policy" "this" {
   name = "own"
-  role = aws_iam_role.this.name
+  role = aws_iam_role.this.id # not the name: module account says why
   policy = jsonencode({ Version = "2012-10-17", Statement = flatten([
     { Sid = "Log", Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = "${local.log_arn}:log-stream:*" },
     { Sid = "Secrets", Effect = "Allow", Action = "ssm:GetParameters", Resource = local.parameter_arns },

@@ -33,6 +33,6 @@ resource "aws_iam_role" "this" {
 
 resource "aws_iam_role_policy_attachment" "this" {
   for_each   = local.attachments
-  role       = aws_iam_role.this[each.value.role].name
+  role       = aws_iam_role.this[each.value.role].id # not the name: module account says why
   policy_arn = each.value.arn
 }

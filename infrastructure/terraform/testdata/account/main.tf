@@ -104,6 +104,11 @@ resource "aws_s3_object" "config" {
 
 resource "aws_kms_key" "own" {}
 
+resource "aws_kms_alias" "own" {
+  name          = "alias/own"
+  target_key_id = aws_kms_key.own.id
+}
+
 # What environments/account makes once a region.
 resource "aws_iam_role" "log" {
   name               = "sluice-api-log-${var.region}"
@@ -132,6 +137,7 @@ output "tfvars" {
 output "options" {
   value = {
     kms_key            = aws_kms_key.own.arn
+    kms_alias          = aws_kms_alias.own.name
     shared_certificate = aws_acm_certificate.shared.arn
   }
 }
