@@ -20,38 +20,77 @@ import (
 const deployerKey = "deployer"
 
 // guard refuses what module deployer's policies do not allow, as AWS does: a plan has the
-// policies to read, everything else has all.
+// policies to read, everything else those to write too.
 type guard struct {
-	rights   *rights
-	deployer deployer
+	rights *rights
 
-	mu      sync.Mutex
-	needs   map[string]need
-	asked   int
-	refusal []string
+	mu       sync.Mutex
+	deployer deployer
+	first    bool // the policies to make the state's bucket are there
+	needs    map[string]need
+	asked    int
+	refusal  []string
 }
 
 // guarded makes the account refuse, until the test ends, what the deployer may not do.
 func (a *account) guarded(t *testing.T) {
 	t.Run("the deployer has its own rights alone", func(t *testing.T) {
 		_, packages := testdeps.IAM(t)
-		values := maps.Clone(deployerValues)
-		values["documentdb_security_group_id"] = a.tfvars["documentdb"].(map[string]any)["security_group_id"].(string)
-		values["vpc_id"] = a.tfvars["network"].(map[string]any)["vpc_id"].(string)
-		values["zone_id"] = a.tfvars["domain"].(map[string]any)["zone_id"].(string)
-		d, err := newDeployer(values)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.calls.guards(&guard{rights: &rights{newJudge(t), newSentry(t, packages), map[string]map[string]string{}}, deployer: d, needs: map[string]need{}})
+		a.calls.guards(&guard{rights: &rights{newJudge(t), newSentry(t, packages), map[string]map[string]string{}}, deployer: a.deployer(t, nil), needs: map[string]need{}})
 	})
 	t.Cleanup(func() { a.calls.guards(nil) })
+}
+
+// deployer has the rights for one environment of the account as it was furnished last, with
+// values beside those of environments/dev.
+func (a *account) deployer(t *testing.T, more map[string]string) deployer {
+	t.Helper()
+	values := maps.Clone(deployerValues)
+	values["documentdb_security_group_id"] = a.tfvars["documentdb"].(map[string]any)["security_group_id"].(string)
+	values["vpc_id"] = a.tfvars["network"].(map[string]any)["vpc_id"].(string)
+	values["zone_id"] = a.tfvars["domain"].(map[string]any)["zone_id"].(string)
+	maps.Copy(values, more)
+	d, err := newDeployer(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// prodDeployer are the values of environments/prod, whose state lies in S3.
+var prodDeployer = map[string]string{"name": "librechat-prod", "environment": "prod", "state_bucket": "sluice-state-123456789012-eu-west-1", "state_key": "prod/terraform.tfstate"}
+
+// becomes gives whoever deploys other rights, where there is a guard: those for another
+// environment, for the first deployment with those to make the state's bucket.
+func (c *calls) becomes(d deployer, first bool) {
+	c.mu.Lock()
+	g := c.guard
+	c.mu.Unlock()
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.deployer, g.first = d, first
 }
 
 func (c *calls) guards(g *guard) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.guard = g
+}
+
+// forgive takes refusals of an action for what a test wanted.
+func (c *calls) forgive(action string) {
+	c.mu.Lock()
+	g := c.guard
+	c.mu.Unlock()
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refusal = slices.DeleteFunc(g.refusal, func(said string) bool { return strings.Contains(said, "perform: "+action+" ") })
 }
 
 // refused answers a call that the policies do not allow.
@@ -76,15 +115,20 @@ func (g *guard) refused(w http.ResponseWriter, c call) bool {
 
 // refuses is what AWS says to asks of which one is not allowed, or nothing.
 func (g *guard) refuses(phase string, asks []ask) string {
+	may := levelOf(phase)
 	for _, a := range asks {
-		if !g.deployer.allows(plans(phase), a) {
+		if may == deploying && g.first && !g.deployer.allows(deploying, a) {
+			may = first
+		}
+		if !g.deployer.allows(may, a) {
 			said := fmt.Sprintf("User: arn:aws:iam::%s:user/deployer is not authorized to perform: %s on resource: %s", account123, a.Action, a.Resource)
 			g.refusal = append(g.refusal, fmt.Sprintf("%s: %s (%v)", phase, said, a.Context))
 			return said
 		}
-		n := noted(phase, a)
-		key, _ := json.Marshal(n)
-		g.needs[string(key)] = n
+		if n, ok := g.deployer.noted(may, a); ok {
+			key, _ := json.Marshal(n)
+			g.needs[string(key)] = n
+		}
 	}
 	return ""
 }
@@ -137,10 +181,13 @@ func (c *calls) registry(next http.Handler) http.Handler {
 			return
 		}
 		repository, actions := registryActions(r)
-		resource := "arn:aws:ecr:eu-west-1:" + account123 + ":repository/" + repository
+		g.mu.Lock()
+		region := g.deployer.values["region"] // a registry's host, which has it, is not here
+		g.mu.Unlock()
+		resource := "arn:aws:ecr:" + region + ":" + account123 + ":repository/" + repository
 		var asks []ask
 		for _, action := range actions {
-			asks = append(asks, ask{Action: action, Resource: resource, Context: map[string][]string{"aws:RequestedRegion": {"eu-west-1"}}})
+			asks = append(asks, ask{Action: action, Resource: resource, Context: map[string][]string{"aws:RequestedRegion": {region}}})
 		}
 		g.mu.Lock()
 		g.asked++

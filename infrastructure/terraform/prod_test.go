@@ -63,20 +63,30 @@ func (a *account) sdk(region string) aws.Config {
 
 // TestProd takes environments/prod from nothing to deployed beside dev, which the same
 // account has, by one command: the bucket of its state comes first. A new image gets some of
-// the calls, then all of them; the destruction leaves dev as it was.
+// the calls, then all of them; the destruction leaves dev as it was. Who deploys has the
+// rights for one of them at a time.
 func TestProd(t *testing.T) {
 	long(t)
 	a := separate(t)
 	p := newProgram(t, a)
 	image := runnable(t)
 	prod := a.production(t, p.dev, func(vars map[string]any) { vars["image"], vars["site"] = image, image })
+	a.guarded(t)
+	ofDev, ofProd := a.deployer(t, nil), a.deployer(t, prodDeployer)
 	p.must(t, "deploy", "--dir", p.dev, "--yes", "--no-verify")
+	a.calls.becomes(ofProd, false)
 	if out, err := p.run(t, "plan", "--dir", prod); err == nil || !strings.Contains(out, "sluice-state-123456789012-eu-west-1 does not exist") || !strings.Contains(out, "sluice init --dir") {
 		t.Errorf("plan without the state's bucket: %v\n%s", err, out)
 	}
+	if out, err := p.run(t, "deploy", "--dir", prod, "--yes", "--no-verify"); err == nil || !strings.Contains(out, "create bucket sluice-state-") || !strings.Contains(out, "make-state") {
+		t.Errorf("deploy without the right to make the state's bucket: %v\n%s", err, out)
+	}
+	a.calls.forgive("s3:CreateBucket")
+	a.calls.becomes(ofProd, true)
 	if out := p.must(t, "deploy", "--dir", prod, "--yes", "--no-verify"); !strings.Contains(out, "deployed: https://lambda-prod.sandbox.data.apro.is") || !strings.Contains(out, "a month") {
 		t.Errorf("deploy says:\n%s", out)
 	}
+	a.calls.becomes(ofProd, false)
 	t.Run("the state is in its bucket", func(t *testing.T) { a.stateThere(t) })
 	t.Run("a second deploy changes nothing", func(t *testing.T) {
 		if out := p.must(t, "deploy", "--dir", prod, "--yes", "--no-verify"); !strings.Contains(out, "nothing to change") {
@@ -104,6 +114,7 @@ func TestProd(t *testing.T) {
 	t.Run("destroy leaves dev", func(t *testing.T) {
 		before := a.left(t)
 		p.must(t, "destroy", "--dir", prod, "--yes")
+		a.calls.becomes(ofDev, false)
 		for _, name := range a.left(t) {
 			if strings.Contains(name, "prod") {
 				t.Errorf("destroy left %s", name)
@@ -120,6 +131,7 @@ func TestProd(t *testing.T) {
 	})
 	p.must(t, "destroy", "--dir", p.dev, "--yes")
 	a.lawful(t)
+	a.suffices(t)
 }
 
 // stateThere looks at the bucket of the state, and for a lock that nobody holds any longer.

@@ -12,11 +12,13 @@ import (
 
 // TestRegions applies one environment in two regions of one account, under the same name:
 // us-east-1, which S3 and CloudFront's certificates treat as no other, and eu-north-1. Each
-// second plan is empty, and the destruction of one leaves the other.
+// second plan is empty, and the destruction of one leaves the other. Who deploys has the rights
+// for one region at a time.
 func TestRegions(t *testing.T) {
 	long(t)
 	a := separate(t)
-	places := map[string]string{}
+	a.guarded(t)
+	places, deployers := map[string]string{}, map[string]deployer{}
 	regions := []string{"us-east-1", "eu-north-1"}
 	for _, region := range regions {
 		if err := a.furnish(map[string]any{"region": region, "config_bucket": "apro-librechat-config-" + region}); err != nil {
@@ -28,6 +30,8 @@ func TestRegions(t *testing.T) {
 			vars["domain"].(map[string]any)["name"] = "lambda-" + region + ".sandbox.data.apro.is"
 		})
 		places[region] = dir
+		deployers[region] = a.deployer(t, map[string]string{"region": region, "config_bucket": "apro-librechat-config-" + region})
+		a.calls.becomes(deployers[region], false)
 		if out, err := a.run(dir, "apply", "-auto-approve"); err != nil {
 			t.Fatalf("%s: %v\n%s", region, err, complaint(out))
 		}
@@ -38,6 +42,7 @@ func TestRegions(t *testing.T) {
 		}
 	}
 	for i, region := range regions {
+		a.calls.becomes(deployers[region], false)
 		if out, err := a.run(places[region], "plan", "-detailed-exitcode"); err != nil {
 			t.Errorf("%s: the second plan is not empty: %v\n%s", region, err, changes(out))
 		}
@@ -49,6 +54,7 @@ func TestRegions(t *testing.T) {
 		}
 	}
 	a.lawful(t)
+	a.suffices(t)
 }
 
 // elsewhere is what is asked in us-east-1 from every region: services that have one endpoint, and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/librechattest"
+	"github.com/aproorg/sluice/internal/awsx/awsiam"
 	"github.com/aproorg/sluice/internal/stack"
 	"github.com/aproorg/sluice/internal/testdeps"
 )
@@ -130,7 +132,8 @@ func runsFor(t *testing.T, condition string, context map[string]string) bool {
 //   - actions/checkout copies the repository's files, with the account's values for prod's;
 //   - actions/setup-go takes the Go that is here;
 //   - configure-aws-credentials asks whether the role's trust takes the token that GitHub would
-//     sign for the job, and gives the emulated account's keys;
+//     sign for the job, and gives keys by which the emulated account does what the role's policies
+//     allow;
 //   - gh keeps comments in a file, and curl brings a certificate of the test's own;
 //   - the distribution has no address: what is verified is a rehearsal of what was deployed, with
 //     LibreChat's stand-in.
@@ -161,6 +164,7 @@ func TestWorkflowRuns(t *testing.T) {
 		t.Errorf("the job deployed %q", got)
 	}
 	r.account.lawful(t)
+	r.account.suffices(t)
 }
 
 // runner is GitHub's machine for one job after the other.
@@ -171,6 +175,7 @@ type runner struct {
 	temp    string
 	bin     string // what stands in for programs
 	context map[string]string
+	job     string
 	trust   map[string]string // policies of the roles, by ARN
 }
 
@@ -194,6 +199,7 @@ func newRunner(t *testing.T) *runner {
 	})
 	a.override(t, prod)
 	r.must(t, "init", "--dir", prod)
+	a.guarded(t)
 	for name, script := range map[string]string{
 		"curl": `[ "$1 $3" = "-fsSo https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem" ] || exit 22
 cat >"$2" <<'PEM'
@@ -222,7 +228,9 @@ esac`,
 func (r *runner) roles(t *testing.T) {
 	t.Helper()
 	dir := filepath.Join(filepath.Dir(r.dev), "ci")
-	values := map[string]any{"region": "eu-west-1", "repository": "octocat/chat", "vpc_id": r.account.tfvars["network"].(map[string]any)["vpc_id"]}
+	values := map[string]any{"region": "eu-west-1", "repository": "octocat/chat", "vpc_id": r.account.tfvars["network"].(map[string]any)["vpc_id"],
+		"zone_id": r.account.tfvars["domain"].(map[string]any)["zone_id"], "config_bucket": r.account.tfvars["config"].(map[string]any)["bucket"],
+		"documentdb_security_group_id": r.account.tfvars["documentdb"].(map[string]any)["security_group_id"]}
 	data, _ := json.Marshal(values)
 	for name, text := range map[string]string{"terraform.tfvars.json": string(data), "trust.tf": trustOfRoles} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -258,6 +266,7 @@ func (r *runner) run(t *testing.T, name, subject string) {
 	r.context["vars.SLUICE_PLAN_ROLE"] = "arn:aws:iam::123456789012:role/librechat-prod-github-eu-west-1-plan"
 	r.context["vars.SLUICE_DEPLOY_ROLE"] = "arn:aws:iam::123456789012:role/librechat-prod-github-eu-west-1-deploy"
 	r.context["secrets.SLUICE_EMAIL"], r.context["secrets.SLUICE_PASSWORD"] = readerEmail, readerPassword
+	r.job = name
 	j := readWorkflow(t).Jobs[name]
 	if !runsFor(t, j.If, r.context) {
 		t.Fatalf("job %s does not run: %s", name, j.If)
@@ -315,6 +324,7 @@ func (r *runner) step(t *testing.T, s step, subject string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
+	r.calls.runs("sluice " + r.job)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("step %s: %v\n%s", s.Name, err, out)
@@ -356,6 +366,45 @@ func (r *runner) assume(t *testing.T, role, subject string) {
 			t.Errorf("%s takes a token for another audience", role)
 		}
 	}
+	r.calls.becomes(r.attached(t, role[strings.LastIndex(role, "/")+1:]), false)
+}
+
+// attached has the policies that environments/ci gave to a role.
+func (r *runner) attached(t *testing.T, role string) deployer {
+	t.Helper()
+	d := r.account.deployer(t, prodDeployer)
+	d.policies = map[string]awsiam.Policy{}
+	documents := map[string]string{} // by name
+	r.calls.mu.Lock()
+	defer r.calls.mu.Unlock()
+	for _, c := range r.calls.kept {
+		form := parseForm(string(c.Request))
+		if form.Get("Action") == "CreatePolicy" {
+			documents[form.Get("PolicyName")] = form.Get("PolicyDocument")
+		}
+	}
+	for _, c := range r.calls.kept {
+		form := parseForm(string(c.Request))
+		if form.Get("Action") != "AttachRolePolicy" || form.Get("RoleName") != role {
+			continue
+		}
+		name := form.Get("PolicyArn")
+		name = name[strings.LastIndex(name, "/")+1:]
+		file := strings.TrimSuffix(strings.TrimPrefix(name, "librechat-prod-deployer-"), "-eu-west-1")
+		policy, err := awsiam.Parse([]byte(documents[name]))
+		if err != nil {
+			t.Fatalf("policy %s: %v", name, err)
+		}
+		d.policies[file] = policy
+	}
+	files := []string{"read-edge", "read-function", "read-state"}
+	if strings.HasSuffix(role, "-deploy") {
+		files = append(files, "write-edge", "write-function", "write-state")
+	}
+	if got := slices.Sorted(maps.Keys(d.policies)); !slices.Equal(got, files) {
+		t.Errorf("%s has the policies %v", role, got)
+	}
+	return d
 }
 
 // trusts tells whether a trust policy of StringEquals alone holds for the claims of a token.

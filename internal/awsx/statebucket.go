@@ -32,10 +32,18 @@ func (b *Bucket) MakeStateBucket(ctx context.Context) (made bool, err error) {
 	}
 	for _, step := range []func(context.Context) error{b.blockPublic, b.encrypt, b.demandTLS, b.keepVersions} {
 		if err := step(ctx); err != nil {
-			return false, fmt.Errorf("secure bucket %s: %w", b.name, explain(err))
+			return false, fmt.Errorf("secure bucket %s: %w", b.name, unmade(err))
 		}
 	}
 	return true, nil
+}
+
+// unmade adds who may make the bucket to the refusal of somebody who may not.
+func unmade(err error) error {
+	if code(err) == "AccessDenied" {
+		return hint.With(err, "these credentials may not make the state's bucket: let somebody who may run sluice init once, or attach the policy make-state of module deployer until it is made")
+	}
+	return explain(err)
 }
 
 // create makes the bucket. S3 refuses the name of us-east-1 as a place, and wants any other.
@@ -53,7 +61,7 @@ func (b *Bucket) create(ctx context.Context) error {
 		return hint.With(fmt.Errorf("create bucket %s: %w", b.name, err), "another account has a bucket of this name: make one of your own, and name it in backend.tf")
 	}
 	if err != nil {
-		return fmt.Errorf("create bucket %s: %w", b.name, explain(err))
+		return fmt.Errorf("create bucket %s: %w", b.name, unmade(err))
 	}
 	return nil
 }

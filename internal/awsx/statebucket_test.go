@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aproorg/sluice/internal/awsx/mototest"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // TestStateBucket makes the bucket of a state where each call in turn is the last that
@@ -77,5 +78,17 @@ func TestStateBucket(t *testing.T) {
 	defer refuses.Close()
 	if _, err := session(t, refuses.URL, "eu-north-1").Bucket("taken", "123456789012").MakeStateBucket(t.Context()); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("a bucket of another account: %v", err)
+	}
+	readOnly := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		w.WriteHeader(http.StatusForbidden)
+		io.WriteString(w, "<Error><Code>AccessDenied</Code><Message>User: deployer is not authorized to perform: s3:CreateBucket</Message></Error>")
+	}))
+	defer readOnly.Close()
+	if _, err := session(t, readOnly.URL, "eu-north-1").Bucket("state", "123456789012").MakeStateBucket(t.Context()); err == nil || !strings.Contains(hint.Of(err), "make-state") {
+		t.Errorf("without the right to make it: %v, %s", err, hint.Of(err))
 	}
 }

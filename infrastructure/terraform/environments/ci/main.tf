@@ -39,7 +39,7 @@ module "github" {
     }
     deploy = {
       subjects    = ["environment:${var.github_environment}"]
-      policy_arns = module.deployer.policy_arns
+      policy_arns = { for file, arn in module.deployer.policy_arns : file => arn if !startswith(file, "make-") }
     }
   }
 }

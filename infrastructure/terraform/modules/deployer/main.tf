@@ -1,5 +1,6 @@
 # The rights of whoever deploys one environment: a managed policy for each file of policies/. Those whose names begin with
-# read- suffice for a plan, all together for apply and destroy; nothing here says who has them.
+# read- suffice for a plan, with those of write- for apply and destroy, and make-state is for once, where the bucket of the state
+# is not there yet; nothing here says who has them.
 terraform { required_version = ">= 1.5.7" }
 
 data "aws_caller_identity" "this" {}
