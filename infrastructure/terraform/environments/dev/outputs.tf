@@ -7,9 +7,8 @@ output "site" { value = { bucket = module.frontend.bucket, distribution_id = mod
 # The function, the repository of its image and the bucket of its uploads.
 output "function" {
   value = {
-    name           = module.backend.function.name
-    repository_url = module.backend.repository_url
-    files_bucket   = module.backend.files_bucket
+    name         = module.backend.function.name, repository_url = module.backend.repository_url
+    files_bucket = module.backend.files_bucket
   }
 }
 

@@ -71,7 +71,7 @@ variable "ca_bundle" {
 }
 
 variable "compile_cache" {
-  description = "Directory of Node's compiled code for the image, which `sluice up --image REF --compile-cache DIR` fills. Null puts none there."
+  description = "Directory of Node's compiled code for the image: `sluice up --image REF --compile-cache DIR` fills it. Null puts in none."
   type        = string
   default     = null
 }

@@ -15,10 +15,11 @@ module "redis" {
   source  = "terraform-aws-modules/elasticache/aws"
   version = "1.10.3"
 
-  # Another name or subnet group forces a new group: sessions and snapshots go with the old one, of which no last snapshot is made.
+  # Another name or subnet group or an older version forces a new group: sessions and snapshots go with the old one, of which no
+  # last snapshot is made.
   replication_group_id       = var.name
   description                = "Sessions and streams of ${aws_elasticache_subnet_group.this.name}" # made after it
-  engine_version             = var.engine_version # an older one forces a new group too
+  engine_version             = var.engine_version
   node_type                  = var.redis.node_type
   num_cache_clusters         = var.redis.nodes
   cluster_mode_enabled       = false               # LibreChat deletes several keys at once, which fails across slots
