@@ -71,6 +71,10 @@ func dumpEnvironment(t *testing.T, command []string, env ...string) *checkpoint 
 	case <-server.RestoreAsked():
 		children, _ := childrenOf(c.pid)
 		c.pids = append(children, c.pid)
+		for _, child := range children {
+			grandchildren, _ := childrenOf(child)
+			c.pids = append(c.pids, grandchildren...)
+		}
 		c.run("dump", "-t", strconv.Itoa(c.pid), "--tcp-established", "--network-lock", "skip")
 	case <-time.After(60 * time.Second):
 		t.Error("no restore/next within 60 s")
@@ -245,30 +249,31 @@ func TestClonesOfLibreChatsModules(t *testing.T) {
 	}
 }
 
-// TestClonesOfPython: what of Python draws its numbers in the process is the same in all environments, and what docs/snapstart.md has an app do
-// about it is enough for the generators that it names. The others ask the kernel.
+// TestClonesOfPython: what of Python draws its numbers in the process is the same in all environments without the script, which seeds in every
+// process what it can reach. What docs/snapstart.md has an app do is enough for the generators that it holds. The others ask the kernel.
 func TestClonesOfPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("needs python3; install it and run go test ./internal/bootstrap -run ClonesOfPython")
 	}
 	fresh := []string{"urandom", "secrets", "systemRandom", "uuid4"}
-	seeded := []string{"random", "tls", "ssl"}
+	scripts := append([]string{"random", "forked", "tls", "ssl", "tempfile"}, fresh...)
 	for _, c := range []struct {
-		name, path string
-		fresh      []string
+		name, variable string
+		fresh          []string
 	}{
-		{"by itself", "", fresh},
-		{"seeded", "SLUICE_AFTER_RESTORE_PATH=/seed", append(seeded, fresh...)},
+		{"without the script", "SLUICE_PRELOAD=false", fresh},
+		{"by itself", "", scripts},
+		{"seeded", "SLUICE_AFTER_RESTORE_PATH=/seed", append([]string{"own"}, scripts...)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			drawn := dumpEnvironment(t, []string{python, "snapshot/testdata/ids.py"}, c.path).ids("/ids")
+			drawn := dumpEnvironment(t, []string{python, "snapshot/testdata/ids.py"}, c.variable).ids("/ids")
 			for kind, id := range drawn[0] {
 				if same, want := drawn[1][kind] == id, !slices.Contains(c.fresh, kind); same != want {
 					t.Errorf("%s: %q and %q, want the same: %v", kind, id, drawn[1][kind], want)
 				}
 			}
-			if len(drawn[0]) != 11 {
+			if len(drawn[0]) != 12 {
 				t.Errorf("%d kinds", len(drawn[0]))
 			}
 		})

@@ -88,9 +88,9 @@ func (e *environment) beforeSnapshot(ctx context.Context) error {
 			return err
 		}
 	}
-	if (e.processes == nil || e.processes.Count() == 0) && e.cfg.Settings.Snapshot.AfterPath == "" {
+	if (e.processes == nil || e.processes.Count() == 0) && e.cfg.Settings.Snapshot.AfterPath == "" && !e.drain.Renews() {
 		e.cfg.Logger.Warn("nothing makes the random numbers of this app differ from one restored environment to the other: " +
-			"no process of Node has loaded the script for that, and SLUICE_AFTER_RESTORE_PATH names no path at which the app does it itself")
+			"no process of Node or Python has loaded the script for that, and SLUICE_AFTER_RESTORE_PATH names no path at which the app does it itself")
 	}
 	e.rest(ctx)
 	if e.processes != nil {
@@ -151,6 +151,7 @@ func (e *environment) afterRestore(ctx context.Context, age time.Duration) error
 	if e.processes != nil {
 		renewErr = e.processes.Renew(ctx, restored)
 	}
+	renewErr = errors.Join(renewErr, e.drain.Renew(ctx))
 	wg.Wait()
 	if err := errors.Join(renewErr, refreshErr); err != nil {
 		return err

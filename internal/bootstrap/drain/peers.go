@@ -18,6 +18,7 @@ type peer struct {
 	conn net.Conn
 	// The rest is guarded by Drain.mu.
 	worker  bool
+	python  bool
 	blocked bool   // in Atomics.wait
 	idle    int    // the last question answered with idle
 	heard   int    // the last question answered at all
@@ -53,7 +54,7 @@ func (d *Drain) hear(p *peer, line string) {
 	d.mu.Lock()
 	switch verb {
 	case "hello":
-		p.worker = what == "worker"
+		p.worker, p.python = what == "worker", what == "python"
 		d.heard = true
 	case "blocked", "unblocked":
 		p.blocked = verb == "blocked"
@@ -104,6 +105,28 @@ func (d *Drain) Forget(ctx context.Context) { d.standing(ctx, "forget") }
 // Started is Forget for the end of the app's start, of which some work counts for Config.StartLimit.
 func (d *Drain) Started(ctx context.Context) { d.standing(ctx, "started") }
 
+const renew = "renew" // for processes of Python alone; Node's have a script of their own (package snapshot)
+
+// Renew has every process of Python seed its generators of random numbers anew, after a restore from a snapshot. It returns when all have.
+func (d *Drain) Renew(ctx context.Context) error {
+	if _, _, err := d.ask(ctx, renew); err != nil {
+		return fmt.Errorf("a process of Python does not seed its random numbers anew: %w", cmp.Or(context.Cause(ctx), err))
+	}
+	return nil
+}
+
+// Renews says whether there is a process that Renew reaches.
+func (d *Drain) Renews() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range d.peers {
+		if p.python {
+			return true
+		}
+	}
+	return false
+}
+
 func (d *Drain) standing(ctx context.Context, verb string) {
 	ctx, cancel := context.WithTimeout(ctx, forgetLimit)
 	defer cancel()
@@ -134,7 +157,9 @@ func (d *Drain) ask(ctx context.Context, verb string) (count int, work string, e
 	d.round, d.verb = d.serial, verb
 	count = len(d.peers)
 	for p := range d.peers {
-		p.ask(verb, d.round)
+		if verb != renew || p.python {
+			p.ask(verb, d.round)
+		}
 	}
 	d.mu.Unlock()
 	defer d.endRound()
@@ -172,7 +197,7 @@ func (d *Drain) left(skipDeaf bool) (pending bool, doing string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for p := range d.peers {
-		if p.idle == d.round || p.heard != d.round && (p.blocked || skipDeaf && p.worker) {
+		if d.verb == renew && !p.python || p.idle == d.round || p.heard != d.round && (p.blocked || skipDeaf && p.worker) {
 			continue
 		}
 		pending, doing = true, cmp.Or(doing, p.work)

@@ -1,5 +1,6 @@
 """Given to Python apps by Sluice's bootstrap, as a sitecustomize in front of any other. It answers one question over a unix
 socket: is work of the app left that would be lost if the machine were frozen now? See package drain for what counts as work.
+Where the machine was restored from a snapshot it seeds anew what draws random numbers in this process.
 Where anything here fails the app runs as if it were not there. It is for Python 3.8 and
 later.
 """
@@ -280,6 +281,20 @@ def watch(path):
                 judge(state.seen_threads, "thread", name, key, state_of_thread(frames), frames, ticks(key[1]))
         return ", ".join(found[:3])
 
+    # --- after a restore
+
+    def renew():
+        """Other environments have been restored from the same memory."""
+        loaded = sys.modules.get
+        if loaded("_ssl"):
+            loaded("_ssl").RAND_add(os.urandom(32), 32.0)  # to the generator that all threads' follow
+        if loaded("random"):
+            loaded("random").seed()
+        if loaded("numpy.random"):
+            loaded("numpy.random").seed()
+        if loaded("tempfile"):
+            loaded("tempfile")._name_sequence = None
+
     # --- the conversation with the bootstrap
 
     def greenlets():
@@ -314,6 +329,9 @@ def watch(path):
                     asked = None
                     rest(learn=True)
                     say("idle " + number)
+                elif verb == "renew":
+                    renew()
+                    say("idle " + number)
             if not asked:
                 continue
             left = work()
@@ -344,7 +362,7 @@ def watch(path):
         state.main = ident_of_this()
         state.conn = socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         state.conn.connect(path)
-        say("hello %d main" % os.getpid())
+        say("hello %d python" % os.getpid())
         start_thread(run, ())
 
     def begin_again():
