@@ -428,6 +428,25 @@ function attend(socketPath) {
     return () => { behind = 0; delete process.env.SLUICE_SNAPSHOT_BEHIND; };
   }
 
+  // watchPromises makes pauses of a second and more, by timers/promises or promisify, of timers that are known.
+  function watchPromises(set) {
+    const promises = require('timers/promises');
+    const pause = promises.setTimeout;
+    promises.setTimeout = { setTimeout(delay, value, options) {
+      const { signal, ref } = Object(options);
+      if (!(delay >= 1000) || signal && !(signal instanceof AbortSignal && !signal.aborted)) return pause(delay, value, options);
+      return new Promise((resolve) => {
+        const stop = () => { clearTimeout(timer); resolve(pause(delay, value, options)); }; // which fails as it should
+        const timer = set(() => {
+          if (signal) signal.removeEventListener('abort', stop);
+          resolve(value);
+        }, delay);
+        if (ref === false) timer.unref();
+        if (signal) signal.addEventListener('abort', stop, { once: true });
+      });
+    } }.setTimeout;
+  }
+
   // watchTimers knows the timers of a second and more.
   function watchTimers() {
     const known = new Set(); // of WeakRefs
@@ -449,6 +468,7 @@ function attend(socketPath) {
       module[name] = replacement;
       globalThis[name] = replacement;
     }
+    watchPromises(module.setTimeout);
     require('module').syncBuiltinESMExports();
     return {
       // hasten makes each timer due as much earlier, at once if that is past.

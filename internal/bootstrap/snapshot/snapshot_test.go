@@ -60,6 +60,12 @@ func TestTimeBetween(t *testing.T) {
 		const every = setInterval(() => { after("every"); every.ticks = (every.ticks || 0) + 1; }, 2 * hour);
 		const cleared = setTimeout(after, hour, "cleared");
 		clearTimeout(cleared);
+		const pauses = require("timers/promises"), stopped = new AbortController();
+		pauses.setTimeout(hour, "pause").then(after);
+		require("util").promisify(setTimeout)(hour, "promisified").then(after);
+		pauses.setTimeout(4 * hour, "long").then(after);
+		pauses.setTimeout(hour, "x", { signal: stopped.signal, ref: false }).catch((e) => console.log("aborted", e.name, e.code));
+		stopped.abort();
 		process.on("sluice:after-restore", () => setTimeout(() => console.log(JSON.stringify({
 			four: four._idleTimeout / hour, every: every._idleTimeout / hour, ticks: every.ticks })), 50));
 		console.log("begun");`, 1)
@@ -74,12 +80,12 @@ func TestTimeBetween(t *testing.T) {
 		t.Fatal(err)
 	}
 	testkit.Wait(t, 10*time.Second, "the app's view of it", func() (string, bool) { return said(), strings.Contains(said(), "{") })
-	for _, want := range []string{"one 3", "every 3", `"four":4`, `"every":2`, `"ticks":1`} {
+	for _, want := range []string{"one 3", "every 3", `"four":4`, `"every":2`, `"ticks":1`, "pause 3", "promisified 3", "aborted AbortError ABORT_ERR"} {
 		if !strings.Contains(said(), want) {
 			t.Errorf("%q is not in\n%s", want, said())
 		}
 	}
-	for _, never := range []string{"four 3", "cleared"} {
+	for _, never := range []string{"four 3", "cleared", "long"} {
 		if strings.Contains(said(), never) {
 			t.Errorf("%q is in\n%s", never, said())
 		}
