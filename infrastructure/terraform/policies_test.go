@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -298,6 +299,21 @@ func TestPolicyFaults(t *testing.T) {
 		got := strings.Join(tables.faults(policy{"", `{"Statement": [` + document + `]}`}), ", ")
 		if got != want {
 			t.Errorf("%s\n got %s\nwant %s", document, got, want)
+		}
+	}
+}
+
+// TestPoliciesOfCalls: a fault is found in whichever call carries the policy.
+func TestPoliciesOfCalls(t *testing.T) {
+	_, packages := testdeps.IAM(t)
+	tables := newSentry(t, packages)
+	const document = `{"Statement": [{"Effect": "Allow", "Action": "s3:GetObjects", "Resource": "*"}]}`
+	for action, member := range map[string]string{"PutRolePolicy": "PolicyDocument", "CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument",
+		"CreatePolicy": "PolicyDocument", "CreatePolicyVersion": "PolicyDocument"} {
+		form := url.Values{"Action": {action}, member: {document}}
+		found := policies([]call{{Method: http.MethodPost, URL: "/", Request: []byte(form.Encode())}})
+		if len(found) != 1 || len(tables.faults(found[0])) == 0 {
+			t.Errorf("%s carries %v", action, found)
 		}
 	}
 }
