@@ -255,3 +255,67 @@ func (g *guard) report(t *testing.T) {
 		}
 	}
 }
+
+// TestGuard: whoever deploys has the rights of one environment and region at a time, those to
+// make the state's bucket for the first deployment alone, and a plan never has those. What was
+// needed is noted as of the environment of the committed needs.
+func TestGuard(t *testing.T) {
+	values := maps.Clone(deployerValues)
+	maps.Copy(values, prodDeployer)
+	ofProd, err := newDeployer(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values = maps.Clone(deployerValues)
+	values["region"] = "us-east-1"
+	inVirginia, err := newDeployer(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := map[string][]string{"aws:RequestTag/Environment": {"prod"}, "aws:RequestedRegion": {"eu-west-1"}}
+	bucket := ask{Action: "s3:CreateBucket", Resource: "arn:aws:s3:::sluice-state-123456789012-eu-west-1", Context: of}
+	group := ask{Action: "elasticache:CreateReplicationGroup", Resource: "arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:librechat-prod", Context: of}
+	nodes := ask{Action: "elasticache:DescribeReplicationGroups", Resource: group.Resource, Context: of}
+	g := &guard{deployer: ofProd, needs: map[string]need{}}
+	c := &calls{guard: g}
+	for _, step := range []struct {
+		deployer deployer
+		first    bool
+		phase    string
+		ask      ask
+		allowed  bool
+	}{
+		{ofProd, false, "sluice deploy", bucket, false},
+		{ofProd, true, "sluice plan", bucket, false},
+		{ofProd, true, "sluice deploy", bucket, true},
+		{ofProd, true, "sluice deploy", group, true},
+		{ofProd, false, "sluice plan", group, false},
+		{ofProd, false, "sluice plan", nodes, true},
+		{inVirginia, false, "sluice deploy", group, false},
+	} {
+		c.becomes(step.deployer, step.first)
+		if said := g.refuses(step.phase, []ask{step.ask}); (said == "") != step.allowed {
+			t.Errorf("%s, first %v: %s: %q", step.phase, step.first, step.ask.Action, said)
+		}
+	}
+	var noted []string
+	for line := range g.needs {
+		noted = append(noted, line)
+	}
+	slices.Sort(noted)
+	const dev = `"Context":{"aws:RequestTag/Environment":["dev"],"aws:RequestedRegion":["eu-west-1"]}}`
+	want := []string{
+		`{"Action":"elasticache:CreateReplicationGroup","Resource":"arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:librechat-dev",` + dev,
+		`{"First":true,"Action":"s3:CreateBucket","Resource":"arn:aws:s3:::apro-state",` + dev,
+		`{"Plans":true,"Action":"elasticache:DescribeReplicationGroups","Resource":"arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:librechat-dev",` + dev,
+	}
+	if !slices.Equal(noted, want) {
+		t.Errorf("noted %s", strings.Join(noted, "\n"))
+	}
+	if len(g.refusal) != 4 {
+		t.Errorf("refused %q", g.refusal)
+	}
+	if c.forgive("s3:CreateBucket"); len(g.refusal) != 2 {
+		t.Errorf("what was not wanted is %q", g.refusal)
+	}
+}
