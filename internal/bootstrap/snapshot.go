@@ -34,6 +34,8 @@ const (
 	beforeLimit = 60 * time.Second
 	// restLimit bounds the wait for work that is left before the snapshot.
 	restLimit = 35 * time.Second
+	// endSeen is how long the end of the app may take to be seen.
+	endSeen = 50 * time.Millisecond
 	// maxPage bounds what is read of an answer that warms the app.
 	maxPage = 16 << 20
 )
@@ -73,6 +75,19 @@ func (e *environment) failure(kind string, err error) runtimeapi.Failure {
 
 // beforeSnapshot warms the app, lets it do what it wants done before the snapshot, and waits until it rests.
 func (e *environment) beforeSnapshot(ctx context.Context) error {
+	ended := e.app.Ended()
+	if err := e.prepareSnapshot(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-ended: // another process may be there by now, which has heard of nothing
+		return errors.New("the app has ended")
+	case <-time.After(endSeen):
+		return nil
+	}
+}
+
+func (e *environment) prepareSnapshot(ctx context.Context) error {
 	for _, path := range e.cfg.Settings.Snapshot.WarmPaths {
 		e.warm(ctx, path)
 	}

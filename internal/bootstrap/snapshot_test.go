@@ -132,6 +132,7 @@ func TestSnapshotErrors(t *testing.T) {
 		want      string
 	}{
 		{"before", "SLUICE_BEFORE_SNAPSHOT_PATH=/hooks/refuse", true, "409 Conflict: the pool cannot be closed"},
+		{"an app that ends", "SLUICE_WARM_PATHS=/crash", true, "before the snapshot: the app has ended"},
 		{"after", "SLUICE_AFTER_RESTORE_PATH=/hooks/refuse", false, "409 Conflict: the pool cannot be closed"},
 		{"too late", "SLUICE_AFTER_RESTORE_PATH=/hooks/slow", false, "SLUICE_RESTORE_LIMIT, 400ms, is over"},
 	} {

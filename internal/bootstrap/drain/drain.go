@@ -20,7 +20,7 @@
 //   - a child process whose input was written to and whose output has not answered, such as a server of MCP: for 30 s;
 //   - anything at all, until the event loop has turned three times without one of these, and used sockets were quiet for 2 ms, and for
 //     50 ms, or twice the slowest answer up to 500 ms, after one was written to again before it had answered: its next bytes may answer the
-//     first question alone.
+//     first question alone. Of Redis the answers are counted instead.
 //
 // It does not see work in the thread pool that is no file or DNS request (password hashing, zlib), child processes otherwise, and
 // streams of HTTP/2 before Node 24 once their first bytes came.

@@ -36,6 +36,7 @@ type node struct {
 	process *os.Process
 	web     *httptest.Server
 	db      int
+	redis   int
 	limit   time.Duration // of a wait; 0 is 8 s
 }
 
@@ -51,7 +52,7 @@ func startingNode(t *testing.T, start, upstreamPath string) *node {
 	t.Helper()
 	program, log := testdeps.Node(t), &lines{}
 	d := New(Config{Preload: true, TimerLimit: 2 * time.Second, StartLimit: 1500 * time.Millisecond, LongTimer: time.Second, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), log), nil))})
-	n := &node{Drain: d, t: t, output: &lines{}, log: log, web: httptest.NewServer(http.HandlerFunc(upstream)), db: database(t)}
+	n := &node{Drain: d, t: t, output: &lines{}, log: log, web: httptest.NewServer(http.HandlerFunc(upstream)), db: database(t), redis: redisOf(t)}
 	t.Cleanup(n.web.Close)
 	t.Cleanup(func() { n.web.CloseClientConnections() })
 	t.Cleanup(d.Close)
@@ -179,10 +180,28 @@ func database(t *testing.T) int {
 	}).Port
 }
 
+// redisOf answers GET of any key with it: "soon" at once, in two pieces, "slow" after 900 ms, as an error.
+func redisOf(t *testing.T) int {
+	t.Helper()
+	return testkit.Accept(t, func(conn net.Conn) {
+		for in := bufio.NewScanner(conn); in.Scan(); {
+			switch in.Text() {
+			case "soon":
+				_, _ = conn.Write([]byte("$4\r\nso"))
+				time.Sleep(5 * time.Millisecond) // apart from the rest
+				_, _ = conn.Write([]byte("on\r\n"))
+			case "slow":
+				time.Sleep(900 * time.Millisecond) // the command's time in Redis
+				_, _ = conn.Write([]byte("-slow\r\n"))
+			}
+		}
+	}).Port
+}
+
 // get asks the app for a job, reads the response to its end, and returns how long Wait held.
 func (n *node) get(job, upstreamPath string) (held time.Duration, work string) {
 	n.t.Helper()
-	query := url.Values{"url": {n.web.URL + upstreamPath}, "db": {strconv.Itoa(n.db)}}
+	query := url.Values{"url": {n.web.URL + upstreamPath}, "db": {strconv.Itoa(n.db)}, "redis": {strconv.Itoa(n.redis)}}
 	resp, err := http.Get(n.base + "/" + job + "?" + query.Encode())
 	if err != nil {
 		n.t.Fatal(err)
@@ -215,6 +234,7 @@ func TestNodeWork(t *testing.T) {
 		{"none", "", 0},
 		{"piped", "", 40 * time.Millisecond},
 		{"busy", "", 750 * time.Millisecond},
+		{"redis", "", 880 * time.Millisecond},
 		{"none", "", 0},
 		{"retry", "", 250 * time.Millisecond},
 		{"sleep", "", 250 * time.Millisecond},

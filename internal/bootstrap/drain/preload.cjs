@@ -106,7 +106,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   }
 
   function guarded(f) {
-    return (message) => { try { f(message); } catch { /* as if it were not there */ } };
+    return (...args) => { try { f(...args); } catch { /* as if it were not there */ } };
   }
 
   function rawHeader(list, name) {
@@ -128,10 +128,13 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
       if (sockets.size > 512) prune();
       sockets.add(this);
     }
+    this[state].redis = undefined;
+    this[state].begun = false;
     return connect.apply(this, args);
   };
   proto.push = function (...args) {
     const s = this[state];
+    if (s && s.redis) hear(s, args[0]);
     if (s && s.asked) {
       const time = now();
       if (s.epoch === epoch) s.slow = Math.max(s.slow, time - s.asked);
@@ -141,13 +144,83 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
     return push.apply(this, args);
   };
   proto._write = function (...args) {
-    if (this[state]) wrote(this, this[state]);
+    const s = this[state];
+    if (s) wrote(this, s);
+    if (s) say(s, args[0], args[1]);
     return _write.apply(this, args);
   };
   proto._writev = function (...args) {
-    if (this[state]) wrote(this, this[state]);
+    const s = this[state];
+    if (s) wrote(this, s);
+    if (s) for (const { chunk, encoding } of args[0]) say(s, chunk, encoding);
     return _writev.apply(this, args);
   };
+
+  // --- Redis, where questions go out before the last one has its answer: commands and answers are counted
+  // (https://redis.io/docs/latest/develop/reference/protocol-spec/). What is no array of RESP at first is another protocol.
+
+  const say = guarded(said);
+  const hear = guarded(heard);
+  const star = 42;
+  const longLine = 1 << 16;
+
+  function said(s, chunk, encoding) {
+    if (s.redis === null) return;
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding === 'buffer' ? 'utf8' : encoding) : chunk;
+    if (bytes.length === 0) return;
+    if (!s.redis) s.redis = s.begun || s.output || bytes[0] !== star ? null : { out: counter(), in: counter() };
+    s.begun = true;
+    if (s.redis) count(s, s.redis.out, bytes);
+  }
+
+  function heard(s, bytes) {
+    if (bytes) count(s, s.redis.in, bytes);
+    const { in: answers, out: commands } = s.redis || { in: { whole: 0 }, out: { whole: 0 } };
+    if (answers.whole > commands.whole) answers.whole = commands.whole; // what came unasked, as to a subscriber
+  }
+
+  const counter = () => ({ whole: 0, skip: 0, line: '', open: [] });
+
+  // count takes bytes of RESP 2 or 3, in whatever pieces, and how many values are whole by then. A value that it does not know ends the counting.
+  function count(s, c, bytes) {
+    const value = () => {
+      while (c.open.length > 0 && --c.open[c.open.length - 1] === 0) c.open.pop();
+      if (c.open.length > 0) return;
+      if (!c.unasked) c.whole++;
+      c.unasked = false;
+    };
+    for (let i = 0; i < bytes.length;) {
+      if (c.skip > 0) {
+        const n = Math.min(c.skip, bytes.length - i);
+        i += n;
+        c.skip -= n;
+        if (c.skip === 0) value();
+        continue;
+      }
+      const end = bytes.indexOf(10, i);
+      c.line += bytes.latin1Slice(i, end < 0 ? bytes.length : end);
+      if (c.line.length > longLine) break;
+      if (end < 0) return;
+      i = end + 1;
+      const kind = c.line[0];
+      const n = parseInt(c.line.slice(1), 10);
+      c.line = '';
+      if (Number.isNaN(n) && '$=!*~>%'.includes(kind)) { // of a length that is not known at first
+        s.redis = null;
+        return;
+      }
+      if ('$=!'.includes(kind) && n >= 0) c.skip = n + 2;
+      else if ('*~>%'.includes(kind) && n > 0) {
+        if (kind === '>' && c.open.length === 0) c.unasked = true;
+        c.open.push(kind === '%' ? 2 * n : n);
+      } else if ('$=!*~>%+-:_#,('.includes(kind)) value();
+      else {
+        s.redis = null;
+        return;
+      }
+    }
+    if (c.line.length > longLine) s.redis = null;
+  }
 
   const quickAnswer = 500; // ms
   // greeting is how long a connection to which nothing was written may wait for the other side's first words. Longer waits are
@@ -197,6 +270,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
 
   function waits(socket, s) {
     if (socket.connecting || socket.secureConnecting) return true;
+    if (s.redis) return s.redis.in.whole < s.redis.out.whole;
     return received(socket) === s.read && (s.spoken || now() - s.at < greeting);
   }
 
@@ -455,7 +529,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
       const s = socket[state];
       if (s.epoch !== epoch || s.standing) continue;
       sum += received(socket) + socket.bytesWritten;
-      until = Math.max(until, s.piped + patience(s));
+      if (!s.redis) until = Math.max(until, s.piped + patience(s));
     }
     if (sum === 0) return 0;
     if (sum !== moved) {

@@ -44,6 +44,9 @@ func startClones(t *testing.T, app rehearsal.Config, change func(*rehearse.Confi
 	if !w.Snapshot.Clones {
 		t.Fatalf("%+v", w.Snapshot)
 	}
+	if w.Snapshot.Bytes < 64<<20 {
+		t.Fatalf("a snapshot of %d MB without LibreChat:\n%s", w.Snapshot.Bytes>>20, w.diary("env-1"))
+	}
 	t.Logf("a snapshot of %d MB, taken in %v", w.Snapshot.Bytes>>20, w.Snapshot.Took.Round(10*time.Millisecond))
 	return w
 }
@@ -189,6 +192,15 @@ func chatsInClones(t *testing.T, w *world, p *person) {
 		return err
 	})
 	w.rest(t, func() {})
+	var diaries []string
+	for _, e := range w.environments() {
+		diaries = append(diaries, w.diary(e))
+	}
+	defer func() {
+		if t.Failed() {
+			t.Log(strings.Join(diaries, "\n"))
+		}
+	}()
 	owner := map[string]int{}
 	note := func(id string, i int) {
 		if other, is := owner[id]; is || id == "" {
@@ -203,7 +215,13 @@ func chatsInClones(t *testing.T, w *world, p *person) {
 			ID        string `json:"_id"`
 		}
 		if err := p.call(t.Context(), http.MethodGet, "/api/messages/"+q.conversation, nil, &messages); err != nil || len(messages) != 2 {
-			t.Errorf("conversation %d has %d messages: %v", i, len(messages), err)
+			t.Errorf("conversation %d has %d messages: %v (%s)", i, len(messages), err, w.works()[q.request].environment)
+			for range 15 {
+				go func() { _ = p.call(t.Context(), http.MethodGet, "/api/user", nil, &struct{}{}) }()
+			}
+			time.Sleep(5 * time.Second)
+			err := p.call(t.Context(), http.MethodGet, "/api/messages/"+q.conversation, nil, &messages)
+			t.Logf("after a thaw it has %d: %v", len(messages), err)
 		}
 		for _, m := range messages {
 			note(m.MessageID, i)
@@ -230,7 +248,7 @@ func (p *person) generate(ctx context.Context, text string) (question, error) {
 	defer response.Body.Close()
 	var started struct{ StreamID string }
 	err = json.NewDecoder(response.Body).Decode(&started)
-	return question{text: text, conversation: started.StreamID}, err
+	return question{text: text, conversation: started.StreamID, request: response.Header.Get("X-Amz-Cf-Id")}, err
 }
 
 // candidate is what a clone knows of the election.

@@ -79,6 +79,16 @@ const work = {
     await new Promise((r) => db.once('data', r));
     done('busy');
   },
+  // A Redis that answers the second of two commands late; the first answer comes in two pieces.
+  async redis({ redis }) {
+    const conn = net.connect(redis, '127.0.0.1').setNoDelay();
+    conn.write('*2\r\n$3\r\nGET\r\n$4\r\nsoon\r\n');
+    await turn();
+    conn.write('*2\r\n$3\r\nGET\r\n$4\r\nslow\r\n');
+    let text = '';
+    await new Promise((r) => conn.on('data', (data) => { if ((text += data).endsWith('-slow\r\n')) r(); }));
+    done('redis');
+  },
   async behind({ port }) {
     const first = query(port, 'slower');
     await turn();
@@ -120,5 +130,5 @@ http.createServer((req, res) => {
   const name = url.pathname.slice(1);
   res.end(name);
   const job = work[name];
-  if (job) job({ url: url.searchParams.get('url'), port: Number(url.searchParams.get('db')) });
+  if (job) job({ url: url.searchParams.get('url'), port: Number(url.searchParams.get('db')), redis: Number(url.searchParams.get('redis')) });
 }).listen(process.env.PORT, '127.0.0.1', () => console.log('listening', process.env.NODE_OPTIONS));

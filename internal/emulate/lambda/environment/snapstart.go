@@ -106,10 +106,12 @@ func (e *Environment) restore() *runtimeapi.Failure {
 	e.mu.Unlock()
 	e.setState(timeline.Restore, "")
 	e.log("RESTORE_START")
+	expired, stop := fairTimer(e.cfg.Limits.Restore)
+	defer stop()
 	idle, f := e.wake()
 	e.tellRestoreStart()
 	if f == nil {
-		f = e.awaitRestored(idle, begin.Add(e.cfg.Limits.Restore))
+		f = e.awaitRestored(idle, expired)
 	}
 	took := time.Since(begin)
 	e.tellRestored(took, f)
@@ -146,10 +148,8 @@ func (e *Environment) wake() (idle <-chan struct{}, f *runtimeapi.Failure) {
 	return idle, nil
 }
 
-func (e *Environment) awaitRestored(idle <-chan struct{}, deadline time.Time) *runtimeapi.Failure {
+func (e *Environment) awaitRestored(idle, expired <-chan struct{}) *runtimeapi.Failure {
 	s := e.session
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
 	memory := e.watchMemory()
 	defer memory.Stop()
 	for {
@@ -162,7 +162,7 @@ func (e *Environment) awaitRestored(idle <-chan struct{}, deadline time.Time) *r
 			return e.exitFailure(s, "")
 		case name := <-s.crash:
 			return runtimeapi.Fail(runtimeapi.ExtensionCrash, "", "extension %s ended: %s", name, s.externals[name].Exit())
-		case <-timer.C:
+		case <-expired:
 			return runtimeapi.Fail(runtimeapi.Timeout, "", "the restore took longer than %s, in which nothing asked for an invocation", e.cfg.Limits.Restore)
 		case <-memory.C:
 			e.checkMemory()
