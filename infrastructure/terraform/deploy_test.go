@@ -75,6 +75,13 @@ func TestDeployEndToEnd(t *testing.T) {
 		}
 		t.Logf("took %s", time.Since(began).Round(time.Second))
 	})
+	t.Run("what is deployed keeps its name", func(t *testing.T) {
+		const anew = `module.frontend.module.distribution.aws_cloudfront_function.this["spa"] would be made anew`
+		out, err := p.run(t, "plan", "--dir", p.dev, "--var", "environment_name=other")
+		if err == nil || !strings.Contains(out, anew) || !strings.Contains(out, "deploy another environment beside it") {
+			t.Errorf("another name: %v\n%s", err, out)
+		}
+	})
 	if out := p.must(t, "status", "--dir", p.dev); !strings.Contains(out, "sluice_image") || !strings.Contains(out, "https://lambda-test.sandbox.data.apro.is") {
 		t.Errorf("status says:\n%s", out)
 	}
