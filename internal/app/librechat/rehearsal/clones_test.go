@@ -219,7 +219,7 @@ func chatsInClones(t *testing.T, w *world, p *person) {
 			for range 15 {
 				go func() { _ = p.call(t.Context(), http.MethodGet, "/api/user", nil, &struct{}{}) }()
 			}
-			time.Sleep(5 * time.Second)
+			time.Sleep(5 * time.Second) // the time of a thawed environment to save
 			err := p.call(t.Context(), http.MethodGet, "/api/messages/"+q.conversation, nil, &messages)
 			t.Logf("after a thaw it has %d: %v", len(messages), err)
 		}
