@@ -252,9 +252,10 @@ func TestSchemaRefuses(t *testing.T) {
 
 func cfnLint(t *testing.T, python, packages, file string) []byte {
 	t.Helper()
-	// E3019 is of templates: there no two resources have one name, which things of two regions, and those that are made anew, have.
+	// E3019 is of templates: there no two resources have one name, which things of two regions, and those that are made anew, have;
+	// W2530 is too: a template publishes a version by a resource of its own, the call of a function by Publish.
 	const run = "import sys; from cfnlint.runner import main; sys.exit(main())"
-	cmd := exec.CommandContext(t.Context(), python, "-c", run, "--non-zero-exit-code", "none", "--ignore-checks", "E3019", "--regions", "eu-west-1", "--format", "json", file)
+	cmd := exec.CommandContext(t.Context(), python, "-c", run, "--non-zero-exit-code", "none", "--ignore-checks", "E3019", "W2530", "--regions", "eu-west-1", "--format", "json", file)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+packages)
 	out, err := cmd.Output()
 	if err != nil {
