@@ -331,20 +331,25 @@ function attend(socketPath) {
     };
   }
 
-  // renewTransports closes a client's connection of before when it is used next, so that its owner makes another, with another session.
+  // renewTransports closes a client's connection of before when it is used next, so that its owner makes another, with another session. An owner may
+  // have bound send before the snapshot, as LibreChat v0.8.8 has; what send calls for the headers, it finds by its name each time.
   function renewTransports(Transport) {
     if (!Transport || typeof Transport.prototype.send !== 'function') return;
-    const { start, send } = Transport.prototype;
+    const { start } = Transport.prototype;
     const fresh = new WeakSet();
     Transport.prototype.start = function (...args) {
       fresh.add(this);
       return start.apply(this, args);
     };
-    Transport.prototype.send = async function (...args) {
-      if (fresh.has(this) || !this.sessionId) return send.apply(this, args);
-      await this.close();
-      throw new Error('the session was made before a snapshot, and other environments have it too');
-    };
+    for (const name of ['send', '_commonHeaders']) {
+      const method = Transport.prototype[name];
+      if (typeof method !== 'function') continue;
+      Transport.prototype[name] = async function (...args) {
+        if (fresh.has(this) || !this.sessionId) return method.apply(this, args);
+        await this.close();
+        throw new Error('the session was made before a snapshot, and other environments have it too');
+      };
+    }
   }
 
   // --- sockets

@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aproorg/sluice/internal/app/librechat/facts"
 	"github.com/aproorg/sluice/internal/app/librechat/rehearsal"
+	"github.com/aproorg/sluice/internal/rehearse"
 )
 
 // drawingMCP is a librechat.yaml with two servers of MCP, whose tool tells what is particular to them: one that is asked by HTTP, and one that is
@@ -60,7 +62,9 @@ func TestBuiltClonesMCP(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w := startClones(t, rehearsal.Config{Release: r, Env: cloneProbe(), YAML: []byte(text), YAMLFile: file}, nil)
+		w := startClones(t, rehearsal.Config{Release: r, Env: cloneProbe(), YAML: []byte(text), YAMLFile: file}, func(cfg *rehearse.Config) {
+			cfg.SnapshotAge = 2 * time.Minute // v0.8.8 trusts in a connection that it has looked at within the last one
+		})
 		p := &person{base: w.ViewerURL, design: r.Design}
 		made := map[string]bool{}
 		drawn, sessions := map[string]bool{}, map[string]bool{}

@@ -68,6 +68,8 @@ async function mcp(load) {
   const connect = async () => {
     mongo.transport = new StreamableHTTPClientTransport(new URL('http://127.0.0.1:1/'), { sessionId: crypto.randomUUID() });
     await mongo.transport.start();
+    const send = mongo.transport.send.bind(mongo.transport); // as LibreChat v0.8.8 has it
+    mongo.transport.send = (message) => send(message);
   };
   if (!mongo.transport) await connect();
   let closed = false;
