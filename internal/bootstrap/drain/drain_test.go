@@ -415,10 +415,10 @@ func (l *lines) count(what string) int {
 
 func (l *lines) await(t *testing.T, what string) { l.awaitCount(t, what, 1) }
 
-// awaitCount allows the pipe some time.
+// awaitCount allows the pipe, and a Node that starts, some time.
 func (l *lines) awaitCount(t *testing.T, what string, n int) {
 	t.Helper()
-	testkit.Wait(t, 5*time.Second, fmt.Sprintf("%d times %q in the output", n, what), func() (string, bool) {
+	testkit.Wait(t, 30*time.Second, fmt.Sprintf("%d times %q in the output", n, what), func() (string, bool) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return l.b.String(), strings.Count(l.b.String(), what) >= n
