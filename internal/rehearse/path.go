@@ -213,7 +213,7 @@ func (w *World) startLambda(ctx context.Context) error {
 		Queue:       app.Port != 0,
 		NoFreeze:    w.cfg.NoFreeze,
 		SnapStart:   w.snapStart(),
-		Limits:      lambda.Limits{Init: w.faster(initLimit)},
+		Limits:      lambda.Limits{Init: w.faster(w.initLimit())},
 		Unbounded:   limitUploads(function),
 		Dir:         environments,
 		Record:      withSteps(w.Recorder.Record),
@@ -332,6 +332,13 @@ const (
 	initLimit     = 10 * time.Second
 	bootstrapInit = 9 * time.Second
 )
+
+func (w *World) initLimit() time.Duration {
+	if w.snapStart() == nil {
+		return initLimit
+	}
+	return max(lambda.LongInit, w.Stack.Function.Timeout)
+}
 
 func (w *World) faster(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / w.cfg.Speed)

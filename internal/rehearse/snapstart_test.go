@@ -66,6 +66,16 @@ func TestStartSnapStartFails(t *testing.T) {
 	}
 }
 
+// TestSpeedOfSnapStart: a factor divides the 130 s of such a start, not the 10 s of others.
+func TestSpeedOfSnapStart(t *testing.T) {
+	cfg := clockConfig(t)
+	cfg.Start, cfg.Speed = rehearse.StartSnapStart, 20
+	cfg.App.Command = append([]string{"sh", "-c", `sleep 0.7; exec "$0" "$@"`}, cfg.App.Command...) // 0.5 s are the others' limit
+	if w := start(t, cfg); w.Snapshot == nil {
+		t.Error("no snapshot")
+	}
+}
+
 // snapStartRehearsal is the process that is killed: it prints where the site is, and lasts until SIGINT.
 func snapStartRehearsal() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

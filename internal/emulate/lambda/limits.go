@@ -26,6 +26,9 @@ type Limits struct {
 	Environment int
 }
 
+// LongInit is the least limit of the init phase of provisioned environments, and of the one that a snapshot is taken of.
+const LongInit = environment.LongInit
+
 const (
 	mb = 1 << 20
 	// maxPayload of an answer is 6 MB and what the service's own envelope needs.

@@ -68,9 +68,9 @@ type Limits struct {
 const (
 	mb = 1 << 20
 	// DefaultInit is Lambda's own limit. Where it stands, provisioned environments and
-	// those of a snapshot have longInit or the function's timeout, whichever is longer.
+	// those of a snapshot have LongInit or the function's timeout, whichever is longer.
 	DefaultInit = 10 * time.Second
-	longInit    = 130 * time.Second
+	LongInit    = 130 * time.Second
 	// credentialsHold is how long those of a snapshot's environment hold. AWS says it
 	// nowhere.
 	credentialsHold = time.Hour

@@ -30,7 +30,7 @@ func (e *Environment) coldStart() {
 func (e *Environment) initLimit() time.Duration {
 	limit := e.cfg.Limits.Init
 	if (e.provisioned || e.cfg.SnapStart != nil) && limit == DefaultInit {
-		limit = max(longInit, e.cfg.Function.Timeout)
+		limit = max(LongInit, e.cfg.Function.Timeout)
 	}
 	return limit
 }
