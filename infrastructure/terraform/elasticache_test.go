@@ -15,7 +15,7 @@ import (
 
 var nodeNumber = regexp.MustCompile(`-00[1-6]$`)
 
-// elasticache answers for the nodes of any group that is asked for by name, and for what
+// elasticache answers for the nodes of groups, all or one by its name, and for what
 // moto can neither change nor delete.
 func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
@@ -70,18 +70,36 @@ func (g *gaps) elasticache(w http.ResponseWriter, r *http.Request) {
 		notFound(w, "CacheSubnetGroupNotFoundFault")
 		return
 	}
-	group := nodeNumber.ReplaceAllString(id, "")
-	if form.Get("Action") != "DescribeCacheClusters" || group == id || g.groups[region+group] == "" {
+	if form.Get("Action") != "DescribeCacheClusters" {
 		g.next.ServeHTTP(w, r)
 		return
 	}
-	fmt.Fprintf(w, `<DescribeCacheClustersResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><DescribeCacheClustersResult><CacheClusters><CacheCluster>`+
-		`<CacheClusterId>%[3]s</CacheClusterId><ReplicationGroupId>%[1]s</ReplicationGroupId><CacheClusterStatus>available</CacheClusterStatus><Engine>redis</Engine>`+
+	nodes := ""
+	switch group := nodeNumber.ReplaceAllString(id, ""); {
+	case id == "": // all
+		for of, security := range g.groups {
+			for n := range g.nodes[of] {
+				if group, here := strings.CutPrefix(of, region); here && security != "" {
+					nodes += node(group, fmt.Sprintf("%s-%03d", group, n+1), security, g.types[of])
+				}
+			}
+		}
+	case group == id || g.groups[region+group] == "":
+		g.next.ServeHTTP(w, r)
+		return
+	default:
+		nodes = node(group, id, g.groups[region+group], g.types[region+group])
+	}
+	fmt.Fprintf(w, `<DescribeCacheClustersResponse xmlns="http://elasticache.amazonaws.com/doc/2015-02-02/"><DescribeCacheClustersResult><CacheClusters>%s</CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, nodes)
+}
+
+// node is one of a replication group.
+func node(group, id, security, kind string) string {
+	return fmt.Sprintf(`<CacheCluster><CacheClusterId>%[3]s</CacheClusterId><ReplicationGroupId>%[1]s</ReplicationGroupId><CacheClusterStatus>available</CacheClusterStatus><Engine>redis</Engine>`+
 		`<EngineVersion>7.1.0</EngineVersion><CacheNodeType>%[4]s</CacheNodeType><NumCacheNodes>1</NumCacheNodes><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>`+
 		`<CacheSubnetGroupName>%[1]s</CacheSubnetGroupName><CacheParameterGroup><CacheParameterGroupName>default.redis7</CacheParameterGroupName></CacheParameterGroup>`+
 		`<PreferredMaintenanceWindow>sun:03:00-sun:04:00</PreferredMaintenanceWindow><TransitEncryptionEnabled>true</TransitEncryptionEnabled><AtRestEncryptionEnabled>true</AtRestEncryptionEnabled>`+
-		`<SecurityGroups><member><SecurityGroupId>%[2]s</SecurityGroupId><Status>active</Status></member></SecurityGroups>`+
-		`</CacheCluster></CacheClusters></DescribeCacheClustersResult></DescribeCacheClustersResponse>`, group, g.groups[region+group], id, g.types[region+group])
+		`<SecurityGroups><member><SecurityGroupId>%[2]s</SecurityGroupId><Status>active</Status></member></SecurityGroups></CacheCluster>`, group, security, id, kind)
 }
 
 // ofGroup are the members of a replication group that a change gives other values, and of what they are of the change.

@@ -32,7 +32,7 @@ import (
 //     a group, which is "deleting" for ever, nor a subnet group: it keeps them, and gaps
 //     says which are gone. What is made anew has the attributes of the first.
 //   - API Gateway's account settings: moto refuses to take the log role away again.
-//   - API Gateway's change of an integration, which moto answers with nothing.
+//   - API Gateway's change of an integration, which moto answers with nothing, and of a method, at which it fails.
 //   - Provisioned concurrency: moto has no such calls. An alias with environments kept
 //     ready is not moved to $LATEST, which may have none.
 type gaps struct {
@@ -77,6 +77,8 @@ func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.policy(w, r, strings.Trim(strings.TrimPrefix(r.URL.Path, cloudfront+"response-headers-policy"), "/"))
 	case r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, "/integration"):
 		g.patchIntegration(w, r)
+	case r.Method == http.MethodPatch && methodPath.MatchString(r.URL.Path):
+		g.patchMethod(w, r)
 	case strings.HasSuffix(r.URL.Path, "/provisioned-concurrency"):
 		g.provisioned(w, r)
 	case r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/aliases/"):
@@ -300,25 +302,73 @@ func (g *gaps) patchIntegration(w http.ResponseWriter, r *http.Request) {
 		PatchOperations []struct{ Path, Value string } `json:"patchOperations"`
 	}
 	_ = json.NewDecoder(r.Body).Decode(&patch)
-	get := r.Clone(r.Context())
-	get.Method, get.Body, get.ContentLength = http.MethodGet, http.NoBody, 0
-	answer := httptest.NewRecorder()
-	g.next.ServeHTTP(answer, get)
 	integration := map[string]any{}
-	_ = json.Unmarshal(answer.Body.Bytes(), &integration)
+	_ = json.Unmarshal(g.ask(r, http.MethodGet, r.URL.Path, nil).Body.Bytes(), &integration)
 	for _, p := range patch.PatchOperations {
 		integration[strings.TrimPrefix(p.Path, "/")] = p.Value
 	}
-	body, _ := json.Marshal(integration)
-	put := r.Clone(r.Context())
-	put.Method, put.Body, put.ContentLength = http.MethodPut, io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	answer = httptest.NewRecorder()
-	g.next.ServeHTTP(answer, put)
+	answer := g.ask(r, http.MethodPut, r.URL.Path, integration)
 	w.Header().Set("Content-Type", "application/json")
 	if answer.Code >= 300 {
 		w.WriteHeader(answer.Code)
 	}
 	w.Write(answer.Body.Bytes())
+}
+
+// methodPath is the path of a method in API Gateway.
+var methodPath = regexp.MustCompile(`^/restapis/[^/]+/resources/[^/]+/methods/[^/]+$`)
+
+// patchMethod makes what is there anew with the changes, and the integration with it. It knows the members that are replaced as a whole
+// (https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html#UpdateMethod-Patch),
+// and no method with responses of its own, which would be gone.
+func (g *gaps) patchMethod(w http.ResponseWriter, r *http.Request) {
+	var patch struct {
+		PatchOperations []struct{ Op, Path, Value string } `json:"patchOperations"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&patch)
+	w.Header().Set("Content-Type", "application/json")
+	answer, method := g.ask(r, http.MethodGet, r.URL.Path, nil), map[string]any{}
+	_ = json.Unmarshal(answer.Body.Bytes(), &method)
+	if answer.Code >= 300 {
+		w.WriteHeader(answer.Code)
+		w.Write(answer.Body.Bytes())
+		return
+	}
+	responses, _ := method["methodResponses"].(map[string]any)
+	for _, p := range patch.PatchOperations {
+		name := strings.TrimPrefix(p.Path, "/")
+		if known := []string{"apiKeyRequired", "authorizationType", "authorizerId", "operationName", "requestValidatorId"}; p.Op != "replace" || !slices.Contains(known, name) || len(responses) > 0 {
+			w.Header().Set("X-Amzn-Errortype", "BadRequestException")
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, `{"message": "the stand-in has no %s of %s"}`, p.Op, p.Path)
+			return
+		}
+		method[name] = p.Value
+		if name == "apiKeyRequired" {
+			method[name] = p.Value == "true"
+		}
+	}
+	integration := method["methodIntegration"]
+	g.ask(r, http.MethodDelete, r.URL.Path, nil)
+	g.ask(r, http.MethodPut, r.URL.Path, method)
+	if integration != nil {
+		g.ask(r, http.MethodPut, r.URL.Path+"/integration", integration)
+	}
+	w.Write(g.ask(r, http.MethodGet, r.URL.Path, nil).Body.Bytes())
+}
+
+// ask is moto's answer to a request in the name of another.
+func (g *gaps) ask(r *http.Request, method, path string, body any) *httptest.ResponseRecorder {
+	var text []byte
+	if body != nil {
+		text, _ = json.Marshal(body)
+	}
+	asked := r.Clone(r.Context())
+	asked.Method, asked.URL.Path, asked.URL.RawPath = method, path, ""
+	asked.Body, asked.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	answer := httptest.NewRecorder()
+	g.next.ServeHTTP(answer, asked)
+	return answer
 }
 
 func (g *gaps) provisioned(w http.ResponseWriter, r *http.Request) {

@@ -68,6 +68,8 @@ var wrongModels = []struct{ fault, why string }{
 	{`s3control:ListTagsForResource ResourceArn: "arn:aws:s3:::`, "a general purpose bucket has no region in its ARN " +
 		"(https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-arn-format.html), which the pattern wants; tags of such buckets are read by this call " +
 		"(https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_ListTagsForResource.html)"},
+	{`s3control:UntagResource ResourceArn: "arn:aws:s3:::`, "as with ListTagsForResource; tags of such buckets are taken away by this call " +
+		"(https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_UntagResource.html)"},
 }
 
 // motoAnswers are what of the emulated answers fits no model. None of it is a thing that a

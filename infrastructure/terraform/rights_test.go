@@ -77,6 +77,9 @@ func (r *rights) asks(c call) ([]ask, error) {
 	if err := q.ask(prefix); err != nil {
 		return nil, err
 	}
+	if len(q.asks) == 0 {
+		return nil, fmt.Errorf("nobody says here on what %s acts in %s", q.operation, c.Request)
+	}
 	return q.asks, nil
 }
 
@@ -278,9 +281,9 @@ func (q *question) apigateway() {
 }
 
 func (q *question) lambda() {
-	function := q.text("FunctionName")
+	function := cmp.Or(q.text("FunctionName"), q.text("Resource")) // the latter of its tags
 	function = strings.TrimPrefix(function, "arn:aws:lambda:"+q.region+":"+account123+":function:")
-	if qualifier := q.text("Qualifier"); qualifier != "" {
+	if qualifier := q.text("Qualifier"); qualifier != "" && !strings.HasSuffix(function, ":"+qualifier) { // which the name may have, too
 		function += ":" + qualifier
 	}
 	resource := q.arn("lambda", "function:"+function)
@@ -380,6 +383,10 @@ func (q *question) elasticache() {
 	}
 	if q.operation == "CreateReplicationGroup" && q.text("CacheParameterGroupName") == "" {
 		resources = append(resources, q.arn("elasticache", "parametergroup:default.redis7"))
+	}
+	// All, as the provider asks after a change of their number: https://github.com/department-of-veterans-affairs/va.gov-team/issues/44525 has what AWS says then.
+	if q.operation == "DescribeCacheClusters" && len(resources) == 0 {
+		resources = append(resources, q.arn("elasticache", "cluster:*"))
 	}
 	context := tagging(q.input["Tags"])
 	q.add(q.action, context, resources...)
