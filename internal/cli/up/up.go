@@ -296,7 +296,8 @@ func (o *options) config(p apps.Prepared, topology *stack.Stack) rehearse.Config
 	c := rehearse.Config{
 		Stack: topology, App: p.App, Stores: p.Stores, Site: p.Site, Include: o.include, Routes: p.Routes,
 		TransferMode: transferModes[o.transfer], FunctionAdvice: "--function DIR instead of --app DIR rehearses it as one",
-		Start: o.start, SnapshotAge: o.snapshotAge, Concurrency: o.concurrency, MemorySize: o.memory, Timeout: o.timeout, NoFreeze: o.noFreeze, Speed: o.speed,
+		Start: o.start, SnapshotAge: o.snapshotAge, Concurrency: o.concurrency, MemorySize: o.memory, Timeout: o.timeout, Speed: o.speed,
+		NoFreeze: o.noFreeze || o.image.compiled != "", // a frozen Node writes nothing
 	}
 	if o.stack.Embedded() && p.App.Function != nil {
 		topology.Function.Environment, topology.Function.ImageEnvironment = nil, nil
