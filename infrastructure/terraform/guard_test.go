@@ -63,6 +63,11 @@ var prodDeployer = map[string]string{"name": "librechat-prod", "environment": "p
 // becomes gives whoever deploys other rights, where there is a guard: those for another
 // environment, for the first deployment with those to make the state's bucket.
 func (c *calls) becomes(d deployer, first bool) {
+	c.tell(func(g *guard) { g.deployer, g.first = d, first })
+}
+
+// tell changes the guard, where there is one, between two calls.
+func (c *calls) tell(change func(*guard)) {
 	c.mu.Lock()
 	g := c.guard
 	c.mu.Unlock()
@@ -71,7 +76,7 @@ func (c *calls) becomes(d deployer, first bool) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.deployer, g.first = d, first
+	change(g)
 }
 
 func (c *calls) guards(g *guard) {
@@ -82,15 +87,9 @@ func (c *calls) guards(g *guard) {
 
 // forgive takes refusals of an action for what a test wanted.
 func (c *calls) forgive(action string) {
-	c.mu.Lock()
-	g := c.guard
-	c.mu.Unlock()
-	if g == nil {
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.refusal = slices.DeleteFunc(g.refusal, func(said string) bool { return strings.Contains(said, "perform: "+action+" ") })
+	c.tell(func(g *guard) {
+		g.refusal = slices.DeleteFunc(g.refusal, func(said string) bool { return strings.Contains(said, "perform: "+action+" ") })
+	})
 }
 
 // refused answers a call that the policies do not allow.

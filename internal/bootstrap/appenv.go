@@ -52,7 +52,7 @@ func (e *environment) appEnvironment(ctx context.Context) ([]string, error) {
 		env = e.processes.AddTo(env)
 	}
 	if env, err = withCompileCache(env); err != nil { // a start without is slower, and no worse
-		e.cfg.Logger.Warn("the app's compiled code is not used", "err", err)
+		e.cfg.Logger.Warn("the app's compiled code is not used", "error", err)
 	}
 	return env, nil
 }

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"archive/tar"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -68,14 +67,11 @@ func ReadCompileCache(dir string) (map[string][]byte, error) {
 }
 
 func compileCacheLayer(mediaType types.MediaType, files map[string][]byte) (v1.Layer, error) {
-	var entries []tar.Header
-	content := map[string][]byte{}
+	placed := map[string][]byte{}
 	for file, code := range files {
-		name := inTar(CompileCachePath + "/" + file)
-		content[name] = code
-		entries = append(entries, tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644})
+		placed[CompileCachePath+"/"+file] = code
 	}
-	return layerOf(mediaType, entries, content)
+	return appLayer(mediaType, nil, placed)
 }
 
 // checkCompileCache holds names against those that ReadCompileCache gives.

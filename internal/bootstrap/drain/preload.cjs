@@ -134,7 +134,7 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   };
   proto.push = function (...args) {
     const s = this[state];
-    if (s && s.redis) hear(s, args[0]);
+    if (s && s.redis && args[0]) hear(s, args[0]);
     if (s && s.asked) {
       const time = now();
       if (s.epoch === epoch) s.slow = Math.max(s.slow, time - s.asked);
@@ -145,14 +145,18 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
   };
   proto._write = function (...args) {
     const s = this[state];
-    if (s) wrote(this, s);
-    if (s) say(s, args[0], args[1]);
+    if (s) {
+      wrote(this, s);
+      say(s, args[0], args[1]);
+    }
     return _write.apply(this, args);
   };
   proto._writev = function (...args) {
     const s = this[state];
-    if (s) wrote(this, s);
-    if (s) for (const { chunk, encoding } of args[0]) say(s, chunk, encoding);
+    if (s) {
+      wrote(this, s);
+      for (const { chunk, encoding } of args[0]) say(s, chunk, encoding);
+    }
     return _writev.apply(this, args);
   };
 
@@ -170,19 +174,20 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
     if (bytes.length === 0) return;
     if (!s.redis) s.redis = s.begun || s.output || bytes[0] !== star ? null : { out: counter(), in: counter() };
     s.begun = true;
-    if (s.redis) count(s, s.redis.out, bytes);
+    if (s.redis && !count(s.redis.out, bytes)) s.redis = null;
   }
 
   function heard(s, bytes) {
-    if (bytes) count(s, s.redis.in, bytes);
-    const { in: answers, out: commands } = s.redis || { in: { whole: 0 }, out: { whole: 0 } };
-    if (answers.whole > commands.whole) answers.whole = commands.whole; // what came unasked, as to a subscriber
+    const { in: answers, out: commands } = s.redis;
+    if (!count(answers, bytes)) s.redis = null;
+    else answers.whole = Math.min(answers.whole, commands.whole); // beyond is what came unasked, as to a subscriber
   }
 
   const counter = () => ({ whole: 0, skip: 0, line: '', open: [] });
 
-  // count takes bytes of RESP 2 or 3, in whatever pieces, and how many values are whole by then. A value that it does not know ends the counting.
-  function count(s, c, bytes) {
+  // count takes bytes of RESP 2 or 3, in whatever pieces, and counts the values that are whole by then. It is false at a value that it does not
+  // know, which ends the counting.
+  function count(c, bytes) {
     const value = () => {
       while (c.open.length > 0 && --c.open[c.open.length - 1] === 0) c.open.pop();
       if (c.open.length > 0) return;
@@ -199,27 +204,21 @@ function watch(socketPath, timerLimit, startLimit, longTimer) {
       }
       const end = bytes.indexOf(10, i);
       c.line += bytes.latin1Slice(i, end < 0 ? bytes.length : end);
-      if (c.line.length > longLine) break;
-      if (end < 0) return;
+      if (c.line.length > longLine) return false;
+      if (end < 0) break;
       i = end + 1;
       const kind = c.line[0];
       const n = parseInt(c.line.slice(1), 10);
       c.line = '';
-      if (Number.isNaN(n) && '$=!*~>%'.includes(kind)) { // of a length that is not known at first
-        s.redis = null;
-        return;
-      }
+      if (Number.isNaN(n) && '$=!*~>%'.includes(kind)) return false; // of a length that is not known at first
       if ('$=!'.includes(kind) && n >= 0) c.skip = n + 2;
       else if ('*~>%'.includes(kind) && n > 0) {
         if (kind === '>' && c.open.length === 0) c.unasked = true;
         c.open.push(kind === '%' ? 2 * n : n);
       } else if ('$=!*~>%+-:_#,('.includes(kind)) value();
-      else {
-        s.redis = null;
-        return;
-      }
+      else return false;
     }
-    if (c.line.length > longLine) s.redis = null;
+    return true;
   }
 
   const quickAnswer = 500; // ms

@@ -24,12 +24,8 @@ func fillCompileCache(app *rehearse.App) error {
 		return fmt.Errorf("make a place for the compile cache: %w", err)
 	}
 	app.Writable = append(app.Writable, image.CompileCachePath)
-	options := "--import " + flushCompiled
-	for _, entry := range app.ImageEnv {
-		if own, ok := strings.CutPrefix(entry, "NODE_OPTIONS="); ok && own != "" {
-			options = own + " " + options
-		}
-	}
+	own, _ := settings.Lookup(app.ImageEnv)("NODE_OPTIONS")
+	options := strings.TrimSpace(own + " --import " + flushCompiled)
 	app.ImageEnv = slices.DeleteFunc(slices.Clone(app.ImageEnv), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		return name == "NODE_OPTIONS" || name == settings.CompileCacheVariable
