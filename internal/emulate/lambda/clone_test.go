@@ -138,6 +138,34 @@ func TestCloneListensWhereItsVariablesSay(t *testing.T) {
 	}
 }
 
+// TestCloneReachesIPv6: a server that listens on ::1 alone is reached, and knows who asks as well.
+func TestCloneReachesIPv6(t *testing.T) {
+	listener, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skipf("no IPv6 on this machine: %v", err)
+	}
+	defer listener.Close()
+	address := listener.Addr().String()
+	w, _ := cloned(t, func(cfg *lambda.Config) { setenv(cfg, "STORE=http://"+address) })
+	done := make(chan string)
+	go func() {
+		got, _ := w.invoke(event{Do: "connect", Text: address, Millis: 1000})
+		done <- got
+	}()
+	conn, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+	if owner, err := w.em.Owner(client); !strings.HasPrefix(owner, "env-") {
+		t.Errorf("the connection of %s belongs to %q, %v", client, owner, err)
+	}
+	if got := <-done; got != "null" {
+		t.Error(got)
+	}
+}
+
 // TestCloneReachesWhatComesLater: a server that the variables name is reached when it is there, by the name of localhost too.
 func TestCloneReachesWhatComesLater(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

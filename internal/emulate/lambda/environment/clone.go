@@ -233,8 +233,9 @@ func (n *network) join(conn net.Conn, port string) {
 	var local netip.AddrPort
 	defer func() { n.forget(local) }()
 	// The address is chosen and known before the server can ask whose it is.
-	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
-		if controlErr := raw.Control(func(fd uintptr) { local, err = bindLoopback(int(fd)) }); controlErr != nil {
+	dialer := net.Dialer{Control: func(family, _ string, raw syscall.RawConn) (err error) {
+		n.forget(local) // of a try before
+		if controlErr := raw.Control(func(fd uintptr) { local, err = bindLoopback(int(fd), family == "tcp6") }); controlErr != nil {
 			return controlErr
 		}
 		if err == nil {
@@ -246,7 +247,7 @@ func (n *network) join(conn net.Conn, port string) {
 	}}
 	server, err := dialer.Dial("tcp4", "127.0.0.1:"+port)
 	if err != nil {
-		server, err = net.Dial("tcp6", "[::1]:"+port)
+		server, err = dialer.Dial("tcp6", "[::1]:"+port)
 	}
 	if err != nil {
 		return // the app sees a connection that ends at once
@@ -274,17 +275,29 @@ func (n *network) forget(client netip.AddrPort) {
 	delete(n.dialed, client)
 }
 
-// bindLoopback gives a socket a free port on 127.0.0.1, and tells which.
-func bindLoopback(fd int) (netip.AddrPort, error) {
-	loopback := [4]byte{127, 0, 0, 1}
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: loopback}); err != nil {
+// bindLoopback gives a socket a free port on 127.0.0.1, or on ::1, and tells which.
+func bindLoopback(fd int, six bool) (netip.AddrPort, error) {
+	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	to := unix.Sockaddr(&unix.SockaddrInet4{Addr: loopback.As4()})
+	if six {
+		loopback = netip.IPv6Loopback()
+		to = &unix.SockaddrInet6{Addr: loopback.As16()}
+	}
+	if err := unix.Bind(fd, to); err != nil {
 		return netip.AddrPort{}, os.NewSyscallError("bind", err)
 	}
 	name, err := unix.Getsockname(fd)
 	if err != nil {
 		return netip.AddrPort{}, os.NewSyscallError("getsockname", err)
 	}
-	return netip.AddrPortFrom(netip.AddrFrom4(loopback), uint16(name.(*unix.SockaddrInet4).Port)), nil
+	port := 0
+	switch got := name.(type) {
+	case *unix.SockaddrInet4:
+		port = got.Port
+	case *unix.SockaddrInet6:
+		port = got.Port
+	}
+	return netip.AddrPortFrom(loopback, uint16(port)), nil
 }
 
 func pass(to, from net.Conn) {
