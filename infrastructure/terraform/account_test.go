@@ -69,6 +69,7 @@ type account struct {
 	tfvars   map[string]any // of environments/dev
 	wrong    map[string]string
 	options  map[string]string // what a test may add to the variables
+	versions *versions
 	network  *network
 	lost     *lost
 	calls    *calls
@@ -167,7 +168,8 @@ func newAccount() (*account, error) {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(moto)
 	network := newNetwork(proxy)
-	viewer := newViewer(newGaps(newVersions(newForgets(conflicts{network}))))
+	versions := newVersions(newForgets(conflicts{network}))
+	viewer := newViewer(newGaps(versions))
 	calls := &calls{next: viewer}
 	lost := newLost(calls)
 	server := httptest.NewServer(lost)
@@ -175,7 +177,7 @@ func newAccount() (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &account{endpoint: server.URL, viewer: viewer, network: network, lost: lost, calls: calls, work: work, stop: func() { server.Close(); stop(); os.RemoveAll(work) }}
+	a := &account{endpoint: server.URL, viewer: viewer, versions: versions, network: network, lost: lost, calls: calls, work: work, stop: func() { server.Close(); stop(); os.RemoveAll(work) }}
 	// S3 Control puts the account's id before the host, which no loopback address
 	// takes: a host that is none, and this server as the way to it.
 	a.env = append(os.Environ(), "AWS_ENDPOINT_URL="+server.URL, "AWS_ENDPOINT_URL_S3_CONTROL=http://aws.test", "HTTP_PROXY="+server.URL, "http_proxy="+server.URL,

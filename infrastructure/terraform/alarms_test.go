@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"sync"
 
 	"github.com/aws/smithy-go/encoding/cbor"
@@ -51,7 +52,11 @@ func (a *alarms) answer(operation string, asked cbor.Map) (answer cbor.Map, faul
 		if a.alarms == nil {
 			a.alarms = map[string]cbor.Map{}
 		}
-		a.alarms[text(asked["AlarmName"])] = asked
+		name := text(asked["AlarmName"])
+		if before, ok := a.alarms[name]; ok { // its tags stay (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)
+			asked["Tags"] = before["Tags"]
+		}
+		a.alarms[name] = asked
 		return cbor.Map{}, ""
 	case "DescribeAlarms":
 		found := cbor.List{}
@@ -66,11 +71,21 @@ func (a *alarms) answer(operation string, asked cbor.Map) (answer cbor.Map, faul
 			delete(a.alarms, text(name))
 		}
 		return cbor.Map{}, ""
-	case "ListTagsForResource":
+	case "ListTagsForResource", "TagResource", "UntagResource":
 		for name, alarm := range a.alarms {
-			if alarmARN(name) == text(asked["ResourceARN"]) {
+			if alarmARN(name) != text(asked["ResourceARN"]) {
+				continue
+			}
+			if operation == "ListTagsForResource" {
 				return cbor.Map{"Tags": items(alarm["Tags"])}, ""
 			}
+			gone := items(asked["TagKeys"])
+			for _, tag := range items(asked["Tags"]) {
+				gone = append(gone, tag.(cbor.Map)["Key"])
+			}
+			left := slices.DeleteFunc(slices.Clone(items(alarm["Tags"])), func(tag cbor.Value) bool { return slices.Contains(gone, tag.(cbor.Map)["Key"]) })
+			alarm["Tags"] = append(left, items(asked["Tags"])...)
+			return cbor.Map{}, ""
 		}
 		return nil, "ResourceNotFoundException"
 	case "PutDashboard":

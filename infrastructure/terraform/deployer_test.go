@@ -118,6 +118,7 @@ var madeUp = []*regexp.Regexp{
 	regexp.MustCompile(`hostedzone/(\w+)`), regexp.MustCompile(`change/(\w+)`), regexp.MustCompile(`security-group/(sg-\w+)`), regexp.MustCompile(`security-group-rule/(sgr-\w+)`), regexp.MustCompile(`vpc/(vpc-\w+)`),
 	regexp.MustCompile(`certificate/([\w-]+)`), regexp.MustCompile(`namespace/(ns-\w+)`), regexp.MustCompile(`%2F(?:restapis|apikeys|usageplans)%2F([a-z0-9]{10})(?:%2F|$)`),
 	regexp.MustCompile(`assets/(?:[\w-]+\.)?([0-9a-f]{8,})\.js`), regexp.MustCompile(`function:[\w-]+:(\d+)`),
+	regexp.MustCompile(`_sluice/releases/([0-9a-f]{16})\.json`),
 	regexp.MustCompile(`:key/([0-9a-f-]{36})`),
 }
 
@@ -256,16 +257,11 @@ var unseen = map[string]string{
 	"wafv2:GetWebACL":                        "web_acl_id: CloudFront says that a web ACL \"is not accessible by the requester\", and AWS's policies CloudFrontFullAccess and CloudFrontReadOnlyAccess have it; no page says who asks",
 	"cloudfront:UpdateOriginAccessControl":   "an upgrade of the cloudfront module may change it",
 	"cloudfront:UpdateResponseHeadersPolicy": "response_headers of module frontend",
-	"lambda:PutFunctionConcurrency":          "function.reserved_concurrency",
-	"lambda:DeleteFunctionConcurrency":       "function.reserved_concurrency taken away again",
 	"elasticache:ModifyCacheSubnetGroup":     "network.subnet_ids",
 	"s3:DeleteObjectVersion":                 "force_destroy deletes versions, where somebody has switched versioning on",
-	"cloudwatch:UntagResource":               otherTags,
 }
 
 const stateOnce = "TestProd makes the bucket of the state"
-
-const otherTags = "tags takes a tag away"
 
 // TestRecordedNeeds judges the calls that an earlier test wrote to the file SLUICE_CALLS by
 // the deployer's policies; with -update it writes what they need.

@@ -89,6 +89,7 @@ var motoAnswers = []struct{ fault, why string }{
 	{"route53:ListHostedZones HostedZones[].Id: 34 characters", "moto makes up too long an id"},
 	{"route53:ListHostedZones Marker: this is required", "moto leaves it out"},
 	{"s3:GetBucketRequestPayment ", "moto answers with a list of objects"},
+	{"s3:CreateBucket error AccessDenied", "S3 has it for every operation, and in no model (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList)"},
 	{"servicediscovery:GetNamespace Namespace.UpdateDate: no member", "moto adds it"},
 	{"servicediscovery:ListNamespaces Namespaces[].UpdateDate: no member", "moto adds it"},
 	{"servicediscovery:ListNamespaces Namespaces[].CreatorRequestId: no member", "moto adds it"},

@@ -79,10 +79,12 @@ var toolCalls = map[string]calledFor{
 	"ecr:DescribeImages":        {planning, on(repository)},
 	"ecr:BatchDeleteImage":      {deploying, on(repository)},
 
-	"lambda:ListVersionsByFunction": {planning, on(function)},
-	"lambda:ListAliases":            {planning, on(function)},
-	"lambda:GetFunction":            {planning, on(function, function+":1")},
-	"lambda:DeleteFunction":         {deploying, on(function + ":1")},
+	"lambda:ListVersionsByFunction":   {planning, on(function)},
+	"lambda:ListAliases":              {planning, on(function)},
+	"lambda:GetFunction":              {planning, on(function, function+":1")},
+	"lambda:GetFunctionConfiguration": {planning, on(function + ":1")},
+	"lambda:DeleteFunction":           {deploying, on(function + ":1")},
+	"lambda:Invoke":                   {deploying, on(function + ":1")}, // a version that is inactive
 }
 
 // adviceCalls are the operations of the commands that sluice prints where something exists
@@ -203,7 +205,8 @@ func sdkCalls(t *testing.T) (found []string) {
 	return slices.Compact(found)
 }
 
-var pages = regexp.MustCompile(`^New(\w+)(?:Paginator|Waiter)$`)
+// repeats are the makers of what calls an operation again and again.
+var repeats = regexp.MustCompile(`^New\w+(?:Paginator|Waiter)$`)
 
 // operationOf is the operation that a function of the SDK asks for, or none.
 func operationOf(object types.Object) string {
@@ -217,10 +220,11 @@ func operationOf(object types.Object) string {
 	}
 	receiver := f.Signature().Recv()
 	if receiver == nil {
-		if made := pages.FindStringSubmatch(f.Name()); made != nil {
-			return service + ":" + made[1]
+		if !repeats.MatchString(f.Name()) {
+			return ""
 		}
-		return ""
+		client, _ := f.Signature().Params().At(0).Type().(*types.Named) // ListAliasesAPIClient
+		return service + ":" + strings.TrimSuffix(client.Obj().Name(), "APIClient")
 	}
 	if strings.HasSuffix(receiver.Type().String(), "/"+service+".Client") && f.Name() != "Options" {
 		return service + ":" + f.Name()

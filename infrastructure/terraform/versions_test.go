@@ -30,20 +30,34 @@ import (
 //     gives each once (https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html).
 //     Here moto keeps the deleted ones, which are hidden from then on.
 //   - All versions share the newest image, where each has its own.
-//   - It forgets SnapStart. A version with a snapshot is pending until that is there, here until its state was asked for twice
-//     (https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html).
+//   - It forgets SnapStart. A version with a snapshot is pending until that is there, here for snapshotTime, and has no
+//     LastUpdateStatus meanwhile (issues 43271 and 43395 of hashicorp/terraform-provider-aws). One that is inactive refuses a call,
+//     and is pending from then on (https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html).
 type versions struct {
 	next http.Handler
 
 	mu      sync.Mutex
-	deleted map[string]bool   // by region and path of the function and number
-	images  map[string]string // likewise; of the function itself by its path and a space
-	snaps   map[string]string // likewise: what SnapStart applies on
-	pending map[string]int    // likewise: how often a version is still pending
+	deleted map[string]bool      // by region and path of the function and number
+	images  map[string]string    // likewise; of the function itself by its path and a space
+	snaps   map[string]string    // likewise: what SnapStart applies on
+	pending map[string]time.Time // likewise: how long a version is pending
+	idle    map[string]bool      // likewise: nobody called the version for 14 days
+	failed  map[string]bool      // likewise: the app did not start for a snapshot
+	fails   bool                 // so will the next version's
 }
 
+// snapshotTime is longer than the provider is busy between the first version and the alias.
+const snapshotTime = 10 * time.Second
+
 func newVersions(next http.Handler) *versions {
-	return &versions{next: next, deleted: map[string]bool{}, images: map[string]string{}, snaps: map[string]string{}, pending: map[string]int{}}
+	return &versions{next: next, deleted: map[string]bool{}, images: map[string]string{}, snaps: map[string]string{}, pending: map[string]time.Time{}, idle: map[string]bool{}, failed: map[string]bool{}}
+}
+
+// forget makes a version of a function of eu-west-1 one that nobody called for 14 days.
+func (v *versions) forget(function, version string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.idle["eu-west-1/2015-03-31/functions/"+function+" "+version] = true
 }
 
 func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -64,6 +78,13 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, `{"Message":"Function not found"}`)
 		return
+	case part == "invocations" && v.idle[path+number]:
+		delete(v.idle, path+number)
+		v.pending[path+number] = time.Now().Add(snapshotTime)
+		w.Header().Set("X-Amzn-Errortype", "SnapStartNotReadyException")
+		w.WriteHeader(http.StatusConflict)
+		fmt.Fprint(w, `{"Message":"Lambda is initializing your function. It will be ready to invoke once your function state becomes ACTIVE."}`)
+		return
 	case r.Method == http.MethodDelete && part == "" && number != "":
 		v.deleted[path+number] = true
 		w.WriteHeader(http.StatusNoContent)
@@ -73,6 +94,7 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, kept := range []map[string]string{v.images, v.snaps} {
 			maps.DeleteFunc(kept, func(key, _ string) bool { return strings.HasPrefix(key, path) })
 		}
+		maps.DeleteFunc(v.pending, func(key string, _ time.Time) bool { return strings.HasPrefix(key, path) })
 	}
 	var asked struct {
 		FunctionName, ImageUri string
@@ -109,7 +131,8 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if number := fmt.Sprint(body["Version"]); r.Method == http.MethodPost && (part == "versions" || asked.Publish) && v.snaps[path+number] == "" {
 		if v.snaps[path+number] = v.snaps[path]; v.snaps[path] == "PublishedVersions" {
-			v.pending[path+number] = 2
+			v.pending[path+number] = time.Now().Add(snapshotTime)
+			v.failed[path+number], v.fails = v.fails, false
 		}
 	}
 	v.snapStart(path, body)
@@ -140,18 +163,27 @@ func (v *versions) snapStart(path string, answer map[string]any) {
 		if v.snaps[key] == "PublishedVersions" && key != path {
 			snap["OptimizationStatus"] = "On"
 		}
-		if configuration["SnapStart"] = snap; v.pending[key] > 0 {
-			v.pending[key]--
+		configuration["SnapStart"] = snap
+		switch {
+		case time.Now().Before(v.pending[key]):
 			configuration["State"], configuration["StateReason"], configuration["StateReasonCode"] = "Pending", "The function is being created.", "Creating"
+			delete(configuration, "LastUpdateStatus")
+		case v.failed[key]:
+			configuration["State"], configuration["StateReason"], configuration["StateReasonCode"] = "Failed", "Function failed with init error: Runtime.ExitError.", "FunctionError"
+			configuration["LastUpdateStatus"], configuration["LastUpdateStatusReasonCode"] = "Failed", "FunctionError"
+		case v.idle[key]:
+			configuration["State"], configuration["StateReason"], configuration["StateReasonCode"] = "Inactive", "The function is idle.", "Idle"
 		}
 	}
 }
 
 // TestVersions releases images of one function by its alias, to all callers or to some, and goes
 // back to earlier ones: what is beyond the two that are kept is removed, versions and images in step,
-// and what the alias names stays. Each second plan is empty.
+// and what the alias names stays. Each second plan is empty. They have SnapStart: the alias stands for a version when
+// that has its snapshot, and not before; one that lost it gets another.
 func TestVersions(t *testing.T) {
 	a := emulated(t)
+	before := a.calls.count()
 	root := t.TempDir()
 	if err := os.CopyFS(root, Files); err != nil {
 		t.Fatal(err)
@@ -207,6 +239,9 @@ func TestVersions(t *testing.T) {
 		if c.what == "rollback to an image" {
 			release = s.digests[4]
 		}
+		if c.what == "rollback to a version" {
+			a.versions.forget("releases", c.release)
+		}
 		s.apply(t, c.what, release, c.canary, i >= 2) // TestApply plans after first releases
 		if share := s.share(t); share != float64(c.canary)/100 {
 			t.Errorf("%s: the newest version gets %v of the calls", c.what, share)
@@ -214,6 +249,83 @@ func TestVersions(t *testing.T) {
 		if alias, left, images := s.there(t); alias != c.alias || !slices.Equal(left, c.left) || !slices.Equal(images, c.images) {
 			t.Errorf("%s: the alias stands for %s, not %s; versions %v, not %v; images %v, not %v", c.what, alias, c.alias, left, c.left, images, c.images)
 		}
+	}
+	a.calls.awaited(t, before)
+	t.Run("an app that does not start", func(t *testing.T) { s.fail(t) })
+}
+
+// fail releases an image of which Lambda gets no snapshot: the alias stays where it is, apply says so then and later, and
+// the next image is released.
+func (s *versioned) fail(t *testing.T) {
+	alias, _, _ := s.there(t)
+	s.versions.mu.Lock()
+	s.versions.fails = true
+	s.versions.mu.Unlock()
+	s.push(t)
+	for _, want := range []string{"unexpected state 'Failed'", "has failed: Function failed with init error: Runtime.ExitError. (FunctionError)"} {
+		out, err := s.run(s.dir, "apply", "-auto-approve", "-var=image="+s.image)
+		if err == nil || !strings.Contains(strings.Join(strings.Fields(strings.ReplaceAll(out, "│", "")), " "), want) {
+			t.Errorf("apply says of a version that failed: %v\n%s", err, complaint(out))
+		}
+		if now, _, _ := s.there(t); now != alias {
+			t.Errorf("the alias stands for version %s, no longer for %s", now, alias)
+		}
+	}
+	s.apply(t, "without it", alias, 0, true)
+	s.push(t)
+	s.apply(t, "the next image", "null", 0, true)
+	if now, _, _ := s.there(t); now == alias {
+		t.Errorf("the alias still stands for version %s", now)
+	}
+}
+
+// awaited holds that from the n-th call on an alias is made of, or moved to, active versions alone, as the answers said.
+func (c *calls) awaited(t *testing.T, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	states, moved, others := map[string]string{}, 0, 0
+	note := func(version, state string) {
+		if state == "" {
+			return
+		}
+		if states[version] = state; state != "Active" {
+			others++
+		}
+	}
+	for _, call := range c.kept[n:] {
+		type version struct{ Version, State string }
+		var answer struct {
+			version
+			Configuration version
+			Versions      []version
+		}
+		var alias struct {
+			FunctionVersion string
+			RoutingConfig   struct{ AdditionalVersionWeights map[string]float64 }
+		}
+		if !strings.HasPrefix(call.URL, "/2015-03-31/functions/") {
+			continue
+		}
+		if strings.Contains(call.URL, "/aliases") {
+			if call.Method != http.MethodPut && call.Method != http.MethodPost {
+				continue
+			}
+			_ = json.Unmarshal(call.Request, &alias)
+			for _, version := range append(slices.Collect(maps.Keys(alias.RoutingConfig.AdditionalVersionWeights)), alias.FunctionVersion) {
+				if moved++; version != "$LATEST" && states[version] != "Active" {
+					t.Errorf("%s %s: version %s, which is %s", call.Method, call.URL, version, cmp.Or(states[version], "not asked about"))
+				}
+			}
+			continue
+		}
+		if json.Unmarshal(call.Response, &answer) == nil {
+			for _, v := range append(answer.Versions, answer.version, answer.Configuration) {
+				note(v.Version, v.State)
+			}
+		}
+	}
+	if moved == 0 || others == 0 {
+		t.Errorf("an alias was moved %d times, a version was not active in %d answers: what is looked for?", moved, others)
 	}
 }
 
@@ -237,7 +349,7 @@ module "backend" {
   urls      = ["https://chat.example.com"]
   network   = { subnet_ids = [], security_group_ids = [] }
   config    = { bucket = "apro-librechat-config", key = "dev/librechat.yaml" }
-  function  = { alias = true }
+  function  = { start = "snapstart" }
   secrets = { for name in ["MONGO_URI", "JWT_SECRET", "JWT_REFRESH_SECRET", "CREDS_KEY", "CREDS_IV", "REDIS_URI", "SLUICE_ORIGIN_SECRET"] :
   name => "/releases/${name}" }
   release     = var.release

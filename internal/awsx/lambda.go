@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -15,6 +17,8 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // Function is a function of Lambda, for its versions and their images.
@@ -30,6 +34,55 @@ func (c *Config) Function(name string) *Function {
 		// An update under way makes a deletion a conflict, until it is done.
 		o.Retryer = retry.AddWithErrorCodes(o.Retryer, (*types.ResourceConflictException)(nil).ErrorCode())
 	})}
+}
+
+// activeWait is how long Lambda's own waiter gives a version (PublishedVersionActive: 312 times 5 s).
+const activeWait = 312 * 5 * time.Second
+
+// AwaitActive waits until the published version can be invoked, as Lambda's own waiter PublishedVersionActive does: one with
+// SnapStart is Pending while its snapshot is taken. A version that is Inactive, as one with SnapStart is when nobody called it for
+// 14 days, is made active again by one call with an empty event, which Lambda refuses meanwhile
+// (https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html#snapstart-function-states).
+// A version that is Failed, or not there, is an error that says why.
+func (f *Function) AwaitActive(ctx context.Context, version string) error {
+	var last lambda.GetFunctionConfigurationOutput
+	var refused error
+	waiter := lambda.NewPublishedVersionActiveWaiter(f.client, func(o *lambda.PublishedVersionActiveWaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Second, 5*time.Second
+		again := o.Retryable
+		o.Retryable = func(ctx context.Context, in *lambda.GetFunctionConfigurationInput, out *lambda.GetFunctionConfigurationOutput, err error) (bool, error) {
+			if err == nil {
+				if last = *out; last.State == types.StateInactive {
+					if refused = f.wake(ctx, version); refused != nil {
+						return false, refused
+					}
+				}
+			}
+			return again(ctx, in, out, err)
+		}
+	})
+	err := waiter.Wait(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &f.name, Qualifier: &version}, activeWait)
+	switch {
+	case err == nil:
+		return nil
+	case refused != nil:
+		return refused
+	case last.State == types.StateFailed:
+		return hint.With(fmt.Errorf("version %s of function %s has failed: %s (%s)", version, f.name, aws.ToString(last.StateReason), last.StateReasonCode),
+			"its log, /aws/lambda/%s, has what the app said when it was started; Lambda publishes a version only of a change, so mend it and deploy another image, or with another variable in environment", f.name)
+	case ctx.Err() == nil && last.State != "":
+		return fmt.Errorf("wait until version %s of function %s is active: it is %s, %s: %w", version, f.name, last.State, aws.ToString(last.StateReason), err)
+	}
+	return fmt.Errorf("wait until version %s of function %s is active: %w", version, f.name, explain(err))
+}
+
+// wake calls an inactive version, at which Lambda makes it active again and refuses the call until then.
+func (f *Function) wake(ctx context.Context, version string) error {
+	_, err := f.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &f.name, Qualifier: &version, Payload: []byte("{}")})
+	if status(err) == http.StatusForbidden || code(err) == "ResourceNotFoundException" {
+		return fmt.Errorf("wake version %s of function %s, which is inactive: %w", version, f.name, explain(err))
+	}
+	return nil // any other refusal is the way of the version to Active, which is looked at again
 }
 
 // Removed is what Prune has removed: numbers of versions, digests of images.

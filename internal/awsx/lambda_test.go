@@ -1,6 +1,7 @@
 package awsx_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/awsx"
 	"github.com/aproorg/sluice/internal/awsx/mototest"
+	"github.com/aproorg/sluice/internal/hint"
 )
 
 // testVersions publishes six versions, each of an image of its own, with an alias at
@@ -130,4 +132,69 @@ func TestPrunePages(t *testing.T) {
 	if diff := cmp.Diff([]string{"8", "7"}, deleted); diff != "" {
 		t.Errorf("deleted (-want +got):\n%s", diff)
 	}
+}
+
+// TestAwaitActive waits for versions in the states that Lambda names
+// (https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html#snapstart-function-states).
+func TestAwaitActive(t *testing.T) {
+	for _, test := range []struct {
+		what   string
+		states []string // one after the other, and the last from then on
+		woken  int
+		invoke string // the error of a call of an inactive version
+		want   string
+	}{
+		{"active", []string{"Active"}, 0, "", ""},
+		{"the snapshot is being taken", []string{"Pending", "Active"}, 0, "", ""},
+		{"nobody called it for 14 days", []string{"Inactive", "Pending", "Active"}, 1, "SnapStartNotReadyException", ""},
+		{"it may not be called", []string{"Inactive"}, 1, "AccessDeniedException", "wake version 7 of function f, which is inactive"},
+		{"the app does not start", []string{"Pending", "Failed"}, 0, "", "version 7 of function f has failed: the runtime ended (FunctionError) (hint: its log, /aws/lambda/f,"},
+		{"there is none", []string{""}, 0, "", "wait until version 7 of function f is active: "},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			asked, woken := 0, 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if version := r.URL.Query().Get("Qualifier"); version != "7" {
+					t.Errorf("%s asks for version %q", r.URL, version)
+				}
+				fail := func(kind string, status int) {
+					w.Header().Set("X-Amzn-Errortype", kind)
+					w.WriteHeader(status)
+				}
+				if strings.HasSuffix(r.URL.Path, "/invocations") {
+					woken++
+					if test.invoke == "AccessDeniedException" {
+						fail(test.invoke, http.StatusForbidden)
+						return
+					}
+					fail(test.invoke, http.StatusConflict)
+					return
+				}
+				state := test.states[min(asked, len(test.states)-1)]
+				if asked++; state == "" {
+					fail("ResourceNotFoundException", http.StatusNotFound)
+					return
+				}
+				_ = json.NewEncoder(w).Encode(map[string]string{"State": state, "StateReason": "the runtime ended", "StateReasonCode": "FunctionError"})
+			}))
+			t.Cleanup(server.Close)
+			err := session(t, server.URL, "eu-west-1").Function("f").AwaitActive(t.Context(), "7")
+			if (err == nil) != (test.want == "") || err != nil && !strings.HasPrefix(hint.Text(err), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if woken != test.woken || test.want == "" && asked != len(test.states) {
+				t.Errorf("asked %d times, called %d times", asked, woken)
+			}
+		})
+	}
+	t.Run("interrupted", func(t *testing.T) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"State":"Pending"}`) }))
+		t.Cleanup(server.Close)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		begin := time.Now()
+		if err := session(t, server.URL, "eu-west-1").Function("f").AwaitActive(ctx, "7"); err == nil || time.Since(begin) > time.Second {
+			t.Errorf("it ends after %s with %v", time.Since(begin), err)
+		}
+	})
 }

@@ -1,6 +1,6 @@
 // Package provider is Sluice as a Terraform provider: sluice_image, sluice_site,
-// sluice_api_deployment and sluice_function_versions, the parts of a deployment that no
-// other provider does well, and the data sources sluice_certificate and sluice_object.
+// sluice_api_deployment, sluice_active_versions and sluice_function_versions, the parts of a
+// deployment that no other provider does well, and the data sources sluice_certificate and sluice_object.
 // The plan knows the image's digest and the site's release before anything is
 // sent, and is empty when nothing changed.
 //
@@ -69,7 +69,7 @@ func (p *sluice) Schema(_ context.Context, _ provider.SchemaRequest, r *provider
 		return schema.StringAttribute{Optional: true, MarkdownDescription: text}
 	}
 	r.Schema = schema.Schema{
-		MarkdownDescription: "An image for Lambda and a site for CloudFront, without Docker and without Node; deployments of a REST API, the end of a function's old versions, a domain's certificate, and whether an object is there. " +
+		MarkdownDescription: "An image for Lambda and a site for CloudFront, without Docker and without Node; deployments of a REST API, the wait for a function's new versions and the end of old ones, a domain's certificate, and whether an object is there. " +
 			"Credentials and region come from where the AWS CLI finds them.",
 		Attributes: map[string]schema.Attribute{
 			"region":            optional("AWS region of the bucket. By default the environment's or the profile's."),
@@ -112,6 +112,7 @@ func (p *sluice) Resources(context.Context) []func() resource.Resource {
 		func() resource.Resource { return &imageResource{} },
 		func() resource.Resource { return &siteResource{} },
 		func() resource.Resource { return &deploymentResource{} },
+		func() resource.Resource { return &activeResource{} },
 		func() resource.Resource { return &versionsResource{} },
 	}
 }

@@ -5,7 +5,19 @@ terraform {
   required_providers { sluice = { source = "aproorg/sluice" } }
 }
 
-locals { pinned = can(regex("^[0-9]+$", var.release)) }
+locals {
+  pinned = can(regex("^[0-9]+$", var.release))
+  called = local.pinned ? var.release : var.function.version
+}
+
+# Lambda invokes nothing of a version until it is active: with SnapStart that is when its snapshot is taken, which aws_lambda_function
+# waits for at an update and not at the first version (its issue 42693). One that nobody called for 14 days, as those for a rollback,
+# has lost its snapshot and gets another first.
+resource "sluice_active_versions" "this" {
+  count         = var.function.published ? 1 : 0
+  function_name = var.function.name
+  versions      = toset(concat([local.called], var.canary > 0 ? [var.function.version] : []))
+}
 
 # It is there where nobody calls it, too, and then stands for the function itself: the
 # permission to call it needs it, and with both permissions in place the API changes
@@ -13,7 +25,7 @@ locals { pinned = can(regex("^[0-9]+$", var.release)) }
 resource "aws_lambda_alias" "this" {
   name             = "live" # another name forces a new alias; another version is an update, live within seconds and not everywhere at once
   function_name    = var.function.name
-  function_version = !var.function.published ? "$LATEST" : local.pinned ? var.release : var.function.version
+  function_version = var.function.published ? local.called : "$LATEST"
   # A canary: the newest version gets its share of the calls, the version that release names the rest. Both need one role.
   dynamic "routing_config" {
     for_each = var.canary > 0 && var.release != var.function.version ? [var.canary / 100] : [] # not twice the same version
@@ -35,6 +47,7 @@ resource "aws_lambda_alias" "this" {
       EOT
     }
   }
+  depends_on = [sluice_active_versions.this]
 }
 
 # Lambda moves this alias to a new version by weights of its own, for minutes, and takes no other number until they are gone, nor
