@@ -75,13 +75,19 @@ func TestDeployEndToEnd(t *testing.T) {
 		}
 		t.Logf("took %s", time.Since(began).Round(time.Second))
 	})
-	t.Run("what is deployed keeps its name", func(t *testing.T) {
-		const anew = `module.frontend.module.distribution.aws_cloudfront_function.this["spa"] would be made anew`
-		out, err := p.run(t, "plan", "--dir", p.dev, "--var", "environment_name=other")
-		if err == nil || !strings.Contains(out, anew) || !strings.Contains(out, "deploy another environment beside it") {
-			t.Errorf("another name: %v\n%s", err, out)
-		}
-	})
+	owner := *p // the deployer's rights are for one VPC
+	owner.env = append(slices.Clone(p.env), "AWS_ACCESS_KEY_ID=testing")
+	for _, c := range []struct{ what, set, anew string }{
+		{"name", "environment_name=other", `module.frontend.module.distribution.aws_cloudfront_function.this["spa"]`},
+		{"VPC", "network=" + a.wrong["moved"], "module.network.aws_security_group.this"},
+	} {
+		t.Run("what is deployed keeps its "+c.what, func(t *testing.T) {
+			out, err := owner.run(t, "plan", "--dir", p.dev, "--var", c.set)
+			if err == nil || !strings.Contains(out, c.anew+" would be made anew") || !strings.Contains(out, "deploy another environment beside it") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
 	if out := p.must(t, "status", "--dir", p.dev); !strings.Contains(out, "sluice_image") || !strings.Contains(out, "https://lambda-test.sandbox.data.apro.is") {
 		t.Errorf("status says:\n%s", out)
 	}

@@ -62,6 +62,12 @@ resource "aws_subnet" "other_vpc" {
   cidr_block        = "10.1.1.0/24"
 }
 
+resource "aws_subnet" "other_vpc_second" {
+  vpc_id            = aws_vpc.other.id
+  availability_zone = "${var.region}a"
+  cidr_block        = "10.1.2.0/24"
+}
+
 resource "aws_security_group" "documentdb" {
   name   = "documentdb"
   vpc_id = aws_vpc.this.id
@@ -148,6 +154,7 @@ output "wrong" {
     same_zone  = aws_subnet.same_zone.id
     public     = aws_subnet.public.id
     other_vpc  = aws_subnet.other_vpc.id
+    moved      = jsonencode({ vpc_id = aws_vpc.other.id, subnet_ids = [aws_subnet.other_vpc.id, aws_subnet.other_vpc_second.id] })
     other_zone = aws_route53_zone.other.zone_id
   }
 }
