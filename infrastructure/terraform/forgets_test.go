@@ -21,7 +21,7 @@ import (
 //
 //   - API Gateway: responseTransferMode of an integration, binaryMediaTypes of an API; tags given or taken later, for which moto
 //     has no calls.
-//   - S3: tags given when a bucket is created.
+//   - S3: tags given when a bucket is created, and later.
 //   - S3: a bucket's policy is kept here and not given to moto, which reads "deny what
 //     comes without TLS" as "deny all".
 //   - EC2: the description of a security group rule that refers to a group.
@@ -48,10 +48,15 @@ func newForgets(next http.Handler) *forgets {
 func (f *forgets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(request))
-	if bucket, ok := strings.CutPrefix(r.URL.Path, "/v20180820/tags/arn:aws:s3:::"); ok && r.Method == http.MethodGet {
+	if bucket, ok := strings.CutPrefix(r.URL.Path, "/v20180820/tags/arn:aws:s3:::"); ok {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		fmt.Fprintf(w, `<ListTagsForResourceResult><Tags>%s</Tags></ListTagsForResourceResult>`, f.tags[bucket])
+		if r.Method == http.MethodGet {
+			fmt.Fprintf(w, `<ListTagsForResourceResult><Tags>%s</Tags></ListTagsForResourceResult>`, f.tags[bucket])
+			return
+		}
+		f.tags[bucket] = retagged(f.tags[bucket], request, r.URL.Query()["tagKeys"])
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	if r.URL.Query().Has("policy") {
@@ -166,6 +171,23 @@ func (f *forgets) tag(r *http.Request, path string, request []byte) {
 		f.kept[path] = map[string]any{}
 	}
 	f.kept[path]["tags"] = tags
+}
+
+var xmlTag = regexp.MustCompile(`(?s)<Tag>\s*<Key>(.*?)</Key>\s*<Value>(.*?)</Value>\s*</Tag>`)
+
+// retagged are tags in XML with those that a request gives, and without those that it takes.
+func retagged(tags string, given []byte, taken []string) string {
+	values := map[string]string{}
+	for _, tag := range xmlTag.FindAllStringSubmatch(tags+string(given), -1) {
+		values[tag[1]] = tag[2]
+	}
+	var left strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if !slices.Contains(taken, key) {
+			fmt.Fprintf(&left, "<Tag><Key>%s</Key><Value>%s</Value></Tag>", key, values[key])
+		}
+	}
+	return left.String()
 }
 
 // withKeyTypes adds to a ListCertificates the key types that ACM lists where none are named.

@@ -87,8 +87,8 @@ func (g *gaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.account(w, r)
 	case strings.HasPrefix(r.URL.Path, cloudfront+"distribution"):
 		g.distribution(w, r, strings.Trim(strings.TrimPrefix(r.URL.Path, cloudfront+"distribution"), "/"))
-	case r.URL.Path == cloudfront+"tagging" && r.Method == http.MethodGet:
-		fmt.Fprintf(w, `<Tags>%s</Tags>`, g.tagsOf(r.URL.Query().Get("Resource")))
+	case r.URL.Path == cloudfront+"tagging":
+		g.tagging(w, r, path.Base(r.URL.Query().Get("Resource")))
 	case r.Method == http.MethodPost && strings.Contains(r.Header.Get("Authorization"), "/elasticache/"):
 		g.elasticache(w, r)
 	case strings.HasPrefix(r.URL.Path, cloudWatch):
@@ -204,10 +204,23 @@ func (g *gaps) policy(w http.ResponseWriter, r *http.Request, id string) {
 }
 
 // tagsOf are those of the distribution with the ARN.
-func (g *gaps) tagsOf(arn string) []byte {
+// tagging reads the tags of a distribution, gives some or takes some.
+func (g *gaps) tagging(w http.ResponseWriter, r *http.Request, id string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.siteTags[path.Base(arn)]
+	if r.Method == http.MethodGet {
+		fmt.Fprintf(w, `<Tags>%s</Tags>`, g.siteTags[id])
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	var taken struct {
+		Keys []string `xml:"Items>Key"`
+	}
+	if r.URL.Query().Get("Operation") == "Untag" {
+		_ = xml.Unmarshal(body, &taken)
+	}
+	g.siteTags[id] = []byte("<Items>" + retagged(string(g.siteTags[id]), body, taken.Keys) + "</Items>")
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (g *gaps) distribution(w http.ResponseWriter, r *http.Request, id string) {
@@ -348,7 +361,10 @@ func (g *gaps) patchMethod(w http.ResponseWriter, r *http.Request) {
 			method[name] = p.Value == "true"
 		}
 	}
-	integration := method["methodIntegration"]
+	var integration map[string]any // by itself it has its response transfer mode
+	if method["methodIntegration"] != nil {
+		_ = json.Unmarshal(g.ask(r, http.MethodGet, r.URL.Path+"/integration", nil).Body.Bytes(), &integration)
+	}
 	g.ask(r, http.MethodDelete, r.URL.Path, nil)
 	g.ask(r, http.MethodPut, r.URL.Path, method)
 	if integration != nil {
