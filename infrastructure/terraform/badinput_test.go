@@ -32,14 +32,20 @@ func TestNoLogRole(t *testing.T) {
 // iam calls IAM of the emulated account, which takes any signature.
 func (a *account) iam(t *testing.T, action string, parameters url.Values) {
 	t.Helper()
+	a.query(t, "us-east-1/iam", "2010-05-08", action, parameters)
+}
+
+// query calls a service that takes forms, signed for its region and name, by its owner.
+func (a *account) query(t *testing.T, signed, version, action string, parameters url.Values) {
+	t.Helper()
 	parameters.Set("Action", action)
-	parameters.Set("Version", "2010-05-08")
+	parameters.Set("Version", version)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.endpoint+"/", strings.NewReader(parameters.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=x")
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=testing/20260101/"+signed+"/aws4_request, SignedHeaders=host, Signature=x")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)

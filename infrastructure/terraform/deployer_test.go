@@ -258,6 +258,8 @@ var unseen = map[string]string{
 	"cloudfront:UpdateOriginAccessControl":   "an upgrade of the cloudfront module may change it",
 	"cloudfront:UpdateResponseHeadersPolicy": "response_headers of module frontend",
 	"elasticache:ModifyCacheSubnetGroup":     "network.subnet_ids",
+	"ec2:ModifySecurityGroupRules":           "another port or group, as of documentdb or egress: TestNetworkByDeployer",
+	"ec2:DeleteNetworkInterface":             "what Lambda has left of its interfaces the provider deletes before the group: TestNetworkByDeployer",
 	"s3:DeleteObjectVersion":                 "force_destroy deletes versions, where somebody has switched versioning on",
 }
 

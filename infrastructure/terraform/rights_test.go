@@ -19,7 +19,7 @@ import (
 type rights struct {
 	judge  *judge
 	tables sentry
-	tags   map[string]map[string]string // of resources whose ARN does not say whose they are, by ARN
+	known  map[string]map[string]string // condition keys of resources whose ARN does not say whose they are, by ARN
 }
 
 // ask is what a call needs.
@@ -122,8 +122,8 @@ func (q *question) add(action string, context map[string][]string, resources ...
 	for _, resource := range resources {
 		own := map[string][]string{"aws:RequestedRegion": {q.region}}
 		maps.Copy(own, context)
-		for key, value := range q.tags[resource] {
-			own["aws:ResourceTag/"+key] = []string{value}
+		for key, value := range q.known[resource] {
+			own[key] = []string{value}
 		}
 		q.asks = append(q.asks, ask{Action: action, Resource: resource, Context: own})
 	}
@@ -458,6 +458,15 @@ func (q *question) ec2() {
 	if q.operation == "CreateSecurityGroup" {
 		resources = append(resources, q.arn("ec2", "security-group/*"))
 	}
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-ModifySecurityGroupRules
+	rules, _ := q.input["SecurityGroupRules"].([]any)
+	for _, rule := range rules {
+		id, _ := rule.(map[string]any)["SecurityGroupRuleId"].(string)
+		resources = append(resources, q.arn("ec2", kindOf(id)))
+	}
+	if id := q.text("NetworkInterfaceId"); id != "" {
+		resources = append(resources, q.arn("ec2", kindOf(id)))
+	}
 	tagged, _ := q.input["Resources"].([]any) // of CreateTags and DeleteTags
 	for _, id := range tagged {
 		resources = append(resources, q.arn("ec2", kindOf(fmt.Sprint(id))))
@@ -489,39 +498,51 @@ func (q *question) ec2() {
 	q.add(q.action, context, resources...)
 }
 
-// kindOf is the end of the ARN of a security group or its rule.
+// kindOf is the end of the ARN of a security group, its rule, or a network interface.
 func kindOf(id string) string {
-	if strings.HasPrefix(id, "sgr-") {
-		return "security-group-rule/" + id
+	for prefix, kind := range map[string]string{"sgr-": "security-group-rule/", "eni-": "network-interface/"} {
+		if strings.HasPrefix(id, prefix) {
+			return kind + id
+		}
 	}
 	return "security-group/" + id
 }
 
-// learn keeps the tags that a call gave what it made, for the calls after it.
+// learn keeps the tags that a call gave what it made, and whose VPC network interfaces are in, for the calls after it.
 func (r *rights) learn(c call) {
 	form := parseForm(string(c.Request))
+	region := ""
+	if signed := scope.FindStringSubmatch(c.Header.Get("Authorization")); signed != nil {
+		region = signed[1]
+	}
+	arn := func(resource string) string { return "arn:aws:ec2:" + region + ":" + account123 + ":" + resource }
 	if made := map[string]*regexp.Regexp{"CreateSecurityGroup": madeGroup, "AuthorizeSecurityGroupEgress": ruleID, "AuthorizeSecurityGroupIngress": ruleID}[form.Get("Action")]; made != nil {
 		tags := map[string]string{}
 		for i := 1; form.Has(fmt.Sprintf("TagSpecification.1.Tag.%d.Key", i)); i++ {
-			tags[form.Get(fmt.Sprintf("TagSpecification.1.Tag.%d.Key", i))] = form.Get(fmt.Sprintf("TagSpecification.1.Tag.%d.Value", i))
+			tags["aws:ResourceTag/"+form.Get(fmt.Sprintf("TagSpecification.1.Tag.%d.Key", i))] = form.Get(fmt.Sprintf("TagSpecification.1.Tag.%d.Value", i))
 		}
 		if id := made.FindSubmatch(c.Response); id != nil {
-			region := scope.FindStringSubmatch(c.Header.Get("Authorization"))
-			r.tags["arn:aws:ec2:"+region[1]+":"+account123+":"+kindOf(string(id[1]))] = tags
+			r.known[arn(kindOf(string(id[1])))] = tags
+		}
+	}
+	if form.Get("Action") == "DescribeNetworkInterfaces" {
+		for _, found := range interfaceVPC.FindAllSubmatch(c.Response, -1) {
+			r.known[arn(kindOf(string(found[1])))] = map[string]string{"ec2:Vpc": arn("vpc/" + string(found[2]))}
 		}
 	}
 	if c.Method == http.MethodPost && strings.HasSuffix(c.URL, "/distribution?WithTags=") && c.Status == http.StatusCreated {
 		tags := map[string]string{}
 		for _, tag := range distributionTag.FindAllSubmatch(c.Request, -1) {
-			tags[string(tag[1])] = string(tag[2])
+			tags["aws:ResourceTag/"+string(tag[1])] = string(tag[2])
 		}
 		if arn := distributionARN.FindSubmatch(c.Response); arn != nil {
-			r.tags[string(arn[1])] = tags
+			r.known[string(arn[1])] = tags
 		}
 	}
 }
 
 var (
+	interfaceVPC    = regexp.MustCompile(`(?s)<networkInterfaceId>(eni-[0-9a-f]+)</networkInterfaceId>.*?<vpcId>(vpc-[0-9a-f]+)</vpcId>`)
 	madeGroup       = regexp.MustCompile(`<groupId>(sg-[0-9a-f]+)</groupId>`)
 	distributionARN = regexp.MustCompile(`<ARN>(arn:aws:cloudfront::\d+:distribution/\w+)</ARN>`)
 	distributionTag = regexp.MustCompile(`<Tag><Key>([^<]*)</Key><Value>([^<]*)</Value></Tag>`)

@@ -70,6 +70,9 @@ func (f *Function) AwaitActive(ctx context.Context, version string) error {
 	case last.State == types.StateFailed:
 		return hint.With(fmt.Errorf("version %s of function %s has failed: %s (%s)", version, f.name, aws.ToString(last.StateReason), last.StateReasonCode),
 			"its log, /aws/lambda/%s, has what the app said when it was started; Lambda publishes a version only of a change, so mend it and deploy another image, or with another variable in environment", f.name)
+	case code(err) == "ResourceNotFoundException":
+		return hint.With(fmt.Errorf("function %s has no version %s: %w", f.name, version, err),
+			"old versions are removed: `aws lambda list-versions-by-function` lists those that are left")
 	case ctx.Err() == nil && last.State != "":
 		return fmt.Errorf("wait until version %s of function %s is active: it is %s, %s: %w", version, f.name, last.State, aws.ToString(last.StateReason), err)
 	}

@@ -149,7 +149,7 @@ func TestAwaitActive(t *testing.T) {
 		{"nobody called it for 14 days", []string{"Inactive", "Pending", "Active"}, 1, "SnapStartNotReadyException", ""},
 		{"it may not be called", []string{"Inactive"}, 1, "AccessDeniedException", "wake version 7 of function f, which is inactive"},
 		{"the app does not start", []string{"Pending", "Failed"}, 0, "", "version 7 of function f has failed: the runtime ended (FunctionError) (hint: its log, /aws/lambda/f,"},
-		{"there is none", []string{""}, 0, "", "wait until version 7 of function f is active: "},
+		{"there is none", []string{""}, 0, "", "function f has no version 7: "},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			asked, woken := 0, 0
