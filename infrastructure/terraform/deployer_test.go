@@ -252,7 +252,6 @@ func TestDeployer(t *testing.T) {
 
 // unseen are actions that no call of the emulated account needed, each with the reason.
 var unseen = map[string]string{
-	"s3:PutBucketVersioning": stateOnce, "s3:PutEncryptionConfiguration": stateOnce,
 	"cloudfront:CreateInvalidation":          "a site that changes is taken out of CloudFront's caches; the emulated one has none, so the second image here changes no path of fixed name",
 	"wafv2:GetWebACL":                        "web_acl_id: CloudFront says that a web ACL \"is not accessible by the requester\", and AWS's policies CloudFrontFullAccess and CloudFrontReadOnlyAccess have it; no page says who asks",
 	"cloudfront:UpdateOriginAccessControl":   "an upgrade of the cloudfront module may change it",
@@ -262,8 +261,6 @@ var unseen = map[string]string{
 	"ec2:DeleteNetworkInterface":             "what Lambda has left of its interfaces the provider deletes before the group: TestNetworkByDeployer",
 	"s3:DeleteObjectVersion":                 "force_destroy deletes versions, where somebody has switched versioning on",
 }
-
-const stateOnce = "TestProd makes the bucket of the state"
 
 // TestRecordedNeeds judges the calls that an earlier test wrote to the file SLUICE_CALLS by
 // the deployer's policies; with -update it writes what they need.
