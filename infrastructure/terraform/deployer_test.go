@@ -38,7 +38,7 @@ var levels = []string{"read-", "write-", "make-"}
 // deployerValues are what the module puts into its policies for the environment of these tests.
 var deployerValues = map[string]string{
 	"name": "librechat-dev", "project": "librechat", "environment": "dev", "account": account123, "partition": "aws", "dns_suffix": "amazonaws.com", "region": "eu-west-1",
-	"vpc_id": "*", "zone_id": "*", "config_bucket": "apro-librechat-config", "documentdb_security_group_id": "ID", "state_bucket": "apro-state", "state_key": "librechat/dev.tfstate",
+	"vpc_id": "*", "zone_id": "*", "config_bucket": "apro-librechat-config", "documentdb_security_group_id": "ID", "state_bucket": "apro-state", "state_key": "librechat/dev.tfstate", "domain": "*", "state_kms_key": "arn:aws:kms:*:*:key/none",
 }
 
 // deployerDocuments are the policies' files with the values.
@@ -138,6 +138,9 @@ func (d deployer) noted(may level, a ask) (n need, ok bool) {
 	}
 	context := map[string][]string{}
 	for key, values := range a.Context {
+		if key == recordNames {
+			continue
+		}
 		for _, value := range values {
 			if value == d.values["environment"] {
 				value = deployerValues["environment"]
@@ -211,7 +214,8 @@ func TestDeployer(t *testing.T) {
 	t.Run("length", func(t *testing.T) {
 		long := maps.Clone(deployerValues)
 		maps.Copy(long, map[string]string{"name": strings.Repeat("x", 28), "region": "ap-southeast-1", "partition": "aws-us-gov", "vpc_id": "vpc-0a1b2c3d4e5f60718",
-			"zone_id": "Z0123456789ABCDEFGHIJ", "config_bucket": strings.Repeat("x", 63), "state_bucket": strings.Repeat("x", 63), "state_key": strings.Repeat("x", 200)})
+			"zone_id": "Z0123456789ABCDEFGHIJ", "config_bucket": strings.Repeat("x", 63), "state_bucket": strings.Repeat("x", 63), "state_key": strings.Repeat("x", 200),
+			"domain": strings.Repeat("x", 253), "state_kms_key": "arn:aws:kms:ap-southeast-1:123456789012:key/11111111-2222-3333-4444-555555555555"})
 		documents, err := deployerDocuments(long)
 		if err != nil {
 			t.Fatal(err)
@@ -233,6 +237,20 @@ func TestDeployer(t *testing.T) {
 		}
 		lawful(t, found)
 	})
+	t.Run("what actions need beside them", func(t *testing.T) {
+		_, packages := testdeps.IAM(t)
+		tables := newSentry(t, packages)
+		for action := range actions {
+			service, name, _ := strings.Cut(action, ":")
+			for _, takes := range tables[service].Privileges[name].Types {
+				for _, other := range takes.Dependents {
+					if !actions[other] && needless[other] == "" {
+						t.Errorf("%s needs %s too, by IAM's tables, which no policy has", action, other)
+					}
+				}
+			}
+		}
+	})
 	t.Run("without an action", func(t *testing.T) {
 		for _, n := range all {
 			less := deployer{policies: map[string]awsiam.Policy{}}
@@ -250,6 +268,51 @@ func TestDeployer(t *testing.T) {
 	})
 }
 
+// TestDeployerRefuses: what is another environment's stays out of reach of one that has its own values.
+func TestDeployerRefuses(t *testing.T) {
+	values := maps.Clone(deployerValues)
+	maps.Copy(values, map[string]string{"domain": "chat.example.com", "vpc_id": "vpc-1", "state_kms_key": "arn:aws:kms:eu-west-1:123456789012:key/state"})
+	d, err := newDeployer(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type keys = map[string][]string
+	own := keys{"aws:RequestTag/Project": {"librechat"}, "aws:RequestTag/Environment": {"dev"}}
+	with := func(more keys) keys {
+		context := maps.Clone(own)
+		maps.Copy(context, more)
+		return context
+	}
+	const distribution, zone = "arn:aws:cloudfront::123456789012:distribution/E1", "arn:aws:route53:::hostedzone/Z1"
+	const group, left = "arn:aws:ec2:eu-west-1:123456789012:security-group/sg-1", "arn:aws:ec2:eu-west-1:123456789012:network-interface/eni-1"
+	for _, c := range []struct {
+		action, resource string
+		allowed, refused keys
+	}{
+		{"cloudfront:TagResource", distribution, own, with(keys{"aws:ResourceTag/Project": {"librechat"}, "aws:ResourceTag/Environment": {"prod"}})}, // one that is being made has no tags yet
+		{"cloudfront:TagResource", distribution, with(keys{"aws:ResourceTag/Project": {"librechat"}, "aws:ResourceTag/Environment": {"dev"}}), keys{"aws:RequestTag/Project": {"other"}}},
+		{"route53:ChangeResourceRecordSets", zone, keys{"route53:ChangeResourceRecordSetsRecordTypes": {"A"}, recordNames: {"chat.example.com"}},
+			keys{"route53:ChangeResourceRecordSetsRecordTypes": {"A"}, recordNames: {"www.example.com"}}},
+		{"ec2:ModifySecurityGroupRules", group, keys{"aws:ResourceTag/Project": {"librechat"}, "aws:ResourceTag/Environment": {"dev"}}, keys{"aws:ResourceTag/Project": {"librechat"}, "aws:ResourceTag/Environment": {"prod"}}},
+		{"ec2:DeleteNetworkInterface", left, keys{"ec2:Vpc": {"arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-1"}}, keys{"ec2:Vpc": {"arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-2"}}},
+		{"kms:GenerateDataKey", values["state_kms_key"], keys{"kms:ViaService": {"s3.eu-west-1.amazonaws.com"}}, keys{"kms:ViaService": {"ssm.eu-west-1.amazonaws.com"}}},
+	} {
+		if !d.allows(deploying, ask{Action: c.action, Resource: c.resource, Context: c.allowed}) {
+			t.Errorf("%s is refused with %v", c.action, c.allowed)
+		}
+		if d.allows(deploying, ask{Action: c.action, Resource: c.resource, Context: c.refused}) {
+			t.Errorf("%s is allowed with %v", c.action, c.refused)
+		}
+	}
+}
+
+// needless are actions that others need beside them by IAM's tables, each with the reason why not here.
+var needless = map[string]string{
+	"ec2:CreateNetworkInterface":       "ElastiCache has it by its service's role, and AWS's own policy AmazonElastiCacheFullAccess lacks it (docs/account.md)",
+	"cloudfront:CreateConnectionGroup": "of distributions for tenants",
+	"lambda:PassCapacityProvider":      "of functions on instances",
+}
+
 // unseen are actions that no call of the emulated account needed, each with the reason.
 var unseen = map[string]string{
 	"cloudfront:CreateInvalidation":          "a site that changes is taken out of CloudFront's caches; the emulated one has none, so the second image here changes no path of fixed name",
@@ -257,6 +320,7 @@ var unseen = map[string]string{
 	"cloudfront:UpdateOriginAccessControl":   "an upgrade of the cloudfront module may change it",
 	"cloudfront:UpdateResponseHeadersPolicy": "response_headers of module frontend",
 	"elasticache:ModifyCacheSubnetGroup":     "network.subnet_ids",
+	"kms:GenerateDataKey":                    "the bucket of the state has a key of its own: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html",
 	"ec2:ModifySecurityGroupRules":           "another port or group, as of documentdb or egress: TestNetworkByDeployer",
 	"ec2:DeleteNetworkInterface":             "what Lambda has left of its interfaces the provider deletes before the group: TestNetworkByDeployer",
 	"s3:DeleteObjectVersion":                 "force_destroy deletes versions, where somebody has switched versioning on",

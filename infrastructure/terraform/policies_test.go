@@ -54,7 +54,8 @@ type sentry map[string]struct {
 	Privileges map[string]struct {
 		Link  string `json:"api_documentation_link"`
 		Types map[string]struct {
-			Keys []string `json:"condition_keys"`
+			Keys       []string `json:"condition_keys"`
+			Dependents []string `json:"dependent_actions"`
 		} `json:"resource_types"`
 	}
 	Resources map[string]struct {

@@ -430,6 +430,9 @@ func (q *question) cloudwatch() {
 	q.simply("cloudwatch:TagResource", q.input["Tags"], resources...)
 }
 
+// recordNames are each environment's own, and in no committed need.
+const recordNames = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
+
 func (q *question) route53() {
 	resource := "*"
 	switch {
@@ -446,6 +449,8 @@ func (q *question) route53() {
 	for _, change := range changes {
 		record, _ := change.(map[string]any)["ResourceRecordSet"].(map[string]any)
 		context["route53:ChangeResourceRecordSetsRecordTypes"] = append(context["route53:ChangeResourceRecordSetsRecordTypes"], fmt.Sprint(record["Type"]))
+		name := strings.TrimSuffix(strings.ToLower(fmt.Sprint(record["Name"])), ".") // https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
+		context[recordNames] = append(context[recordNames], name)
 	}
 	q.add(q.action, context, resource)
 }

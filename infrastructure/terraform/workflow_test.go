@@ -229,7 +229,7 @@ func (r *runner) roles(t *testing.T) {
 	t.Helper()
 	dir := filepath.Join(filepath.Dir(r.dev), "ci")
 	values := map[string]any{"region": "eu-west-1", "repository": "octocat/chat", "vpc_id": r.account.tfvars["network"].(map[string]any)["vpc_id"],
-		"zone_id": r.account.tfvars["domain"].(map[string]any)["zone_id"], "config_bucket": r.account.tfvars["config"].(map[string]any)["bucket"],
+		"zone_id": r.account.tfvars["domain"].(map[string]any)["zone_id"], "domain": "lambda-prod.sandbox.data.apro.is", "config_bucket": r.account.tfvars["config"].(map[string]any)["bucket"],
 		"documentdb_security_group_id": r.account.tfvars["documentdb"].(map[string]any)["security_group_id"]}
 	data, _ := json.Marshal(values)
 	for name, text := range map[string]string{"terraform.tfvars.json": string(data), "trust.tf": trustOfRoles} {

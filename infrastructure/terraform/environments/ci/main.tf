@@ -19,11 +19,13 @@ module "deployer" {
   name                         = var.name
   vpc_id                       = var.vpc_id
   zone_id                      = var.zone_id
+  domain                       = var.domain
   config_bucket                = var.config_bucket
   documentdb_security_group_id = var.documentdb_security_group_id
   state = {
-    bucket = "sluice-state-${data.aws_caller_identity.this.account_id}-${var.region}"
-    key    = var.state_key
+    bucket  = coalesce(var.state_bucket, "sluice-state-${data.aws_caller_identity.this.account_id}-${var.region}")
+    key     = var.state_key
+    kms_key = var.state_kms_key
   }
 }
 

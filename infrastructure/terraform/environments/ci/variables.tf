@@ -35,6 +35,18 @@ variable "state_key" {
   nullable    = false
 }
 
+variable "state_bucket" {
+  description = "bucket of the environment's backend.tf, where that names one of your own; null is the one that sluice makes."
+  type        = string
+  default     = null
+}
+
+variable "state_kms_key" {
+  description = "ARN of the KMS key of a state_bucket that has one of your own."
+  type        = string
+  default     = null
+}
+
 variable "provider_arn" {
   description = "ARN of the account's OpenID Connect provider for GitHub, where it has one; null makes it (module github)."
   type        = string
@@ -50,6 +62,13 @@ variable "vpc_id" {
 
 variable "zone_id" {
   description = "domain.zone_id of the environment; * is any."
+  type        = string
+  default     = "*"
+  nullable    = false
+}
+
+variable "domain" {
+  description = "domain.name of the environment; * is any of the zone."
   type        = string
   default     = "*"
   nullable    = false

@@ -18,10 +18,12 @@ locals {
     region                       = data.aws_region.this.region
     vpc_id                       = var.vpc_id
     zone_id                      = var.zone_id
+    domain                       = var.domain
     config_bucket                = var.config_bucket
     documentdb_security_group_id = coalesce(var.documentdb_security_group_id, "none")
     state_bucket                 = try(var.state.bucket, "none")
     state_key                    = try(var.state.key, "none")
+    state_kms_key                = try(coalesce(var.state.kms_key), "arn:${data.aws_partition.this.partition}:kms:*:*:key/none")
   }
   files = [for file in fileset("${path.module}/policies", "*.json") : trimsuffix(file, ".json")]
   documents = { for file in local.files : file => jsonencode(jsondecode(templatefile("${path.module}/policies/${file}.json", local.values)))

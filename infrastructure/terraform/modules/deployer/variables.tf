@@ -34,6 +34,15 @@ variable "zone_id" {
   nullable    = false
 }
 
+variable "domain" {
+  description = <<-EOT
+    The name (domain.name) whose records may be changed; * is any of the zone, which it takes to change the name.
+  EOT
+  type        = string
+  default     = "*"
+  nullable    = false
+}
+
 variable "config_bucket" {
   description = "The bucket of librechat.yaml (config.bucket), which a plan lists; * is any."
   type        = string
@@ -48,10 +57,14 @@ variable "documentdb_security_group_id" {
 }
 
 variable "state" {
-  description = "Where the state lies in S3, with use_lockfile = true beside it; null is elsewhere, and needs no right of AWS."
+  description = <<-EOT
+    Where the state lies in S3, with use_lockfile = true beside it, and the ARN of the bucket's KMS key where that is one of your own;
+    null is elsewhere, and needs no right of AWS.
+  EOT
   type = object({
-    bucket = string
-    key    = string
+    bucket  = string
+    key     = string
+    kms_key = optional(string)
   })
   default = null
 }
