@@ -42,7 +42,7 @@ variable "state_bucket" {
 }
 
 variable "state_kms_key" {
-  description = "ARN of the KMS key of a state_bucket that has one of your own."
+  description = "kms_key_id of the environment's backend.tf, as an ARN, where it has one (module deployer)."
   type        = string
   default     = null
 }

@@ -58,8 +58,8 @@ variable "documentdb_security_group_id" {
 
 variable "state" {
   description = <<-EOT
-    Where the state lies in S3, with use_lockfile = true beside it, and the ARN of the bucket's KMS key where that is one of your own;
-    null is elsewhere, and needs no right of AWS.
+    Where the state lies in S3, with use_lockfile = true beside it; kms_key is the backend's kms_key_id, as an ARN, where it has one
+    (encrypt = true alone takes S3's own key, whatever the bucket has). null is elsewhere, and needs no right of AWS.
   EOT
   type = object({
     bucket  = string
