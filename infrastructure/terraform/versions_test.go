@@ -47,7 +47,7 @@ type versions struct {
 }
 
 // snapshotTime is longer than the provider is busy between the first version and the alias.
-const snapshotTime = 10 * time.Second
+const snapshotTime = 8 * time.Second
 
 func newVersions(next http.Handler) *versions {
 	return &versions{next: next, deleted: map[string]bool{}, images: map[string]string{}, snaps: map[string]string{}, pending: map[string]time.Time{}, idle: map[string]bool{}, failed: map[string]bool{}}

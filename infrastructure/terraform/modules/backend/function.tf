@@ -58,6 +58,7 @@ resource "aws_lambda_function" "this" {
     for_each = var.function.start == "snapstart" ? ["PublishedVersions"] : []
     content { apply_on = snap_start.value }
   }
+  timeouts { update = "30m" } # by default 10, in which Lambda may not have a new version's snapshot
   # A function that starts before its role is whole fails its first calls; var.network waits for its rules by itself.
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this]
 }

@@ -32,8 +32,7 @@ locals {
 resource "aws_iam_role" "this" {
   name = "${var.name}-${local.region}"
   assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [
-    { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" },
-  ] })
+  { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }] })
 }
 
 resource "aws_iam_role_policy" "this" {
