@@ -37,7 +37,7 @@ module "github" {
   roles = {
     plan = {
       subjects    = ["pull_request"]
-      policy_arns = { for file, arn in module.deployer.policy_arns : file => arn if startswith(file, "read-") }
+      policy_arns = { for file, arn in module.deployer.policy_arns : file => arn if startswith(file, "read-") && file != "read-lock" }
     }
     deploy = {
       subjects    = ["environment:${var.github_environment}"]

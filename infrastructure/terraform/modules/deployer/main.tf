@@ -1,6 +1,6 @@
 # The rights of whoever deploys one environment: a managed policy for each file of policies/. Those whose names begin with
-# read- suffice for a plan, with those of write- for apply and destroy, and make-state is for once, where the bucket of the state
-# is not there yet; nothing here says who has them.
+# read- suffice for a plan, without read-lock for one that takes no lock, with those of write- for apply and destroy, and make-state is
+# for once, where the bucket of the state is not there yet; nothing here says who has them.
 terraform { required_version = ">= 1.5.7" }
 
 data "aws_caller_identity" "this" {}
@@ -27,7 +27,7 @@ locals {
   }
   files = [for file in fileset("${path.module}/policies", "*.json") : trimsuffix(file, ".json")]
   documents = { for file in local.files : file => jsonencode(jsondecode(templatefile("${path.module}/policies/${file}.json", local.values)))
-  if var.state != null || !endswith(file, "-state") }
+  if var.state != null || !can(regex("-(state|lock)$", file)) }
 }
 
 # Managed ones: a role takes ten of them, of 6,144 characters each. Another name or description forces a new policy, which
