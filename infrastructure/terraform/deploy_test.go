@@ -77,14 +77,21 @@ func TestDeployEndToEnd(t *testing.T) {
 	})
 	owner := *p // the deployer's rights are for one VPC
 	owner.env = append(slices.Clone(p.env), "AWS_ACCESS_KEY_ID=testing")
-	for _, c := range []struct{ what, set, anew string }{
-		{"name", "environment_name=other", `module.frontend.module.distribution.aws_cloudfront_function.this["spa"]`},
-		{"VPC", "network=" + a.wrong["moved"], "module.network.aws_security_group.this"},
+	const beside = "deploy another environment beside it"
+	for _, c := range []struct {
+		what, set string
+		says      []string
+	}{
+		{"another name", "environment_name=other", []string{`module.frontend.module.distribution.aws_cloudfront_function.this["spa"] would be made anew`, beside}},
+		{"another VPC", "network=" + a.wrong["moved"], []string{"module.network.aws_security_group.this would be made anew", beside}},
+		{"more variables than Lambda takes", `environment={"NOTE":"` + strings.Repeat("x", 4096) + `"}`, []string{"AWS would refuse the plan: module.backend.aws_lambda_function.this", "bytes as JSON"}},
 	} {
-		t.Run("what is deployed keeps its "+c.what, func(t *testing.T) {
+		t.Run("no plan of "+c.what, func(t *testing.T) {
 			out, err := owner.run(t, "plan", "--dir", p.dev, "--var", c.set)
-			if err == nil || !strings.Contains(out, c.anew+" would be made anew") || !strings.Contains(out, "deploy another environment beside it") {
-				t.Errorf("%v\n%s", err, out)
+			for _, says := range c.says {
+				if err == nil || !strings.Contains(out, says) {
+					t.Errorf("it does not say %q: %v\n%s", says, err, out)
+				}
 			}
 		})
 	}

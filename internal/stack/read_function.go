@@ -1,10 +1,31 @@
 package stack
 
 import (
+	"bytes"
+	"encoding/json"
 	"time"
 
 	"github.com/aproorg/sluice/internal/stack/tfplan"
 )
+
+// MaxEnvironment is how many bytes of variables a function may have (quota L-6581F036,
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+const MaxEnvironment = 4096
+
+// EnvironmentSize is the size of a function's variables in bytes as Lambda measures it: of their JSON document, which its refusal
+// quotes as "String measured" (https://github.com/github-aws-runners/terraform-aws-github-runner/issues/3594). None are 0.
+func EnvironmentSize(variables map[string]string) int {
+	if len(variables) == 0 {
+		return 0
+	}
+	var document bytes.Buffer
+	encoder := json.NewEncoder(&document)
+	encoder.SetEscapeHTML(false) // "&" is one byte
+	if encoder.Encode(variables) != nil {
+		return 0 // strings can always be written
+	}
+	return document.Len() - len("\n")
+}
 
 // function reads an aws_lambda_function with Lambda's defaults.
 func (r *reader) function(res *tfplan.Resource) Function {
@@ -30,6 +51,9 @@ func (r *reader) function(res *tfplan.Resource) Function {
 		ReservedConcurrency: a.Number("reserved_concurrent_executions", -1),
 		SnapStart:           a.Block("snap_start").Str("apply_on"),
 		VpcSubnets:          len(a.Block("vpc_config").Strings("subnet_ids")),
+	}
+	if size := EnvironmentSize(f.Environment); size > MaxEnvironment {
+		a.Refuse("the variables of environment are %d bytes as JSON, without those that apply will tell, and Lambda takes %d: move values into SSM parameters", size, MaxEnvironment)
 	}
 	if archs := a.Strings("architectures"); len(archs) > 0 {
 		f.Architecture = archs[0]

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,34 @@ func TestThrottlingIsWithinTheAccounts(t *testing.T) {
 				t.Errorf("throttling is %+v, want %+v", s.RestAPI.Throttling, c.want)
 			}
 		})
+	}
+}
+
+// TestEnvironmentIsWithinLambdas: variables that fill Lambda's 4,096 bytes pass, one byte more is refused.
+func TestEnvironmentIsWithinLambdas(t *testing.T) {
+	s, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := EnvironmentSize(s.Function.Environment)
+	if used == 0 {
+		t.Fatal("the shipped function has no variables: what is looked for?")
+	}
+	for _, value := range []string{"x", "&", `\"`} { // as the JSON has them, one byte or two each
+		more := `"PAD":"",`
+		pad := MaxEnvironment - used - len(more)
+		fill := strings.Repeat(value, pad/len(value)) + strings.Repeat("x", pad%len(value))
+		for extra, refused := range map[string]bool{"": false, "x": true} {
+			plan := strings.Replace(string(defaultPlan), `"variables": {`, `"variables": {"PAD": "`+fill+extra+`",`, 1)
+			_, err := Parse([]byte(plan))
+			var fault *RefusedError
+			if errors.As(err, &fault) != refused || err != nil && !refused {
+				t.Errorf("full of %s and %q: %v", value, extra, err)
+			}
+			if refused && err != nil && !strings.Contains(err.Error(), "4097 bytes as JSON") {
+				t.Errorf("it says %v", err)
+			}
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aproorg/sluice/internal/emulate/lambda/environment"
 	"github.com/aproorg/sluice/internal/emulate/lambda/runtimeapi"
+	"github.com/aproorg/sluice/internal/stack"
 )
 
 // Limits are Lambda's quotas. A zero field is Lambda's own value, which is also
@@ -46,7 +47,7 @@ func (l Limits) withDefaults() Limits {
 	orBytes(&l.Burst, 6*mb)
 	orBytes(&l.Rate, 2*mb)
 	if l.Environment == 0 {
-		l.Environment = 4096
+		l.Environment = stack.MaxEnvironment
 	}
 	return l
 }

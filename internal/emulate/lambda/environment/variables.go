@@ -1,13 +1,14 @@
 package environment
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/aproorg/sluice/internal/stack"
 )
 
 // reserved names cannot be configured on a function.
@@ -32,16 +33,8 @@ func CheckVariables(env map[string]string, limit int) error {
 			return fmt.Errorf("function's environment: Lambda takes no variable named %q; use a letter, then letters, digits and underscores, two characters at least", name)
 		}
 	}
-	if len(env) == 0 {
-		return nil
-	}
-	// Lambda measures the JSON document of the variables.
-	doc, err := json.Marshal(env)
-	if err != nil {
-		return fmt.Errorf("function's environment: %w", err)
-	}
-	if len(doc) > limit {
-		return fmt.Errorf("function's environment: %d bytes as JSON, Lambda takes %d; move values to SSM Parameter Store", len(doc), limit)
+	if size := stack.EnvironmentSize(env); size > limit {
+		return fmt.Errorf("function's environment: %d bytes as JSON, Lambda takes %d; move values to SSM Parameter Store", size, limit)
 	}
 	return nil
 }
