@@ -266,7 +266,14 @@ func (f *forgets) securityGroup(request, answer []byte) []byte {
 			f.descriptions[string(id[1])] = description
 		}
 	}
-	if form.Get("Action") != "DescribeSecurityGroupRules" {
+	switch form.Get("Action") {
+	case "ModifySecurityGroupRules": // of which moto keeps the description
+		for n := 1; form.Has(fmt.Sprintf("SecurityGroupRule.%d.SecurityGroupRuleId", n)); n++ {
+			delete(f.descriptions, form.Get(fmt.Sprintf("SecurityGroupRule.%d.SecurityGroupRuleId", n)))
+		}
+		return answer
+	case "DescribeSecurityGroupRules":
+	default:
 		return answer
 	}
 	return ruleID.ReplaceAllFunc(answer, func(id []byte) []byte {

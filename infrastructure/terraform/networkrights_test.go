@@ -46,6 +46,7 @@ func TestNetworkByDeployer(t *testing.T) {
 			t.Error(said)
 		}
 	})
+	a.lawful(t)
 	called := map[string]int{}
 	a.calls.mu.Lock()
 	defer a.calls.mu.Unlock()
