@@ -191,6 +191,9 @@ func newAccount() (*account, error) {
 	return a, nil
 }
 
+// asOwner is an environment with the account's own key, which nobody refuses, in place of the deployer's.
+func asOwner(env []string) []string { return append(slices.Clone(env), "AWS_ACCESS_KEY_ID=testing") }
+
 // startMoto starts a moto server and waits until it answers.
 func startMoto() (*url.URL, func(), error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -258,7 +261,7 @@ func (a *account) furnish(more map[string]any) error {
 		}
 	}
 	owner := *a // whoever deploys may not do this
-	owner.env = append(slices.Clone(a.env), "AWS_ACCESS_KEY_ID=testing")
+	owner.env = asOwner(a.env)
 	for _, args := range [][]string{{"init"}, {"apply", "-auto-approve"}} {
 		if out, err := owner.run(dir, args...); err != nil {
 			return fmt.Errorf("%s\n%w", out, err)

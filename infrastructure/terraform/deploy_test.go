@@ -76,7 +76,7 @@ func TestDeployEndToEnd(t *testing.T) {
 		t.Logf("took %s", time.Since(began).Round(time.Second))
 	})
 	owner := *p // the deployer's rights are for one VPC
-	owner.env = append(slices.Clone(p.env), "AWS_ACCESS_KEY_ID=testing")
+	owner.env = asOwner(p.env)
 	const beside = "deploy another environment beside it"
 	for _, c := range []struct {
 		what, set string

@@ -137,6 +137,11 @@ func complaint(out string) string {
 	return out
 }
 
+// flat is what a program said in one line, without the frames around its errors.
+func flat(out string) string {
+	return strings.Join(strings.Fields(strings.NewReplacer("│", "", "╵", "", "╷", "").Replace(out)), " ")
+}
+
 // changes are the lines of a plan that name a changed resource or attribute.
 func changes(out string) string {
 	return strings.Join(regexp.MustCompile(`(?m)^ *(# .*|[~+-].*|-/\+ .*|Error: .*)$`).FindAllString(out, -1), "\n")

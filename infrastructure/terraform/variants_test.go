@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -37,7 +36,7 @@ func TestApplyVariants(t *testing.T) {
 	t.Run("dev", func(t *testing.T) { a.apply(t, dev, a.devVariant(t)) })
 	t.Run("calls wait for a version's snapshot", func(t *testing.T) { a.calls.awaited(t, before) })
 	owner := *a
-	owner.env = append(slices.Clone(a.env), "AWS_ACCESS_KEY_ID=testing")
+	owner.env = asOwner(a.env)
 	for _, v := range ownerVariants {
 		dir := filepath.Join(filepath.Dir(dev), v.environment)
 		if out, err := owner.run(dir, "init"); err != nil {

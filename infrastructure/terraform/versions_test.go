@@ -90,11 +90,12 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	case r.Method == http.MethodDelete && part == "":
-		maps.DeleteFunc(v.deleted, func(key string, _ bool) bool { return strings.HasPrefix(key, path) })
-		for _, kept := range []map[string]string{v.images, v.snaps} {
-			maps.DeleteFunc(kept, func(key, _ string) bool { return strings.HasPrefix(key, path) })
+		for _, flags := range []map[string]bool{v.deleted, v.idle, v.failed} {
+			deleteUnder(flags, path)
 		}
-		maps.DeleteFunc(v.pending, func(key string, _ time.Time) bool { return strings.HasPrefix(key, path) })
+		deleteUnder(v.images, path)
+		deleteUnder(v.snaps, path)
+		deleteUnder(v.pending, path)
 	}
 	var asked struct {
 		FunctionName, ImageUri string
@@ -144,6 +145,11 @@ func (v *versions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = json.NewEncoder(w).Encode(body)
+}
+
+// deleteUnder deletes what is kept of a function, by the path of its keys.
+func deleteUnder[V any](kept map[string]V, path string) {
+	maps.DeleteFunc(kept, func(key string, _ V) bool { return strings.HasPrefix(key, path) })
 }
 
 // functionName is how a function is named in a path: by its name or its ARN, which may have a version.
@@ -264,7 +270,7 @@ func (s *versioned) fail(t *testing.T) {
 	s.push(t)
 	for _, want := range []string{"unexpected state 'Failed'", "has failed: Function failed with init error: Runtime.ExitError. (FunctionError)"} {
 		out, err := s.run(s.dir, "apply", "-auto-approve", "-var=image="+s.image)
-		if err == nil || !strings.Contains(strings.Join(strings.Fields(strings.ReplaceAll(out, "│", "")), " "), want) {
+		if err == nil || !strings.Contains(flat(out), want) {
 			t.Errorf("apply says of a version that failed: %v\n%s", err, complaint(out))
 		}
 		if now, _, _ := s.there(t); now != alias {

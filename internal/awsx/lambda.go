@@ -41,7 +41,7 @@ const activeWait = 312 * 5 * time.Second
 
 // AwaitActive waits until the published version can be invoked, as Lambda's own waiter PublishedVersionActive does: one with
 // SnapStart is Pending while its snapshot is taken. A version that is Inactive, as one with SnapStart is when nobody called it for
-// 14 days, is made active again by one call with an empty event, which Lambda refuses meanwhile
+// 14 days, is called with an empty event, at which Lambda makes it active again and refuses the call until then
 // (https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html#snapstart-function-states).
 // A version that is Failed, or not there, is an error that says why.
 func (f *Function) AwaitActive(ctx context.Context, version string) error {
@@ -69,7 +69,7 @@ func (f *Function) AwaitActive(ctx context.Context, version string) error {
 		return refused
 	case last.State == types.StateFailed:
 		return hint.With(fmt.Errorf("version %s of function %s has failed: %s (%s)", version, f.name, aws.ToString(last.StateReason), last.StateReasonCode),
-			"its log, /aws/lambda/%s, has what the app said when it was started; Lambda publishes a version only of a change, so mend it and deploy another image, or with another variable in environment", f.name)
+			"its log, /aws/lambda/%s, has what the app said when it was started; mend that and deploy another image, or one variable more in environment, for Lambda publishes no version where nothing has changed", f.name)
 	case code(err) == "ResourceNotFoundException":
 		return hint.With(fmt.Errorf("function %s has no version %s: %w", f.name, version, err),
 			"old versions are removed: `aws lambda list-versions-by-function` lists those that are left")

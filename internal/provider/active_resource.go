@@ -13,9 +13,8 @@ import (
 	"github.com/aproorg/sluice/internal/hint"
 )
 
-// activeResource is sluice_active_versions: no thing of its own, but the time until
-// versions of a function can be invoked.
-type activeResource struct{ session *session }
+// activeResource is sluice_active_versions: the wait until versions of a function can be invoked.
+type activeResource struct{ occasion }
 
 var _ resource.ResourceWithConfigure = (*activeResource)(nil)
 
@@ -28,14 +27,10 @@ func (*activeResource) Metadata(_ context.Context, _ resource.MetadataRequest, r
 	r.TypeName = "sluice_active_versions"
 }
 
-func (a *activeResource) Configure(_ context.Context, request resource.ConfigureRequest, r *resource.ConfigureResponse) {
-	receive(&a.session, request.ProviderData, &r.Diagnostics)
-}
-
 func (*activeResource) Schema(_ context.Context, _ resource.SchemaRequest, r *resource.SchemaResponse) {
 	r.Schema = schema.Schema{
 		MarkdownDescription: "The wait until published versions of a function can be invoked, for an alias to depend on: with SnapStart a version is `Pending` while its snapshot is taken, " +
-			"and `aws_lambda_function` does not wait for the first one. A version that has become `Inactive`, as one with SnapStart does when nobody calls it for 14 days, is invoked once, " +
+			"and `aws_lambda_function` does not wait for the first one. A version that has become `Inactive`, as one with SnapStart does when nobody calls it for 14 days, is invoked, " +
 			"with `{}`, so that Lambda makes it active again. Whenever an attribute changes, it waits, for up to 26 minutes. A version that failed is an error, with Lambda's reason. " +
 			"Destroying the resource does nothing.",
 		Attributes: map[string]schema.Attribute{
@@ -73,9 +68,3 @@ func (a *activeResource) apply(ctx context.Context, planned tfsdk.Plan, state *t
 	}
 	diags.Append(state.Set(ctx, &plan)...)
 }
-
-// Read keeps what there is: the resource is an occasion, and not a thing.
-func (*activeResource) Read(context.Context, resource.ReadRequest, *resource.ReadResponse) {}
-
-// Delete has nothing to remove.
-func (*activeResource) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}

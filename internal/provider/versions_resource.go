@@ -15,9 +15,21 @@ import (
 	"github.com/aproorg/sluice/internal/hint"
 )
 
-// versionsResource is sluice_function_versions: no thing of its own, but that old
-// versions and images go when there is a new one.
-type versionsResource struct{ session *session }
+// occasion is what a resource is made of that is no thing of its own: it does something whenever an attribute changes. There is
+// nothing to read, and nothing to delete.
+type occasion struct{ session *session }
+
+func (o *occasion) Configure(_ context.Context, request resource.ConfigureRequest, r *resource.ConfigureResponse) {
+	receive(&o.session, request.ProviderData, &r.Diagnostics)
+}
+
+func (*occasion) Read(context.Context, resource.ReadRequest, *resource.ReadResponse) {}
+
+func (*occasion) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}
+
+// versionsResource is sluice_function_versions: old versions and images go when there is a new
+// one. A function that goes takes its versions along.
+type versionsResource struct{ occasion }
 
 var _ resource.ResourceWithConfigure = (*versionsResource)(nil)
 
@@ -30,10 +42,6 @@ type versionsModel struct {
 
 func (*versionsResource) Metadata(_ context.Context, _ resource.MetadataRequest, r *resource.MetadataResponse) {
 	r.TypeName = "sluice_function_versions"
-}
-
-func (v *versionsResource) Configure(_ context.Context, request resource.ConfigureRequest, r *resource.ConfigureResponse) {
-	receive(&v.session, request.ProviderData, &r.Diagnostics)
 }
 
 func (*versionsResource) Schema(_ context.Context, _ resource.SchemaRequest, r *resource.SchemaResponse) {
@@ -91,9 +99,3 @@ func (v *versionsResource) prune(ctx context.Context, plan versionsModel, diags 
 		diags.AddWarning("Old versions or images stay", fmt.Sprintf("%s\n\nThe next change looks for them again.", strings.TrimSpace(hint.Text(err))))
 	}
 }
-
-// Read keeps what there is: the resource is an occasion, and not a thing.
-func (*versionsResource) Read(context.Context, resource.ReadRequest, *resource.ReadResponse) {}
-
-// Delete leaves the versions to the function, which takes them along.
-func (*versionsResource) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}

@@ -53,7 +53,7 @@ func (r *reader) function(res *tfplan.Resource) Function {
 		VpcSubnets:          len(a.Block("vpc_config").Strings("subnet_ids")),
 	}
 	if size := EnvironmentSize(f.Environment); size > MaxEnvironment {
-		a.Refuse("the variables of environment are %d bytes as JSON, without those that apply will tell, and Lambda takes %d: move values into SSM parameters", size, MaxEnvironment)
+		a.Refuse("the variables of environment are %d bytes as JSON, not counting values known after apply, and Lambda takes %d: move some into SSM parameters", size, MaxEnvironment)
 	}
 	if archs := a.Strings("architectures"); len(archs) > 0 {
 		f.Architecture = archs[0]
